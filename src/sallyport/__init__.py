@@ -1,0 +1,1 @@
+"""Runs Logic Apps playbooks durably and serves the Microsoft Graph Security API that they need."""
