@@ -1,0 +1,225 @@
+"""One database, SQLite or PostgreSQL, with one writer that gathers what everybody wants to write into one transaction.
+
+The rule: `write` answers only after the commit, so whoever awaits it may acknowledge. Work handed to `write` may be run
+twice (a neighbour in the same transaction may fail and force a replay), so it must do nothing but SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from sallyport import errors
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+#: How many pieces of work share a transaction at the most.
+_GATHERED = 256
+_READERS = 4
+
+
+@dataclass(slots=True)
+class _Request:
+    """One caller's work, and where its result goes."""
+
+    work: Work[Any]
+    done: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """A database that is open; `read` and `write` run work in threads of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self.dialect: str = self.engine.dialect.name
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sallyport-read")
+        self._writer = threading.Thread(target=self._write_forever, name="sallyport-write", daemon=True)
+        self._writer.start()
+
+    async def read(self, work: Work[T]) -> T:
+        """Run work against one consistent snapshot and answer its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run work in a transaction, shared with whatever else is waiting, and answer its result after the commit.
+
+        Raises whatever the work raises (its own changes are undone, its neighbours' are kept), `StorageFull` when there
+        is no room, and `StorageUnavailable` when the database cannot be reached.
+        """
+        loop = asyncio.get_running_loop()
+        request = _Request(work, loop.create_future(), loop)
+        self._requests.put(request)
+        return await request.done  # type: ignore[no-any-return]
+
+    def read_now(self, work: Work[T]) -> T:
+        """Run work against one consistent snapshot in the calling thread."""
+        try:
+            with self.engine.connect() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def write_now(self, work: Work[T]) -> T:
+        """Run work in a transaction of its own in the calling thread: for start-up and commands."""
+        try:
+            with self.engine.connect() as connection:
+                _begin_write(connection)
+                with connection.begin():
+                    return work(connection)
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def close(self) -> None:
+        """Finish what is waiting to be written, then let go of every connection."""
+        self._requests.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+    def _write_forever(self) -> None:
+        while True:
+            first = self._requests.get()
+            if first is None:
+                return
+            batch = [first]
+            stopping = False
+            while len(batch) < _GATHERED:
+                try:
+                    request = self._requests.get_nowait()
+                except queue.Empty:
+                    break
+                if request is None:
+                    stopping = True
+                    break
+                batch.append(request)
+            self._commit(batch)
+            _resolve(batch)
+            if stopping:
+                return
+
+    def _commit(self, batch: list[_Request]) -> None:
+        """Run a batch in one transaction; when one of several fails, run each again in a savepoint of its own."""
+        try:
+            with self.engine.connect() as connection:
+                _begin_write(connection)
+                with connection.begin():
+                    for request in batch:
+                        request.result = request.work(connection)
+        except Exception as error:  # noqa: BLE001 - every failure is handed to the caller whose work it was
+            if len(batch) == 1:
+                batch[0].error = _translated(error)
+            else:
+                self._commit_apart(batch)
+
+    def _commit_apart(self, batch: list[_Request]) -> None:
+        try:
+            with self.engine.connect() as connection:
+                _begin_write(connection)
+                with connection.begin():
+                    for request in batch:
+                        _run_in_savepoint(connection, request)
+        except Exception as error:  # noqa: BLE001 - the commit failed for all of them
+            for request in batch:
+                request.error = request.error or _translated(error)
+
+
+def _run_in_savepoint(connection: Connection, request: _Request) -> None:
+    try:
+        with connection.begin_nested():
+            request.result = request.work(connection)
+    except Exception as error:  # noqa: BLE001 - handed to the caller whose work it was
+        if _ends_transaction(error):
+            raise
+        request.error = _translated(error)
+
+
+def _resolve(batch: list[_Request]) -> None:
+    """Tell every caller, one hop into each event loop for the whole batch."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Request]] = {}
+    for request in batch:
+        loops.setdefault(request.loop, []).append(request)
+    for loop, requests in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, requests)
+
+
+def _settle(requests: list[_Request]) -> None:
+    for request in requests:
+        if request.done.cancelled():
+            continue
+        if request.error is not None:
+            request.done.set_exception(request.error)
+        else:
+            request.done.set_result(request.result)
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return sa.create_engine(url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True)
+
+
+def sqlite_url(path: Path) -> str:
+    """Answer the address of a SQLite database file."""
+    return f"sqlite:///{path}"
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # SQLAlchemy decides when a transaction begins (see _begin_sqlite); the driver must not.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-32000",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: upgrading a read transaction can fail, waiting for the lock cannot.
+    writes = connection.get_execution_options().get("sallyport_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_write(connection: Connection) -> None:
+    connection.execution_options(sallyport_writes=True)
+
+
+def _ends_transaction(error: BaseException) -> bool:
+    """Answer whether the database itself gave up, so that no savepoint can save the neighbours."""
+    return isinstance(error, DBAPIError) and isinstance(_translated(error), errors.StorageFull | errors.StorageUnavailable)
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Answer the house's own error for a database that is full or out of reach; any other error is itself."""
+    if not isinstance(error, OperationalError):
+        return error
+    text = str(error.orig).lower()
+    if "full" in text or "no space" in text:
+        return errors.StorageFull("The database has no room left: nothing of this request was stored.")
+    if any(sign in text for sign in ("disk i/o", "unable to open", "readonly", "locked", "connection", "connect")):
+        return errors.StorageUnavailable(f"The database cannot be used: {error.orig}.")
+    return error

@@ -1,0 +1,53 @@
+"""What every table shares: the metadata, the column types, and the order in which changes become visible.
+
+The rule: a reader that asks for "everything after number N" may trust the numbers only where their writer called
+`ordered` first.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: A moment as fixed-width text, `YYYY-MM-DDTHH:MM:SS.fffffffZ`: it sorts as it reads, and keeps 100 ns.
+Instant = sa.String(28)
+
+#: A JSON document kept whole: text on SQLite, JSONB on PostgreSQL.
+Document = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+#: A number that the database draws, ascending in the order of commits where the writer called `ordered`.
+Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def instant(moment: datetime) -> str:
+    """Answer a moment as the text that `Instant` columns hold."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+
+
+def moment(instant_text: str) -> datetime:
+    """Answer the moment that an `Instant` column holds, cut to microseconds."""
+    return datetime.fromisoformat(instant_text[:26] + "+00:00")
+
+
+def ordered(connection: Connection, sequence: str) -> None:
+    """Make numbers drawn from now on in this transaction visible in the order in which they were drawn.
+
+    SQLite has one writer, so they always are; on PostgreSQL a transaction-level advisory lock keeps a later number from
+    being committed before an earlier one.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(sequence.encode()))))
