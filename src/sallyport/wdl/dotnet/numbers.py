@@ -1,0 +1,18 @@
+"""The numbers of .NET in one place: parsing here, formatting in `number_formats` and `number_patterns`.
+
+Callers import this module; which file does the work is its own affair.
+"""
+
+from __future__ import annotations
+
+from sallyport.wdl.dotnet.number_parse import (
+    INT64_MAX,
+    INT64_MIN,
+    is_float,
+    is_integer,
+    parse_decimal,
+    parse_float,
+    parse_integer,
+)
+
+__all__ = ["INT64_MAX", "INT64_MIN", "is_float", "is_integer", "parse_decimal", "parse_float", "parse_integer"]
