@@ -1,0 +1,131 @@
+"""Writes the pages under docs/ that are drawn from the source; `make docs` runs it, a test proves that what is committed is current.
+
+Each page is one function in `PAGES`, from nothing to text, so that it says the same on every machine. `--check` writes nothing and
+exits 1 when a page is out of date.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+SOURCE = DOCS.parent / "src" / "sallyport"
+_MARK = "Deviation:"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One place where sallyport knowingly differs from Azure."""
+
+    module: str
+    what: str
+    why: str
+
+
+def deviations() -> str:
+    """Draw the page of everything that starts with `Deviation:` in the source."""
+    found = [
+        deviation
+        for path in sorted(SOURCE.rglob("*.py"))
+        for deviation in deviations_in(path.read_text("utf-8"), _name(path))
+    ]
+    rows = [f"| `{each.module}` | {_cell(each.what)} | {_cell(each.why) or '-'} |" for each in found]
+    return "\n".join(
+        [
+            "# Where sallyport differs from Azure",
+            "",
+            "On purpose, that is. Gathered from the source by `make docs`; everything else that differs is a bug, and we want to hear of it.",
+            "",
+            "| module | what | why |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def deviations_in(text: str, module: str) -> Iterator[Deviation]:
+    """Give the deviations that one module's comments and docstrings name, in their order."""
+    for paragraph in _paragraphs(text):
+        if paragraph.startswith(_MARK):
+            yield _deviation(paragraph.removeprefix(_MARK).strip(), module)
+
+
+def _deviation(sentence: str, module: str) -> Deviation:
+    what, _, why = re.sub(r"\s+", " ", sentence).partition("; ")
+    if not why:
+        what, because, why = what.partition(", because ")
+        why = f"because {why}" if because else ""
+    return Deviation(module, what.strip().rstrip("."), why.strip().rstrip("."))
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Give each paragraph of each comment block and docstring; a line with the mark begins a new one."""
+    block: list[str] = []
+    for line in _prose(text):
+        if (not line or line.startswith(_MARK)) and block:
+            yield " ".join(block)
+            block = []
+        if line:
+            block.append(line)
+    if block:
+        yield " ".join(block)
+
+
+def _prose(text: str) -> Iterator[str]:
+    previous_line = -1
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] != previous_line + 1:
+                yield ""
+            previous_line = token.start[0]
+            yield token.string.lstrip("#:").strip()
+        elif token.type == tokenize.STRING and token.string.endswith('"""'):
+            yield ""
+            yield from (line.strip() for line in token.string[3:-3].splitlines())
+            yield ""
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "sallyport"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+#: Every generated page, below docs/.
+PAGES: Mapping[str, Callable[[], str]] = {
+    "deviations.md": deviations,
+}
+
+
+def out_of_date() -> list[str]:
+    """Answer the pages whose committed text is not what the source says now."""
+    return [
+        page for page, draw in PAGES.items() if not (DOCS / page).exists() or (DOCS / page).read_text("utf-8") != draw()
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Write every page that is out of date, or with `--check` only name it."""
+    stale = out_of_date()
+    for page in stale:
+        if "--check" in arguments:
+            print(f"docs/{page} is out of date: run `make docs`", file=sys.stderr)
+        else:
+            (DOCS / page).parent.mkdir(parents=True, exist_ok=True)
+            (DOCS / page).write_text(PAGES[page](), "utf-8")
+            print(f"wrote docs/{page}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

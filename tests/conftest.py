@@ -1,0 +1,34 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import postgresql
+
+settings.register_profile("house", max_examples=50, deadline=None)
+settings.load_profile("house")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a PostgreSQL server where there is none; fail it where continuous integration runs."""
+    if item.get_closest_marker("postgresql") and postgresql.programs() is None:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("this test needs a PostgreSQL server program, and CI must have one", pytrace=False)
+        pytest.skip("no PostgreSQL server program on this machine (apt-get install postgresql)")
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The SQLAlchemy URL of a fresh server; its socket lies in a short path, as the system demands."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sallyport-pg-", dir="/tmp") as folder,
+        postgresql.server(Path(folder)) as url,
+    ):
+        yield url

@@ -1,0 +1,53 @@
+"""What is written under docs/ is what the source says."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from types import ModuleType
+
+import pytest
+
+from workplace import ROOT
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_generated_page_is_current(generate: ModuleType) -> None:
+    assert generate.out_of_date() == [], "run `make docs` and commit what changed"
+
+
+def test_a_deviation_is_gathered_from_comments_and_docstrings(generate: ModuleType) -> None:
+    text = '''"""A module.
+
+Deviation: weeks begin on Monday
+here; calendars do.
+And a reason of two lines.
+
+Not part of it.
+"""
+# Deviation: no leap seconds, because nobody has them.
+# Deviation: just so | so.
+X = "Deviation: not prose"
+'''
+    found = [(each.what, each.why) for each in generate.deviations_in(text, "x")]
+    assert found == [
+        ("weeks begin on Monday here", "calendars do. And a reason of two lines"),
+        ("no leap seconds", "because nobody has them"),
+        ("just so | so", ""),
+    ]
+
+
+def test_every_decision_has_its_line_in_the_index() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    pages = [path.name for path in (ROOT / "docs" / "decisions").glob("0*.md")]
+    assert [page for page in pages if f"]({page})" not in index] == []
