@@ -1,0 +1,1 @@
+"""What the surfaces share: bodies, middleware, limits, the egress guard. Imports none of the surfaces."""

@@ -1,0 +1,146 @@
+"""Request bodies, read with bounds: so many bytes, so deep, every member named once, nothing that cannot be stored.
+
+The rule: what `parse` answers can be written as JSON to either database and read back unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from sallyport import errors
+
+#: One request's JSON, unless a handler asks for another bound.
+LIMIT_BYTES = 4 * 1024 * 1024
+#: How deep arrays and objects may nest: far beyond any documented resource.
+MAX_DEPTH = 64
+
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BLANK_BEFORE_COLON = re.compile(rb"[ \t\r\n]:")
+_OTHER_MEDIA = ("application/xml", "text/xml", "text/html", "multipart/", "image/", "audio/", "video/", "font/")
+
+
+class BodyTooLarge(errors.PayloadTooLarge):
+    """Raised when a body has more bytes than the call accepts."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request body is larger than the {limit_bytes} bytes that this call accepts.")
+        self.limit_bytes = limit_bytes
+
+
+class MalformedJson(errors.BadRequest):
+    """Raised when a body is not the JSON that a call needs; `reason` says in what way."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Unable to read JSON request payload. {reason}")
+        self.reason = reason
+
+
+async def chunks(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
+    """Answer a body piece by piece as it arrives, and raise BodyTooLarge as soon as it is over the bound."""
+    _check_encoding(request)
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    seen = 0
+    async for chunk in request.stream():
+        seen += len(chunk)
+        if seen > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        if chunk:
+            yield chunk
+
+
+async def read_bytes(request: Request, limit_bytes: int = LIMIT_BYTES) -> bytes:
+    """Answer a whole body of at most `limit_bytes`."""
+    return b"".join([chunk async for chunk in chunks(request, limit_bytes)])
+
+
+async def read_json(request: Request, limit_bytes: int = LIMIT_BYTES, max_depth: int = MAX_DEPTH) -> Any:
+    """Answer a body's JSON; the content type is believed only where it names something that is never JSON.
+
+    Some clients send JSON under `application/x-www-form-urlencoded`, others under no type at all.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media.startswith(_OTHER_MEDIA):
+        raise MalformedJson(f"The content type '{media}' is not JSON.")
+    return parse(await read_bytes(request, limit_bytes), max_depth)
+
+
+def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """Answer the value of one JSON text.
+
+    Raises MalformedJson for bad UTF-8, NaN, a member named twice, more nesting than `max_depth`, and U+0000.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+    if not data.strip():
+        raise MalformedJson("The body is empty.")
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(_reason(error, max_depth)) from error
+    if isinstance(value, dict | list) and _names_twice(data, _members(value, max_depth)):
+        raise MalformedJson("An object names a member twice.")
+    if b"\\u0000" in data and _holds_nul(value):
+        raise MalformedJson("A string holds the character U+0000.")
+    return value
+
+
+def _check_encoding(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise errors.BadRequest(f"The content encoding '{encoding}' is not accepted: send the body as it is.")
+
+
+def _reason(error: orjson.JSONDecodeError, max_depth: int) -> str:
+    if "recursion" in error.msg.lower():
+        return f"It nests deeper than {max_depth} levels."
+    return f"{error.msg.capitalize()} (line {error.lineno}, column {error.colno})."
+
+
+def _members(value: Any, max_depth: int) -> int:
+    """Answer how many members all objects together have; level by level, so that depth costs no stack."""
+    members = depth = 0
+    level = [value]
+    while level:
+        depth += 1
+        if depth > max_depth:
+            raise MalformedJson(f"It nests deeper than {max_depth} levels.")
+        below: list[Any] = []
+        for container in level:
+            children = container
+            if type(container) is dict:
+                members += len(container)
+                children = container.values()
+            below.extend([child for child in children if type(child) is dict or type(child) is list])
+        level = below
+    return members
+
+
+def _names_twice(data: bytes, members: int) -> bool:
+    """Answer whether a valid JSON text writes out more members than were read from it."""
+    # Cutting out the strings is dear. Where no blank stands before a colon, quote-colon pairs are never fewer than
+    # the members written (a string may hold such a pair as well), so equality already proves that none came twice.
+    if data.count(b'":') == members and _BLANK_BEFORE_COLON.search(data) is None:
+        return False
+    return _STRINGS.sub(b"", data).count(b":") != members
+
+
+def _holds_nul(value: Any) -> bool:
+    level = [value]
+    while level:
+        node = level.pop()
+        if isinstance(node, str):
+            if "\x00" in node:
+                return True
+        elif isinstance(node, dict):
+            level.extend(node.keys())
+            level.extend(node.values())
+        elif isinstance(node, list):
+            level.extend(node)
+    return False
