@@ -1,0 +1,18 @@
+"""The subscription of `/subscriptions`. The type is closed."""
+
+from __future__ import annotations
+
+from sallyport.odata import model
+
+SUBSCRIPTION = model.structures(
+    "microsoft.graph",
+    {},
+    {
+        "subscription": """
+        id, applicationId, changeType, clientState, creatorId, encryptionCertificate, encryptionCertificateId,
+        expirationDateTime: datetime, includeResourceData: boolean, latestSupportedTlsVersion,
+        lifecycleNotificationUrl, notificationQueryOptions, notificationUrl, notificationUrlAppId, resource,
+        notificationContentType
+    """,
+    },
+)["subscription"]

@@ -1,0 +1,131 @@
+"""What a resource's properties are: names in the schema's casing, types, enumerations, nested structures.
+
+Every look-up ignores letter case; every answer is in the schema's casing. The same tables read filters
+and shape answers, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: The member that stands for every later one.
+UNKNOWN_FUTURE = "unknownFutureValue"
+
+
+class Type(StrEnum):
+    """The type of a property, or of a collection's elements."""
+
+    STRING = "string"
+    INT32 = "int32"
+    INT64 = "int64"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    GUID = "guid"
+    ENUM = "enum"
+    COMPLEX = "complex"
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """An enumeration: members with their numbers, in the schema's order."""
+
+    name: str
+    members: Mapping[str, int]
+    #: Other spellings that mean a member: older documentation's word to the schema's word.
+    synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def canonical(self, text: str) -> str | None:
+        """Answer a member's name in the schema's casing, or None when the text names no member."""
+        folded = text.lower()
+        for spelling, member in self.synonyms.items():
+            if spelling.lower() == folded:
+                return member
+        return next((member for member in self.members if member.lower() == folded), None)
+
+    def rank(self, text: str) -> int | None:
+        """Answer a member's number, or None when the text names no member."""
+        member = self.canonical(text)
+        return None if member is None else self.members[member]
+
+    def name_of(self, rank: int) -> str | None:
+        """Answer the member that has a number."""
+        return next((member for member, number in self.members.items() if number == rank), None)
+
+    def is_late(self, member: str) -> bool:
+        """Answer whether a member came after `unknownFutureValue`: only clients that ask for such members see them."""
+        names = list(self.members)
+        return UNKNOWN_FUTURE in names and names.index(member) > names.index(UNKNOWN_FUTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One property."""
+
+    name: str
+    type: Type = Type.STRING
+    collection: bool = False
+    enum: Enumeration | None = None
+    structure: Structure | None = None
+    #: Names that count as equal when this property is compared with one of them, by `eq`, `ne` or `in`.
+    equal_names: tuple[tuple[str, ...], ...] = ()
+    #: What an answer shows when nothing was given.
+    default: str | None = None
+
+    def empty(self) -> list[object] | str | None:
+        """Answer what an answer shows for this property when nothing was given: `[]`, null or a named default."""
+        return [] if self.collection else self.default
+
+
+@dataclass(eq=False, slots=True)
+class Structure:
+    """A complex type or an entity: its fields, and the types derived from it."""
+
+    #: The qualified name, such as `microsoft.graph.security.deviceEvidence`.
+    name: str
+    #: An open structure may carry properties that the schema does not know.
+    open: bool = False
+    based_on: Structure | None = None
+    #: Short names for paths, folded: `provider` means `vendorInformation/provider`.
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: Names that `$expand` may give.
+    navigation: tuple[str, ...] = ()
+    _fields: dict[str, Field] = dataclasses.field(default_factory=dict)
+    _derived: dict[str, Structure] = dataclasses.field(default_factory=dict)
+
+    def field(self, name: str) -> Field | None:
+        """Answer the field of a name in any case, or None."""
+        found = self._fields.get(name.lower())
+        return self.based_on.field(name) if found is None and self.based_on is not None else found
+
+    def derived(self, qualified_name: str) -> Structure | None:
+        """Answer this structure, or the one derived from it, that has a qualified name."""
+        folded = qualified_name.lower()
+        if folded == self.name.lower():
+            return self
+        return self._derived.get(folded)
+
+    def type_names(self) -> tuple[str, ...]:
+        """Answer the folded `@odata.type` values of this structure and of all derived from it."""
+        return tuple(f"#{name.lower()}" for name in (self.name, *self._derived))
+
+    def __iter__(self) -> Iterator[Field]:
+        """Answer the fields, inherited ones first, in the schema's order."""
+        if self.based_on is not None:
+            yield from self.based_on
+        yield from self._fields.values()
+
+    def add(self, *fields: Field) -> None:
+        """Add fields while a model is built."""
+        self._fields.update((each.name.lower(), each) for each in fields)
+
+    def add_derived(self, structure: Structure) -> None:
+        """Make a structure known as derived from this one, while a model is built."""
+        self._derived[structure.name.lower()] = structure
+
+
+#: An entity is a structure with a key, `id`.
+Entity = Structure
