@@ -1,7 +1,7 @@
 """What .NET knows of a culture: names of days and months, patterns of dates, and the signs in numbers.
 
-en-US and the invariant culture are written out exactly; every other culture comes from CLDR (through Babel), which is also
-where .NET has taken it from since version 5. The calendar is always the Gregorian one.
+en-US and the invariant culture are written out exactly; every other culture comes from CLDR (through Babel), where .NET
+too has taken it from since version 5. The calendar is always the Gregorian one.
 
 Deviation: cultures whose default calendar is not Gregorian (th-TH, fa-IR, ar-SA) format and parse Gregorian dates.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from sallyport.wdl.dotnet.errors import UnknownCulture
+from sallyport.wdl.dotnet.errors import CultureError
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ INVARIANT = Culture(
 def culture(name: str) -> Culture:
     """Find a culture by its name, such as `en-US`, in any case; the empty name is the invariant culture.
 
-    Raises UnknownCulture.
+    Raises CultureError.
     """
     folded = name.casefold()
     if not folded:
@@ -125,7 +125,7 @@ def culture(name: str) -> Culture:
     if folded in ("en-us", "en_us"):
         return EN_US
     if len(name) > 40:
-        raise UnknownCulture(name)
+        raise CultureError(name)
     from sallyport.wdl.dotnet import cldr
 
     return cldr.culture(name)

@@ -15,7 +15,7 @@ class DotnetError(SallyportError):
     status = 400
 
 
-class FormatInvalid(DotnetError):
+class FormatError(DotnetError):
     """Raised when a format string is malformed, or would make a text without bound."""
 
     def __init__(self, format: str, reason: str = "it is not a valid format string") -> None:  # noqa: A002
@@ -24,7 +24,7 @@ class FormatInvalid(DotnetError):
         self.reason = reason
 
 
-class NotANumber(DotnetError):
+class NumberTextError(DotnetError):
     """Raised when a text does not denote a number of the wanted kind."""
 
     def __init__(self, text: str, kind: str) -> None:
@@ -33,7 +33,7 @@ class NotANumber(DotnetError):
         self.kind = kind
 
 
-class NotADate(DotnetError):
+class DateTextError(DotnetError):
     """Raised when a text does not denote a date or a time."""
 
     def __init__(self, text: str, reason: str = "") -> None:
@@ -43,7 +43,7 @@ class NotADate(DotnetError):
         self.reason = reason
 
 
-class NotATimeSpan(DotnetError):
+class TimeSpanTextError(DotnetError):
     """Raised when a text does not denote a TimeSpan."""
 
     def __init__(self, text: str) -> None:
@@ -51,14 +51,14 @@ class NotATimeSpan(DotnetError):
         self.text = text
 
 
-class DateOutOfRange(DotnetError):
+class DateRangeError(DotnetError):
     """Raised when a date would fall outside the years 1 to 9999."""
 
     def __init__(self) -> None:
         super().__init__("The added or subtracted value results in an un-representable DateTime.")
 
 
-class UnknownCulture(DotnetError):
+class CultureError(DotnetError):
     """Raised when a locale is not the name of a culture."""
 
     def __init__(self, name: str) -> None:
@@ -66,7 +66,7 @@ class UnknownCulture(DotnetError):
         self.name = name
 
 
-class UnknownTimeZone(DotnetError):
+class TimeZoneIdError(DotnetError):
     """Raised when a time zone is not one of the Windows ids."""
 
     def __init__(self, zone_id: str) -> None:

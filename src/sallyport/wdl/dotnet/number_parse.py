@@ -1,7 +1,7 @@
 """Text to numbers, as `long`, `double` and `decimal` parse it in .NET.
 
-A group separator is taken anywhere after the first digit of the whole part, whatever the size of the groups: `12,3,4,5678`
-is 12345678.
+A group separator is taken anywhere after the first digit of the whole part, whatever the size of the groups:
+`12,3,4,5678` is 12345678.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sallyport.wdl.dotnet.cultures import EN_US, NumberSigns, culture
-from sallyport.wdl.dotnet.errors import NotANumber
+from sallyport.wdl.dotnet.errors import NumberTextError
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
@@ -40,7 +40,7 @@ class _Digits:
 def parse_float(text: str, locale: str = "en-US") -> float:
     """Parse a double: leading or trailing sign, group separators, exponent, white space and NaN.
 
-    Raises NotANumber, or UnknownCulture.
+    Raises NumberTextError, or CultureError.
     """
     signs = culture(locale).numbers
     symbol = _parse_symbol(text, signs)
@@ -48,14 +48,14 @@ def parse_float(text: str, locale: str = "en-US") -> float:
         return symbol
     digits = _scan(text, signs, trailing_sign=True, exponent=True)
     if digits is None:
-        raise NotANumber(text, "Float")
+        raise NumberTextError(text, "Float")
     return float(digits.as_text())
 
 
 def parse_integer(text: str) -> int:
     """Parse a 64-bit integer, through a double as the service does: `'1.0'` is 1 and `'nan'` is the smallest integer.
 
-    Integers above 2^53 lose digits: `'100000000000000010'` is 100000000000000016. Raises NotANumber.
+    Integers above 2^53 lose digits: `'100000000000000010'` is 100000000000000016. Raises NumberTextError.
 
     Deviation: a number outside the 64-bit range is refused instead of becoming the smallest integer; only NaN does.
     """
@@ -64,29 +64,29 @@ def parse_integer(text: str) -> int:
         return INT64_MIN
     digits = _scan(text, EN_US.numbers, trailing_sign=False, exponent=True) if symbol is None else None
     if digits is None:
-        raise NotANumber(text, "Integer")
+        raise NumberTextError(text, "Integer")
     number = float(digits.as_text())
     if not (-(2.0**63) <= number < 2.0**63) or not number.is_integer():
-        raise NotANumber(text, "Integer")
+        raise NumberTextError(text, "Integer")
     return int(number)
 
 
 def parse_decimal(text: str) -> Decimal:
     """Parse a .NET decimal, which keeps its scale: 96 bits of digits, at most 28 behind the point, no exponent.
 
-    Raises NotANumber, also when the number is too large.
+    Raises NumberTextError, also when the number is too large.
     """
     digits = _scan(text, EN_US.numbers, trailing_sign=True, exponent=False)
     if digits is None:
-        raise NotANumber(text, "Decimal")
+        raise NumberTextError(text, "Decimal")
     whole = digits.whole.lstrip("0")
     if len(whole) > 29:
-        raise NotANumber(text, "Decimal")
+        raise NumberTextError(text, "Decimal")
     for scale in range(min(len(digits.fraction), _DECIMAL_MAX_SCALE), -1, -1):
         mantissa = _round_half_even(whole + digits.fraction, len(whole) + scale)
         if mantissa <= _DECIMAL_MAX_MANTISSA:
             return Decimal((int(digits.negative), tuple(map(int, str(mantissa))), -scale))
-    raise NotANumber(text, "Decimal")
+    raise NumberTextError(text, "Decimal")
 
 
 def is_integer(text: str) -> bool:
@@ -101,10 +101,10 @@ def is_integer(text: str) -> bool:
 
 
 def is_float(text: str, locale: str = "en-US") -> bool:
-    """Tell whether `parse_float` would take the text; an unknown locale still raises UnknownCulture."""
+    """Tell whether `parse_float` would take the text; an unknown locale still raises CultureError."""
     try:
         parse_float(text, locale)
-    except NotANumber:
+    except NumberTextError:
         return False
     return True
 
