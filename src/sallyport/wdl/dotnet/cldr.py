@@ -1,8 +1,8 @@
 """Cultures from CLDR, through Babel, put into .NET's patterns the way .NET's own ICU reader does it.
 
-Imported only when a definition names a culture other than en-US: the data takes time to load. The data is read raw, never
-through Babel's LocaleDataDict: that writes resolved aliases into data which all locales share, so that a month of one
-language would turn up in another.
+Imported only when a definition names a culture other than en-US: the data takes time to load. The data is read raw,
+never through Babel's LocaleDataDict: that writes resolved aliases into data which all locales share, so that a month of
+one language would turn up in another.
 """
 
 from __future__ import annotations

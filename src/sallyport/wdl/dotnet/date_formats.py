@@ -1,7 +1,7 @@
 """DateTime to text, in .NET's standard and custom formats.
 
-A format is compiled once into a `str.format` template whose first eight places are numbers; names and the rarer pieces are
-computed only when the format has them.
+A format is compiled once into a `str.format` template whose first eight places are numbers; names and the rarer pieces
+are computed only when the format has them.
 """
 
 from __future__ import annotations
@@ -91,36 +91,40 @@ def _formatter(template: str, pieces: tuple[_Piece, ...]) -> _Format:
 def _fixed(token: Token, words: DateWords) -> str | None:
     """Answer the template of pieces that need no work at run time."""
     if token.letter == "":
-        return token.text.replace("{", "{{").replace("}", "}}")
+        return _escape(token.text)
     if token.letter == ":":
-        return words.time_separator
+        return _escape(words.time_separator)
     if token.letter == "/":
-        return words.date_separator
+        return _escape(words.date_separator)
     if token.letter == "y" and token.count > 2:
         return f"{{0:0{token.count}d}}"
-    return words.era if token.letter == "g" else None
+    return _escape(words.era) if token.letter == "g" else None
+
+
+def _escape(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _piece(token: Token, words: DateWords, *, has_day: bool) -> _Piece:
     letter, count = token.letter, token.count
     if letter == "d":
         names = words.short_days if count == 3 else words.days
-        return lambda moment, day: names[(day.weekday() + 1) % 7]
+        return lambda _moment, day: names[(day.weekday() + 1) % 7]
     if letter == "M":
         return _month_name(words, short=count == 3, has_day=has_day)
     if letter == "y":
-        return lambda moment, day: f"{day.year % 100:0{count}d}"
+        return lambda _moment, day: f"{day.year % 100:0{count}d}"
     if letter == "f":
-        return lambda moment, day: f"{moment.ticks % TICKS_PER_SECOND:07d}"[:count]
+        return lambda moment, _day: f"{moment.ticks % TICKS_PER_SECOND:07d}"[:count]
     if letter == "F":
-        return lambda moment, day: f"{moment.ticks % TICKS_PER_SECOND:07d}"[:count].rstrip("0")
+        return lambda moment, _day: f"{moment.ticks % TICKS_PER_SECOND:07d}"[:count].rstrip("0")
     if letter == "t":
         return _half_day(words, count)
     if letter == "K":
-        return lambda moment, day: moment.kind.value * int(token.text)
+        return lambda moment, _day: moment.kind.value
     # Every kind is in UTC or in the server's zone, which is UTC too.
     offset = ("+0", "+00", "+00:00")[count - 1]
-    return lambda moment, day: offset
+    return lambda _moment, _day: offset
 
 
 def _month_name(words: DateWords, *, short: bool, has_day: bool) -> _Piece:
@@ -128,16 +132,16 @@ def _month_name(words: DateWords, *, short: bool, has_day: bool) -> _Piece:
         names = words.short_months_with_day if has_day else words.short_months
     else:
         names = words.months_with_day if has_day else words.months
-    return lambda moment, day: names[day.month - 1]
+    return lambda _moment, day: names[day.month - 1]
 
 
 def _half_day(words: DateWords, count: int) -> _Piece:
     am, pm = (words.am[:1], words.pm[:1]) if count == 1 else (words.am, words.pm)
-    return lambda moment, day: pm if moment.ticks % TICKS_PER_DAY >= 12 * TICKS_PER_HOUR else am
+    return lambda moment, _day: pm if moment.ticks % TICKS_PER_DAY >= 12 * TICKS_PER_HOUR else am
 
 
 def _fraction_with_point(count: int) -> _Piece:
-    def write(moment: DateTime, day: date) -> str:
+    def write(moment: DateTime, _day: date) -> str:
         digits = f"{moment.ticks % TICKS_PER_SECOND:07d}"[:count].rstrip("0")
         return f".{digits}" if digits else ""
 

@@ -78,7 +78,8 @@ def tokens(pattern: str) -> list[Token]:
     while index < len(pattern):
         letter = pattern[index]
         if letter in _SPECIFIERS:
-            count = _run_length(pattern, index)
+            # A `K` never repeats: `KK` is the zone twice.
+            count = 1 if letter == "K" else _run_length(pattern, index)
             found.append(_specifier(pattern, letter, count))
             index += count
         elif letter == "%":
@@ -90,8 +91,10 @@ def tokens(pattern: str) -> list[Token]:
 
 
 def _run_length(pattern: str, start: int) -> int:
-    rest = pattern[start:]
-    return len(rest) - len(rest.lstrip(pattern[start]))
+    end = start
+    while end < len(pattern) and pattern[end] == pattern[start]:
+        end += 1
+    return end - start
 
 
 def _specifier(pattern: str, letter: str, count: int) -> Token:
@@ -100,8 +103,8 @@ def _specifier(pattern: str, letter: str, count: int) -> Token:
         raise FormatError(pattern, "a fraction has at most seven digits")
     if letter == "y" and count > 9:
         raise FormatError(pattern, "a year has at most nine digits")
-    longest = {"d": 4, "M": 4, "g": 1, "z": 3, "K": count, "y": count, "f": count, "F": count}.get(letter, 2)
-    return Token(letter, min(count, longest), "" if letter != "K" else str(count))
+    longest = {"d": 4, "M": 4, "g": 1, "z": 3, "y": count, "f": count, "F": count}.get(letter, 2)
+    return Token(letter, min(count, longest))
 
 
 def _check_percent(pattern: str, index: int) -> int:
@@ -125,7 +128,8 @@ def _literal(pattern: str, index: int) -> tuple[Token, int]:
 
 
 def _quoted(pattern: str, start: int) -> tuple[Token, int]:
-    quote, text, index = pattern[start], [], start + 1
+    quote, index = pattern[start], start + 1
+    text: list[str] = []
     while index < len(pattern):
         if pattern[index] == quote:
             return Token("", text="".join(text)), index + 1

@@ -1,7 +1,7 @@
 """A .NET DateTime: ticks of 100 nanoseconds since midnight of 1 January 0001, and a kind.
 
-A DateTime has no room for an offset. A text with one, `+02:00`, becomes the same moment in the server's own zone, which is
-UTC: kind LOCAL, written `+00:00`.
+A DateTime has no room for an offset. A text with one, `+02:00`, becomes the same moment in the server's own zone, which
+is UTC: kind LOCAL, written `+00:00`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ TICKS_PER_SECOND = 10_000_000
 TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
 TICKS_PER_HOUR = 60 * TICKS_PER_MINUTE
 TICKS_PER_DAY = 24 * TICKS_PER_HOUR
+DAY_ONE = datetime(1, 1, 1, tzinfo=UTC)
 #: The last tick of the year 9999.
 MAX_TICKS = date.max.toordinal() * TICKS_PER_DAY - 1
 
@@ -71,8 +72,8 @@ class DateTime:
         return DateTime(self.ticks, kind)
 
     def to_datetime(self) -> datetime:
-        """Give Python's datetime without a zone; the last digit, of 100 nanoseconds, is cut."""
-        return datetime.min + timedelta(microseconds=self.ticks // 10)
+        """Give Python's datetime, as if this were UTC; the last digit, of 100 nanoseconds, is cut."""
+        return DAY_ONE + timedelta(microseconds=self.ticks // 10)
 
 
 def of_day(year: int, month: int, day: int, time_of_day: int = 0, kind: Kind = Kind.UNSPECIFIED) -> DateTime:
@@ -83,7 +84,7 @@ def of_day(year: int, month: int, day: int, time_of_day: int = 0, kind: Kind = K
 def from_datetime(moment: datetime) -> DateTime:
     """Take a Python datetime: one with a zone becomes UTC, one without stays unspecified."""
     if moment.tzinfo is None:
-        naive, kind = moment, Kind.UNSPECIFIED
+        moment, kind = moment.replace(tzinfo=UTC), Kind.UNSPECIFIED
     else:
-        naive, kind = moment.astimezone(UTC).replace(tzinfo=None), Kind.UTC
-    return DateTime((naive - datetime.min) // timedelta(microseconds=1) * 10, kind)
+        kind = Kind.UTC
+    return DateTime((moment - DAY_ONE) // timedelta(microseconds=1) * 10, kind)
