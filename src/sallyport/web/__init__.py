@@ -1,1 +1,1 @@
-"""What the surfaces share: bodies, middleware, limits, the egress guard. Imports none of the surfaces."""
+"""What the surfaces share: the guarded way out, request limits, request ids and health."""

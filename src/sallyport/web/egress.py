@@ -1,0 +1,250 @@
+"""The only way out: every outbound HTTP request of the house passes through here, and is judged at every hop.
+
+The rule: a request ends by its total deadline, with at most the permitted number of bytes in memory, whatever the other
+side does. Origins of the house's own are mounted and answered in this process, without a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import ssl
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+import structlog
+
+from sallyport.clock import Clock
+from sallyport.http_messages import (
+    ConnectionFailed,
+    EgressDenied,
+    Headers,
+    InboundResponse,
+    InvalidRequest,
+    OutboundRequest,
+)
+from sallyport.web import inflate, network
+from sallyport.web.egress_policy import EgressPolicy
+
+AsgiApp = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+#: https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-config: the length of a URL.
+URL_LIMIT = 16_384
+_HOPS = 10
+_HEADER_BYTES = 64 * 1024
+#: As many outgoing calls at a time as the documented limit of one workflow.
+_CONNECTIONS = 2_500
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: Fields that belong to the connection and the framing, which are ours to write.
+_OURS = (
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "proxy-authorization",
+    "proxy-connection",
+    "accept-encoding",
+)
+#: Fields that are meant for one origin only.
+_SECRETS = ("authorization", "cookie", "x-api-key", "api-key", "ocp-apim-subscription-key")
+_ABOUT_THE_BODY = ("content-type", "content-encoding", "content-language", "content-location")
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """One message on the wire: a request, or what a redirect made of it."""
+
+    method: str
+    url: httpx.URL
+    headers: Headers
+    body: bytes
+
+    @property
+    def origin(self) -> str:
+        return _origin(self.url)
+
+
+class Egress:
+    """Sends requests to where policy permits; one for the whole process, because it keeps connections open."""
+
+    def __init__(self, policy: EgressPolicy, clock: Clock, resolver: network.Resolver = network.resolve) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._network = network.GuardedNetwork(policy, resolver)
+        self._mounted: dict[str, httpx.ASGITransport] = {}
+        self._opened: httpcore.AsyncConnectionPool | None = None
+
+    def mount(self, origin: str, app: AsgiApp) -> None:
+        """Answer requests to an origin, such as `http://graph.internal`, by an ASGI application of this process."""
+        self._mounted[_origin(_url(origin))] = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    async def send(self, request: OutboundRequest) -> InboundResponse:
+        """Send a request, follow its redirects when asked to, and answer the last response, whatever its status.
+
+        Raises `InvalidRequest`, `EgressDenied` or `ConnectionFailed`.
+        """
+        hop = _first(request)
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, request.timeout_seconds)):
+                response = await self._follow(hop, request.follow_redirects)
+        except TimeoutError as error:
+            raise ConnectionFailed("timeout", hop.url.host) from error
+        _log.debug("egress.sent", host=hop.url.host, status=response.status, seconds=self._clock.monotonic() - started)
+        return response
+
+    async def close(self) -> None:
+        """Close every connection that is kept open."""
+        if self._opened is not None:
+            await self._opened.aclose()
+            self._opened = None
+
+    async def _follow(self, hop: _Hop, follow: bool) -> InboundResponse:
+        mounted = self._mounted.get(hop.origin)
+        if mounted is not None:
+            return await _serve(mounted, hop)
+        for _ in range(_HOPS + 1):
+            response = await self._exchange(hop)
+            location = response.headers.get("location", "")
+            if not follow or response.status not in _REDIRECTS or not location:
+                return response
+            # Nobody outside may send us inside: a later hop never looks at what is mounted.
+            hop = _redirected(hop, response.status, location)
+        raise ConnectionFailed("redirects", hop.url.host)
+
+    async def _exchange(self, hop: _Hop) -> InboundResponse:
+        try:
+            async with self._pool().stream(
+                hop.method.encode(),
+                httpcore.URL(
+                    scheme=hop.url.raw_scheme, host=hop.url.raw_host, port=hop.url.port, target=hop.url.raw_path
+                ),
+                headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in hop.headers.pairs],
+                content=hop.body,
+            ) as response:
+                return await self._received(response, hop)
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise ConnectionFailed(network.failure_kind(error), hop.url.host) from error
+
+    async def _received(self, response: httpcore.Response, hop: _Hop) -> InboundResponse:
+        headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        body = inflate.Body(headers.get("content-encoding", ""), self._policy.response_limit_bytes)
+        try:
+            async for piece in response.aiter_stream():
+                body.feed(piece)
+            content = body.finish()
+        except inflate.TooLarge as error:
+            raise ConnectionFailed("too_large", hop.url.host) from error
+        except inflate.BadEncoding as error:
+            raise ConnectionFailed("protocol", hop.url.host) from error
+        if body.decoded:
+            headers = headers.without("content-encoding", "content-length")
+        return InboundResponse(response.status, headers, content, str(hop.url))
+
+    def _pool(self) -> httpcore.AsyncConnectionPool:
+        if self._opened is None:
+            self._opened = httpcore.AsyncConnectionPool(
+                ssl_context=_trust(),
+                max_connections=_CONNECTIONS,
+                max_keepalive_connections=50,
+                keepalive_expiry=5.0,
+                network_backend=self._network,
+            )
+        return self._opened
+
+
+async def _serve(transport: httpx.ASGITransport, hop: _Hop) -> InboundResponse:
+    fields = [(name, value) for name, value in hop.headers.pairs if name.lower() != "accept-encoding"]
+    request = httpx.Request(hop.method, hop.url, headers=fields, content=hop.body)
+    answer = await transport.handle_async_request(request)
+    body = await answer.aread()
+    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
+    return InboundResponse(answer.status_code, headers, body, str(hop.url))
+
+
+def _first(request: OutboundRequest) -> _Hop:
+    if not _TOKEN.match(request.method):
+        raise InvalidRequest("The method is not an HTTP method.")
+    url = _url(request.url)
+    written = Headers(request.headers)
+    size = sum(len(name) + len(value) for name, value in written.pairs)
+    if size > _HEADER_BYTES:
+        raise InvalidRequest(f"The headers are {size} characters long; the limit is {_HEADER_BYTES}.")
+    for name, value in written.pairs:
+        if not _TOKEN.match(name) or _BAD_VALUE.search(value):
+            raise InvalidRequest("A header has a name or a value that HTTP does not allow.")
+    if url.userinfo and "authorization" not in written:
+        user = f"{url.username}:{url.password}".encode()
+        written = Headers((*written.pairs, ("Authorization", f"Basic {base64.b64encode(user).decode()}")))
+    method = request.method.upper()
+    url = url.copy_with(username=None, password=None) if url.userinfo else url
+    return _Hop(method, url, _framed(written, url, method, request.body), request.body)
+
+
+def _redirected(hop: _Hop, status: int, location: str) -> _Hop:
+    try:
+        url = _url(str(hop.url.join(location))).copy_with(username=None, password=None)
+    except (httpx.InvalidURL, InvalidRequest) as error:
+        _log.warning("egress.denied", host=hop.url.host, reason="redirect")
+        raise EgressDenied from error
+    headers = hop.headers if _origin(url) == hop.origin else hop.headers.without(*_SECRETS)
+    method, body = hop.method, hop.body
+    if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
+        method, body = "GET", b""
+        headers = headers.without(*_ABOUT_THE_BODY)
+    return _Hop(method, url, _framed(headers, url, method, body), body)
+
+
+def _framed(headers: Headers, url: httpx.URL, method: str, body: bytes) -> Headers:
+    """Answer the fields with our own Host, length and accepted encodings."""
+    rest = headers.without(*_OURS).with_default("User-Agent", "sallyport").with_default("Accept", "*/*")
+    ours = [("Host", url.netloc.decode("ascii")), ("Accept-Encoding", "gzip, deflate")]
+    if body or method in {"POST", "PUT", "PATCH"}:
+        ours.append(("Content-Length", str(len(body))))
+    return Headers((*ours, *rest.pairs))
+
+
+def _url(text: str) -> httpx.URL:
+    """Answer a URL that can be called; raises `InvalidRequest` with a sentence otherwise."""
+    if len(text) > URL_LIMIT:
+        raise InvalidRequest(f"The URL is {len(text)} characters long; the limit is {URL_LIMIT}.")
+    try:
+        url = httpx.URL(text.strip())
+    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        raise InvalidRequest("The URL is not valid.") from error
+    if url.scheme not in {"http", "https"}:
+        raise InvalidRequest("The URL must begin with http:// or https://.")
+    if not url.host or url.port == 0:
+        raise InvalidRequest("The URL names no host.")
+    return url
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+
+
+def _trust() -> ssl.SSLContext:
+    """Answer whom we trust: the bundled authorities, the machine's own, and what SSL_CERT_FILE names."""
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    return context
