@@ -92,7 +92,7 @@ class Egress:
         self._clock = clock
         self._network = network.GuardedNetwork(policy, resolver)
         self._mounted: dict[str, httpx.ASGITransport] = {}
-        self._opened: httpcore.AsyncConnectionPool | None = None
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     def mount(self, origin: str, app: AsgiApp) -> None:
         """Answer requests to an origin, such as `http://graph.internal`, by an ASGI application of this process."""
@@ -115,9 +115,8 @@ class Egress:
 
     async def close(self) -> None:
         """Close every connection that is kept open."""
-        if self._opened is not None:
-            await self._opened.aclose()
-            self._opened = None
+        for scheme in list(self._pools):
+            await self._pools.pop(scheme).aclose()
 
     async def _follow(self, hop: _Hop, follow: bool) -> InboundResponse:
         mounted = self._mounted.get(hop.origin)
@@ -134,7 +133,7 @@ class Egress:
 
     async def _exchange(self, hop: _Hop) -> InboundResponse:
         try:
-            async with self._pool().stream(
+            async with self._pool(hop.url.scheme).stream(
                 hop.method.encode(),
                 httpcore.URL(
                     scheme=hop.url.raw_scheme, host=hop.url.raw_host, port=hop.url.port, target=hop.url.raw_path
@@ -161,16 +160,17 @@ class Egress:
             headers = headers.without("content-encoding", "content-length")
         return InboundResponse(response.status, headers, content, str(hop.url))
 
-    def _pool(self) -> httpcore.AsyncConnectionPool:
-        if self._opened is None:
-            self._opened = httpcore.AsyncConnectionPool(
-                ssl_context=_trust(),
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        if scheme not in self._pools:
+            self._pools[scheme] = httpcore.AsyncConnectionPool(
+                # Reading the authorities takes a moment: only for those who need them.
+                ssl_context=_trust() if scheme == "https" else None,
                 max_connections=_CONNECTIONS,
                 max_keepalive_connections=50,
                 keepalive_expiry=5.0,
                 network_backend=self._network,
             )
-        return self._opened
+        return self._pools[scheme]
 
 
 async def _serve(transport: httpx.ASGITransport, hop: _Hop) -> InboundResponse:
@@ -234,8 +234,10 @@ def _url(text: str) -> httpx.URL:
         raise InvalidRequest("The URL is not valid.") from error
     if url.scheme not in {"http", "https"}:
         raise InvalidRequest("The URL must begin with http:// or https://.")
-    if not url.host or url.port == 0:
+    if not url.host:
         raise InvalidRequest("The URL names no host.")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise InvalidRequest(f"The URL's port {url.port} does not exist.")
     return url
 
 

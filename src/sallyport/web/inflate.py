@@ -17,6 +17,8 @@ _RATIO = 200
 _RATIO_COUNTS_FROM_BYTES = 8 * 1024 * 1024
 #: gzip and zlib wrappers are told apart by their first bytes.
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+#: The first byte of each member of a gzip file; a file may be several, one after the other.
+_MEMBER = 0x1F
 
 
 class TooLarge(errors.PayloadTooLarge):
@@ -71,7 +73,7 @@ class Body:
         rest = piece
         while rest:
             if self._decoder is None or self._decoder.eof:
-                if self._decoder is not None and not rest.startswith(b"\x1f\x8b"):
+                if self._decoder is not None and rest[0] != _MEMBER:
                     return  # what follows the last member is padding
                 self._decoder = start(rest)
             self._keep(self._decoder.decompress(rest, _PIECE_BYTES))
