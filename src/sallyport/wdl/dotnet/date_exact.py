@@ -62,7 +62,7 @@ class _Reader:
     def read(self, token: Token) -> None:
         """Read one token, or raise DateTextError."""
         letter, count = token.letter, token.count
-        if letter in "":
+        if not letter:
             self.literal(token.text)
         elif letter in ":/":
             self.literal(self.words.time_separator if letter == ":" else self.words.date_separator)

@@ -1,4 +1,4 @@
-"""Text to DateTime, as `DateTime.Parse` reads it in a culture: ISO 8601, numbers in the culture's order, names of months.
+"""Text to DateTime, as `DateTime.Parse` reads it: ISO 8601, or numbers and names of months in the culture's order.
 
 Deviation: a text without a year, or with a time alone, is refused; .NET takes what is missing from the day of the
 evaluation, which makes the result of the same expression change overnight.
@@ -32,6 +32,7 @@ _PART = re.compile(r"(\d+)|([^\W\d_][^\d\s,/-]*)|[\s,./-]+|(.)", re.DOTALL)
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\x00": "\x01"})
 
 
+@lru_cache(maxsize=512)
 def parse_date(text: str, locale: str = "en-US") -> DateTime:
     """Parse a date and time; raises DateTextError, or CultureError.
 
@@ -98,21 +99,22 @@ def _parse_words(text: str, found: Culture) -> DateTime:
     """Read a text that is not ISO 8601: first the time with its zone, then what is left as a date."""
     vocabulary = _vocabulary(found.name)
     rest = _mark_half_day(text.translate(_SPACES).strip(), found.dates)
-    if found.dates.time_separator != ":" and found.dates.time_separator != found.dates.date_separator:
-        rest = rest.replace(found.dates.time_separator, ":")
+    if found.dates.time_separator != ":":
+        # Only what stands behind the date is a time: Finnish writes both with points.
+        date_text, space, time_text = rest.partition(" ")
+        rest = f"{date_text}{space}{time_text.replace(found.dates.time_separator, ':')}"
     mark = _HALF_DAY.search(rest)
     time = _TIME.search(rest) or (_HOUR_ALONE.search(rest) if mark else None)
     clock, zone = 0, None
     if time is not None:
-        parts = (*time.groups(), None, None, None)
-        hour = half_day(text, int(parts[0]), mark.group(1)) if mark else int(parts[0])
-        clock = time_of_day(text, str(hour), parts[1], parts[2], parts[3])
+        hour = half_day(text, int(time[1]), mark[1]) if mark else int(time[1])
+        clock = time_of_day(text, str(hour), *(time.groups()[1:] or (None, None, None)))
         before, after = rest[: time.start()], _HALF_DAY.sub("", rest[time.end() :], count=1)
         zone_match = _ZONE.search(after)
         if zone_match is not None and not re.search(r"\d", after[: zone_match.start()]):
             zone, after = zone_match.group(1), after[: zone_match.start()]
         rest = f"{re.sub(r'(?<=[0-9])[Tt] *$', ' ', _HALF_DAY.sub('', before))} {after}"
-    return in_zone(text, _parse_day(text, rest, vocabulary, found.dates).plus(clock), zone)
+    return in_zone(text, _parse_day(text, rest, vocabulary).plus(clock), zone)
 
 
 def _mark_half_day(text: str, words: DateWords) -> str:
@@ -164,7 +166,7 @@ def _fillers(words: DateWords) -> frozenset[str]:
     return frozenset(_fold(word) for text in ["".join(literals), *literals] for word in text.split())
 
 
-def _parse_day(text: str, rest: str, vocabulary: _Vocabulary, words: DateWords) -> DateTime:
+def _parse_day(text: str, rest: str, vocabulary: _Vocabulary) -> DateTime:
     numbers: list[str] = []
     month = weekday = None
     for digits, word, other in _PART.findall(rest):
@@ -172,9 +174,11 @@ def _parse_day(text: str, rest: str, vocabulary: _Vocabulary, words: DateWords) 
             numbers.append(digits)
         elif word and month is None and _fold(word) in vocabulary.months:
             month = vocabulary.months[_fold(word)]
+        elif word and _fold(word) in vocabulary.fillers:
+            continue
         elif word and weekday is None and _fold(word) in vocabulary.days:
             weekday = vocabulary.days[_fold(word)]
-        elif other or (word and _fold(word) not in vocabulary.fillers):
+        elif word or other:
             raise DateTextError(text)
     moment = _assemble(text, numbers, month, vocabulary.order)
     if weekday is not None and (moment.day.weekday() + 1) % 7 != weekday:
