@@ -40,7 +40,7 @@ class Enumeration:
 
     def canonical(self, text: str) -> str | None:
         """Answer a member's name in the schema's casing, or None when the text names no member."""
-        folded = text.lower()
+        folded = text.lower() if text.isascii() else text
         for spelling, member in self.synonyms.items():
             if spelling.lower() == folded:
                 return member
@@ -110,7 +110,8 @@ class Structure:
 
     def type_names(self) -> tuple[str, ...]:
         """Answer the folded `@odata.type` values of this structure and of all derived from it."""
-        return tuple(f"#{name.lower()}" for name in (self.name, *self._derived))
+        names = [name.lower() for name in (self.name, *self._derived)]
+        return tuple(f"{mark}{name}" for name in names for mark in ("#", ""))
 
     def __iter__(self) -> Iterator[Field]:
         """Answer the fields, inherited ones first, in the schema's order."""

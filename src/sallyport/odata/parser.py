@@ -1,11 +1,12 @@
 """Reads a filter into a tree, by recursive descent; `and` binds tighter than `or`.
 
-Two liberties beyond the standard: double-quoted strings, and the shorthand `P eq 'A' or 'B'`, which means the same property
-and operator again and stays one group next to `and`. Nothing else is repaired.
+Two liberties beyond the standard: double-quoted strings, and the shorthand `P eq 'A' or 'B'`, which means the same
+property and operator again and stays one group next to `and`. Nothing else is repaired.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -137,19 +138,21 @@ class _Parser:
         token = self._here
         if token.kind in _LITERAL_TOKENS:
             return self._literal()
-        if token.text == "(":
+        if self._is_symbol("("):
             return self._nested(self._or)
         if token.kind != "name":
             raise self._wrong("expected a condition or a value" + (f", found '{token.text}'" if token.text else ""))
-        following = self._tokens[self._at + 1]
-        if token.text.lower() in _LITERAL_NAMES and following.text not in ("/", "("):
-            return self._literal()
+        return self._named()
+
+    def _named(self) -> Node:
+        token, following = self._here, self._tokens[self._at + 1]
+        if following.kind == "symbol" and following.text == "(":
+            return self._call()
         if following.kind == "string" and "." in token.text:
             self._at += 1  # microsoft.graph.alertSeverity'high': the type follows from the property
             return self._literal()
-        if following.text == "(" and following.kind == "symbol":
-            return self._call()
-        return self._path()
+        is_path = following.kind == "symbol" and following.text == "/"
+        return self._literal() if token.text.lower() in _LITERAL_NAMES and not is_path else self._path()
 
     def _literal(self) -> Literal:
         token = self._next()
@@ -164,7 +167,7 @@ class _Parser:
         return self._nested(self._items)
 
     def _items(self) -> tuple[Node, ...]:
-        if self._here.text == ")":
+        if self._is_symbol(")"):
             return ()
         items = [self._or()]
         while self._takes_symbol(","):
@@ -180,15 +183,15 @@ class _Parser:
             word = name.text.lower()
             if word == "$count":
                 return Count(name.column, so_far)
-            if word in ("any", "all") and self._here.text == "(":
-                return self._nested(lambda at=name, path=so_far: self._lambda(at, path))
+            if word in ("any", "all") and self._is_symbol("("):
+                return self._nested(functools.partial(self._lambda, name, so_far))
             segments.append(Segment(name.column, name.text))
             self._count_node()
         return Path(first.column, tuple(segments))
 
     def _lambda(self, name: Token, collection: Path) -> Node:
         quantifier = name.text.lower()
-        if self._here.text == ")":
+        if self._is_symbol(")"):
             if quantifier == "all":
                 raise self._wrong("'all' needs a condition, such as all(x: x/name eq 'a')")
             return Lambda(name.column, quantifier, collection, "", None)
@@ -210,13 +213,16 @@ class _Parser:
     def _is_word(self, word: str) -> bool:
         return self._here.kind == "name" and self._here.text.lower() == word
 
+    def _is_symbol(self, symbol: str) -> bool:
+        return self._here.kind == "symbol" and self._here.text == symbol
+
     def _takes_word(self, word: str) -> bool:
         taken = self._is_word(word)
         self._at += taken
         return taken
 
     def _takes_symbol(self, symbol: str) -> bool:
-        taken = self._here.kind == "symbol" and self._here.text == symbol
+        taken = self._is_symbol(symbol)
         self._at += taken
         return taken
 
