@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from sallyport.wdl import budget, values
 from sallyport.wdl.errors import EvaluationError
@@ -97,6 +97,10 @@ class Scope:
     def app_setting(self, name: str) -> str:
         """Answer an application setting."""
         refuse("appsetting", f"The app setting '{name}' is not found")
+
+
+#: A compiled expression.
+Closure: TypeAlias = Callable[[Scope], Json]
 
 
 class ContextScope(Scope):
