@@ -18,6 +18,8 @@ from sallyport.arm.values import Json
 
 #: The most iterations of one copy loop.
 MOST_COPIES = 800
+#: The most resources of one file, with all their copies.
+MOST_RESOURCES = 10_000
 #: Templates inside templates.
 DEEPEST = 5
 
@@ -116,6 +118,7 @@ def _resources(listed: Json, scope: Scope, pointer: str, inside: _Inside) -> Ite
 
 
 def _resource(raw: Mapping[str, Json], scope: Scope, pointer: str, inside: _Inside) -> Iterator[Resource]:
+    scope.report.meter.charge(values.MOST_IN_ALL // MOST_RESOURCES)
     if not _is_wanted(raw, scope, pointer):
         return
     type_name = f"{inside.type}/{raw.get('type')}".strip("/")

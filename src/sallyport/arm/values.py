@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 from sallyport.arm.errors import OverBudgetError, TemplateError
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Json: TypeAlias = "bool | int | float | Decimal | str | list[Json] | dict[str, Json] | None"
 
 #: The longest string: ARM's own limit for a whole template (4 MB).
 LONGEST_STRING = 4 * 1024 * 1024
