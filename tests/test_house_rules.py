@@ -27,7 +27,7 @@ SURFACES = LAYERS[5]
 STRANGERS = {"connectors": {"engine", "store", "actions", "triggers"}, "odata": {"wdl", "arm"}}
 
 #: Parts and modules without I/O, await or clock.
-PURE = ("odata", "wdl", "arm", "statuses", "triggers.schedule", "triggers.recurrence", "engine.plan", "engine.retry")
+PURE = ("odata", "wdl", "arm", "statuses", "triggers.schedule", "triggers.recurrence_rule", "engine.plan", "engine.retry")
 IO_MODULES = frozenset(
     [
         "aiosmtplib",
@@ -80,7 +80,7 @@ TIME = frozenset(
     ]
 )
 #: Where SQL may stand outside `store/`.
-SQL_BESIDE_STORE = frozenset({"odata.to_sql"})
+SQL_BESIDE_STORE = frozenset({"odata.to_sql", "odata.sql_sqlite", "odata.sql_postgresql"})
 SQL_MODULES = frozenset({"sqlalchemy", "sqlite3", "psycopg", "alembic"})
 
 #: Who may open a way to the outside, and why.

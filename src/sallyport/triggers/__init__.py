@@ -1,0 +1,3 @@
+"""The reasons for a run to start."""
+
+from __future__ import annotations
