@@ -32,6 +32,11 @@ def matches(condition: typed.Filter | None, resource: Mapping[str, Any], entity:
     return _value(condition.condition, {typed.RESOURCE: resource}) is True
 
 
+def value_of(node: typed.Property, resource: Mapping[str, Any]) -> Any:
+    """Answer a property of a resource as it is compared, None for null."""
+    return read(_reached(node, {typed.RESOURCE: resource}), node)
+
+
 def _value(node: typed.Value, origins: Mapping[int, Any]) -> Any:
     """Answer a node's value, None for null."""
     match node:
@@ -64,7 +69,7 @@ def _truth(node: typed.Value, origins: Mapping[int, Any]) -> bool | None:
         case typed.IsNull(operand):
             return _value(operand, origins) is None
         case typed.Negation(operand):
-            truth = _value(operand, origins)
+            truth: bool | None = _value(operand, origins)
             return None if truth is None else not truth
         case typed.Junction("and", operands):
             return _joined(operands, origins, decisive=False)
@@ -79,14 +84,14 @@ def _truth(node: typed.Value, origins: Mapping[int, Any]) -> bool | None:
 def _compared(word: str, left: Any, right: Any) -> bool:
     if word in ("eq", "ne"):
         return (left == right) is (word == "eq")
-    return left is not None and right is not None and _COMPARISONS[word](left, right)
+    return None not in (left, right) and _COMPARISONS[word](left, right)
 
 
 def _joined(operands: tuple[typed.Value, ...], origins: Mapping[int, Any], *, decisive: bool) -> bool | None:
     """Join in three-valued logic: one decisive operand settles it, else null beats the opposite."""
     unknown = False
     for each in operands:
-        truth = _value(each, origins)
+        truth: bool | None = _value(each, origins)
         if truth is decisive:
             return decisive
         unknown = unknown or truth is None

@@ -48,8 +48,8 @@ class PostgresqlPlace:
         return func.jsonb_array_length(self._array(), type_=Integer)
 
     def elements(self, label: str) -> tuple[FromClause, Place]:
-        rows = func.jsonb_array_elements(self._array()).table_valued(column("value", JSONB), name=label)
-        return rows.render_derived(), PostgresqlPlace(rows.c.value)
+        rows = func.jsonb_array_elements(self._array()).table_valued(column("value", JSONB)).render_derived(name=label)
+        return rows, PostgresqlPlace(rows.c.value)
 
     def _json(self) -> Column:
         return func.jsonb_extract_path(self.document, *self.path) if self.path else self.document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Boolean, FromClause, Integer, Numeric, Text, and_, case, func, literal, null, type_coerce
+from sqlalchemy import Boolean, Float, FromClause, Integer, Text, and_, case, func, literal, null, type_coerce
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from sallyport.odata.kinds import Kind
@@ -39,7 +39,7 @@ class SqlitePlace:
         if kind is Kind.DATETIME:
             return _sortable(self.read(Kind.STRING))
         value = case((self._type().in_(_TYPES[kind]), self._value()))
-        return type_coerce(value, {Kind.STRING: Text, Kind.NUMBER: Numeric, Kind.BOOLEAN: Boolean}[kind])
+        return type_coerce(value, {Kind.STRING: Text, Kind.NUMBER: Float, Kind.BOOLEAN: Boolean}[kind])
 
     def is_null(self) -> Column:
         return func.coalesce(self._type(), "null") == "null"

@@ -129,7 +129,7 @@ class Compiler:
 
     def _quantified(self, node: typed.Quantified) -> ColumnElement[bool]:
         place = self._place(node.collection)
-        rows, element = place.elements(f"e{node.variable or len(self._origins)}")
+        rows, element = place.elements(f"e{node.variable}")
         inside: ColumnElement[bool] = true()
         if node.body is not None:
             self._origins[node.variable] = element
