@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sallyport.wdl import ast, calls, dereference
+from sallyport.wdl import ast, calls, dereference, joining, values
 from sallyport.wdl.budget import Budget, Meter
 from sallyport.wdl.calls import Place
 from sallyport.wdl.errors import EvaluationError
+from sallyport.wdl.functions import string
 from sallyport.wdl.functions.registry import Function
 from sallyport.wdl.scope import Closure, Scope
 from sallyport.wdl.values import Json
 
-#: What a call may build to be worth computing when it is compiled.
-FOLDING = Budget(string_characters=8_192, array_items=256, total_bytes=65_536)
+#: What a call may build to be worth computing when it is compiled; small, because a template may hold many calls.
+FOLDING = Budget(string_characters=1_024, array_items=64, total_bytes=8_192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ def constant(value: Json) -> Code:
     return Code(run, True, value)
 
 
+def joined(parts: Sequence[Code], place: Place) -> Code:
+    """Answer the code that joins the parts, each as text."""
+    if all(part.constant for part in parts):
+        return constant("".join(values.to_text(part.value) for part in parts))
+    return Code(joining.join([values.to_text(part.value) if part.constant else part.run for part in parts], place))
+
+
 class Compiler:
     """Compiles the expressions of one string of a template."""
 
@@ -95,10 +103,18 @@ class Compiler:
         target, key = self.node(node.target), self.node(node.key)
         place = self._place(node.column)
         if key.constant:
-            run = dereference.by_constant(target.run, key.value, node.optional, place)
+            closure, target_place = self._bare(node.target, target)
+            run = dereference.by_constant(closure, key.value, node.optional, place, target_place)
         else:
             run = dereference.by_value(target.run, key.run, node.optional, place)
         return self._fold(run) if target.constant and key.constant else Code(run)
+
+    def _bare(self, node: ast.Node, code: Code) -> tuple[Closure, Place]:
+        """Answer a call such as `triggerBody()` without the closure around it, and the place of it."""
+        facts = self.functions.get(node.name.casefold()) if isinstance(node, ast.Call) else None
+        if facts is not None and facts.needs_scope and facts.maximum == 0 and not node.height > 1:
+            return facts.call, self._place(node.column)
+        return code.run, self._place(node.column)
 
     def _call(self, node: ast.Call) -> Code:
         facts = self.functions.get(node.name.casefold())
@@ -112,7 +128,9 @@ class Compiler:
         if facts.reference is not None:
             self._refer(facts, facts.reference, codes, node)
         run = calls.build(facts, [code.run for code in codes], place)
-        return self._fold(run) if facts.pure and all(code.constant for code in codes) else Code(run)
+        if facts.pure and all(code.constant for code in codes):
+            return self._fold(run)
+        return joined(codes, place) if facts.call is string.concat else Code(run)
 
     def _refer(self, facts: Function, kind: str, codes: Sequence[Code], node: ast.Call) -> None:
         first = codes[0] if codes else None
@@ -132,7 +150,9 @@ class Compiler:
 
     def _fold(self, run: Closure) -> Code:
         try:
-            return constant(run(Scope(Meter(FOLDING))))
+            value = run(Scope(Meter(FOLDING)))
         except EvaluationError:
             # The same error, or a result too large to keep, belongs to the moment of evaluation.
             return Code(run)
+        small = not isinstance(value, str | list | dict) or len(value) <= FOLDING.string_characters
+        return constant(value) if small else Code(run)

@@ -15,13 +15,17 @@ from sallyport.wdl.values import Json
 LISTED = 500
 
 
-def by_constant(target: Closure, key: Json, optional: bool, place: Place) -> Closure:
-    """Answer the closure that selects by a key which is known."""
+def by_constant(target: Closure, key: Json, optional: bool, place: Place, target_place: Place) -> Closure:
+    """Answer the closure that selects by a key which is known; an error of the target gets the target's place."""
     if type(key) is not str:
         return by_value(target, lambda _scope: key, optional, place)
 
     def run(scope: Scope) -> Json:
-        parent = target(scope)
+        try:
+            parent = target(scope)
+        except EvaluationError as error:
+            error.locate(*target_place)
+            raise
         if type(parent) is dict and key in parent:
             return parent[key]
         return select(parent, key, optional, place)

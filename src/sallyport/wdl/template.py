@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sallyport.wdl import parser, values
-from sallyport.wdl.budget import DEFAULT, SMALL_TEXT, Budget
-from sallyport.wdl.compile import Code, Compiler, FaultyCall, Findings, Reference, constant
+from sallyport.wdl.budget import DEFAULT, Budget
+from sallyport.wdl.calls import Place
+from sallyport.wdl.compile import Code, Compiler, FaultyCall, Findings, Reference, constant, joined
 from sallyport.wdl.errors import BudgetExceeded, ExpressionError, ExpressionSyntaxError
 from sallyport.wdl.functions import FUNCTIONS
-from sallyport.wdl.scope import Closure, Scope
+from sallyport.wdl.scope import Scope
 from sallyport.wdl.values import Json
 
 __all__ = ["FaultyCall", "Reference", "Template", "compile_template", "is_expression"]
@@ -100,20 +101,20 @@ class _TemplateCompiler:
 
     def _interpolation(self, text: str, pointer: str) -> Code:
         parts: list[Code] = []
-        literal, position = "", 0
+        position = 0
         for opening in _openings(text):
             if opening < position:
                 continue
             if opening and text[opening - 1] == "@":
-                literal += text[position : opening - 1]
+                parts.append(constant(text[position : opening - 1]))
                 position = opening
                 continue
             closing = _closing(text, opening)
-            parts.append(constant(literal + text[position:opening]))
+            parts.append(constant(text[position:opening]))
             parts.append(self._expression(text, opening + 2, closing, pointer))
-            literal, position = "", closing + 1
-        parts.append(constant(literal + text[position:]))
-        return _joined(parts)
+            position = closing + 1
+        parts.append(constant(text[position:]))
+        return joined(parts, Place(text, 0, pointer))
 
 
 def _openings(text: str) -> Sequence[int]:
@@ -141,33 +142,6 @@ def _closing(text: str, opening: int) -> int:
 
 def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def _joined(parts: list[Code]) -> Code:
-    merged: list[Code] = []
-    pending: list[str] = []
-    for part in parts:
-        if part.constant:
-            pending.append(values.to_text(part.value))
-            continue
-        if any(pending):
-            merged.append(constant("".join(pending)))
-        pending.clear()
-        merged.append(part)
-    if any(pending) or not merged:
-        merged.append(constant("".join(pending)))
-    if len(merged) == 1 and merged[0].constant:
-        return merged[0]
-    closures: tuple[Closure, ...] = tuple(part.run for part in merged)
-
-    def run(scope: Scope) -> Json:
-        texts = [values.to_text(closure(scope), scope.meter) for closure in closures]
-        characters = sum(map(len, texts))
-        if characters > SMALL_TEXT:
-            scope.meter.text(characters, wide=not all(map(str.isascii, texts)))
-        return "".join(texts)
-
-    return Code(run)
 
 
 def _array(codes: list[Code]) -> Code:

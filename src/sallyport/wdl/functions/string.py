@@ -88,13 +88,17 @@ def guid(format: Json = "D") -> str:
 @function("toLower")
 def to_lower(text: Json) -> str:
     """Answer the string in lower case, in the invariant culture."""
+    if type(text) is str and text.isascii():
+        return text.lower()
     return utf16.lower(arguments.text("toLower", text))
 
 
 @function("toUpper")
 def to_upper(text: Json) -> str:
     """Answer the string in upper case, in the invariant culture."""
-    return utf16.upper(text if type(text) is str else arguments.text("toUpper", text))
+    if type(text) is str and text.isascii():
+        return text.upper()
+    return utf16.upper(arguments.text("toUpper", text))
 
 
 @function("trim")
