@@ -1,0 +1,127 @@
+"""Keeps secrets unreadable in the database: AES-256-GCM under a master key that never enters it.
+
+The rule: a sealed text opens only with the same associated text that it was sealed with (say, table and row), so that
+nobody with access to the database can move a secret to where it would be shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from sallyport import errors
+
+#: The master key in the environment: 32 bytes in base64 or hexadecimal. It wins over the file.
+ENVIRONMENT_KEY = "SALLYPORT_MASTER_KEY"
+FILE_NAME = "master.key"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_FORM = "v1"
+
+
+class SecretUnreadable(errors.SallyportError):
+    """Raised when a sealed text does not open: another master key, another place, or a changed text."""
+
+    code = "SecretUnreadable"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"A stored secret does not open; it was sealed with master key '{key_id}'. Is this that key?")
+        self.key_id = key_id
+
+
+class MasterKeyInvalid(errors.SallyportError):
+    """Raised when the master key in the environment or in its file is not 32 bytes of base64 or hexadecimal."""
+
+    code = "MasterKeyInvalid"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"The master key in {where} is not 32 bytes, written in base64 or hexadecimal.")
+        self.where = where
+
+
+class Sealer:
+    """Seals with one key and opens with any that it was given, so that a master key can be replaced."""
+
+    def __init__(self, key: bytes, former: Iterable[bytes] = ()) -> None:
+        self.key_id = _key_id(key)
+        self._ciphers: Mapping[str, AESGCM] = {_key_id(one): AESGCM(one) for one in (*former, key)}
+
+    def seal(self, plain: bytes, aad: str) -> str:
+        """Answer a text that only `open` with the same associated text can read."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = nonce + self._ciphers[self.key_id].encrypt(nonce, plain, aad.encode())
+        return f"{_FORM}.{self.key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def open(self, sealed: str, aad: str) -> bytes:
+        """Answer what was sealed; raises `SecretUnreadable`."""
+        form, _, rest = sealed.partition(".")
+        key_id, _, text = rest.partition(".")
+        cipher = self._ciphers.get(key_id)
+        if form != _FORM or cipher is None:
+            raise SecretUnreadable(key_id)
+        try:
+            data = base64.urlsafe_b64decode(text)
+            return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], aad.encode())
+        except (InvalidTag, ValueError) as error:
+            raise SecretUnreadable(key_id) from error
+
+
+def sealer(folder: Path, environment: Mapping[str, str] = os.environ) -> Sealer:
+    """Answer the sealer of a data folder; its key file is made when there is none."""
+    written = environment.get(ENVIRONMENT_KEY, "")
+    if written:
+        return Sealer(_read(written, ENVIRONMENT_KEY))
+    path = folder / FILE_NAME
+    if not path.exists():
+        _create(path)
+    return Sealer(_read(path.read_text("ascii", errors="replace"), str(path)))
+
+
+def _create(path: Path) -> None:
+    """Write a new key where there is none; of several processes that try at once, one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, base64.b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first: its key is the key
+    finally:
+        draft.unlink()
+    # What the key sealed will survive a power cut; so must the key's name in its folder.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(text: str, where: str) -> bytes:
+    stripped = text.strip()
+    try:
+        if len(stripped) == 2 * _KEY_BYTES:
+            key = bytes.fromhex(stripped)
+        else:
+            key = base64.b64decode(stripped.replace("-", "+").replace("_", "/"), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise MasterKeyInvalid(where) from error
+    if len(key) != _KEY_BYTES:
+        raise MasterKeyInvalid(where)
+    return key
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(b"sallyport key id" + key).hexdigest()[:8]
