@@ -56,7 +56,7 @@ class Scope:
 
     def action(self, name: str) -> dict[str, Json]:
         """Answer the action object of a finished action."""
-        refuse("actions", f"The action '{name}' is not defined or has not run here")
+        raise EvaluationError(f"The action '{name}' that the expression refers to is not defined, or has not run.")
 
     def action_outputs(self, name: str) -> Json:
         """Answer the outputs of an action, null when it was skipped."""

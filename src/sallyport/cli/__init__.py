@@ -1,0 +1,42 @@
+"""The command line: one file per command, imported only when it is asked for.
+
+Exit codes: 0 done, 1 checked and failed, 2 wrong use. Data goes to standard output, messages to standard error.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import click
+
+#: Commands by name, each as "module:attribute".
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "expression": "sallyport.cli.expression:command",
+    }
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the names of all commands."""
+        return sorted({*COMMANDS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = place.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="sallyport")
+def main() -> None:
+    """Run Logic Apps playbooks, and serve the Microsoft Graph Security API that they need."""
