@@ -154,5 +154,5 @@ class Compiler:
         except EvaluationError:
             # The same error, or a result too large to keep, belongs to the moment of evaluation.
             return Code(run)
-        small = not isinstance(value, str | list | dict) or len(value) <= FOLDING.string_characters
+        small = not isinstance(value, (str, list, dict)) or len(value) <= FOLDING.string_characters
         return constant(value) if small else Code(run)

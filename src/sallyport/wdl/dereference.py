@@ -73,7 +73,7 @@ def _item(parent: list[Json], index: int, optional: bool, place: Place) -> Json:
 
 
 def _wrong_kind(parent: Json, key: Json) -> str:
-    shown = values.to_text(key) if not isinstance(key, dict | list) else values.type_name(key)
+    shown = values.to_text(key) if not isinstance(key, (dict, list)) else values.type_name(key)
     problem = f"property '{shown}' cannot be selected"
     if isinstance(parent, list):
         return f"{problem}. Array elements can only be selected using an integer index"

@@ -92,7 +92,7 @@ class _Writer:
     def _value(self, value: Json, depth: int) -> None:
         if isinstance(value, str):
             self._add(quote(value))
-        elif isinstance(value, dict | list):
+        elif isinstance(value, (dict, list)):
             if depth >= self.deepest:
                 raise BudgetExceeded(f"The value is nested more than {self.deepest} levels deep.")
             if isinstance(value, dict):

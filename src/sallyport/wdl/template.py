@@ -67,7 +67,7 @@ class _TemplateCompiler:
     def value(self, value: Json, pointer: str, depth: int) -> Code:
         if isinstance(value, str):
             return self.text(value, pointer)
-        if not isinstance(value, dict | list):
+        if not isinstance(value, (dict, list)):
             return constant(value)
         if depth >= self.budget.json_depth:
             raise ExpressionSyntaxError(

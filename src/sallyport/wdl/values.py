@@ -32,6 +32,10 @@ TYPE_NAMES = {
 }
 
 
+#: Types whose values Python compares as the language does; NaN, which is a float, is not among them.
+SAME_KIND = frozenset({str, int, bool})
+
+
 def type_name(value: Json) -> str:
     """Answer the name of the value's type as error messages spell it."""
     return "Null" if value is None else TYPE_NAMES.get(type(value), "Object")
@@ -39,7 +43,7 @@ def type_name(value: Json) -> str:
 
 def is_number(value: Json) -> TypeGuard[int | float | Decimal]:
     """Answer whether the value is an integer, a float or a decimal."""
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def to_text(value: Json, meter: Meter | None = None) -> str:
@@ -139,9 +143,12 @@ def whole(text: str) -> str:
 
 def equal(left: Json, right: Json, depth: int = 0) -> bool:
     """Answer whether two values are equal: numbers across kinds, a boolean and "True" or "False", deep for JSON."""
+    kind = type(left)
+    if kind is type(right) and kind in SAME_KIND:
+        return left == right
     if left is right:
         return True
-    if isinstance(left, list | dict):
+    if isinstance(left, (list, dict)):
         if depth >= json_text.JSON_DEPTH:
             raise BudgetExceeded(f"A value nested more than {json_text.JSON_DEPTH} levels deep cannot be compared.")
         return _equal_containers(left, right, depth + 1)
@@ -165,7 +172,7 @@ def compare(left: Json, right: Json) -> int | None:
     if isinstance(left, str) and isinstance(right, str):
         one, other = ordinal(left), ordinal(right)
         return (one > other) - (one < other)
-    if isinstance(left, bool) and isinstance(right, bool | str):
+    if isinstance(left, bool) and isinstance(right, (bool, str)):
         return 0 if to_text(left) == to_text(right) else None
     if isinstance(left, str) and isinstance(right, bool):
         return 0 if left == to_text(right) else None

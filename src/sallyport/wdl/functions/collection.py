@@ -34,7 +34,7 @@ def contains(collection: Json, sought: Json) -> bool:
 @function("empty")
 def empty(collection: Json) -> bool:
     """Answer whether a string, an array or an object has nothing in it; null has nothing."""
-    if collection is None or isinstance(collection, str | list | dict):
+    if collection is None or isinstance(collection, (str, list, dict)):
         return not collection
     raise arguments.unfit("empty", "an object, an array or a string", collection)
 
@@ -72,7 +72,7 @@ def last(collection: Json) -> Json:
 @function("take", parameters="an array or a string, and how much of it to take")
 def take(scope: Scope, collection: Json, count: Json) -> Json:
     """Answer the front of an array or a string."""
-    if not isinstance(collection, list | str):
+    if not isinstance(collection, (list, str)):
         raise arguments.unfit("take", "an array or a string", collection, 1)
     number = _count("take", count)
     if isinstance(collection, str):
@@ -93,7 +93,7 @@ def skip(scope: Scope, collection: Json, count: Json) -> list[Json]:
 @function("chunk", parameters="an array or a string, and the length of each piece")
 def chunk(scope: Scope, collection: Json, size: Json) -> list[Json]:
     """Cut an array or a string into pieces of one length; the last may be shorter."""
-    if not isinstance(collection, list | str):
+    if not isinstance(collection, (list, str)):
         raise arguments.unfit("chunk", "an array or a string", collection, 1)
     step = arguments.integer("chunk", size, 2)
     if step < 1:
@@ -189,7 +189,7 @@ def array(value: Json) -> list[Json]:
 
 def identity(value: Json, depth: int = 0) -> Hashable:
     """Answer something hashable that is the same for equal values."""
-    if isinstance(value, list | dict):
+    if isinstance(value, (list, dict)):
         if depth >= json_text.JSON_DEPTH:
             raise errors.BudgetExceeded(f"The value is nested more than {json_text.JSON_DEPTH} levels deep.")
         if isinstance(value, list):
@@ -213,7 +213,7 @@ def _alike(name: str, collections: tuple[Json, ...]) -> tuple[list[list[Json]], 
     lists = [given for given in collections if isinstance(given, list)]
     objects = [given for given in collections if isinstance(given, dict)]
     for position, given in enumerate(collections, start=1):
-        if not isinstance(given, list | dict):
+        if not isinstance(given, (list, dict)):
             raise arguments.unfit(name, "either an array or an object", given, position)
     if lists and objects:
         raise errors.expects(name, "parameters of same type, either arrays or objects", "Array", "Object")
@@ -232,5 +232,5 @@ def _sort_key(key: Json) -> tuple[int, bytes | float | int | Decimal | bool]:
         return 0, 0
     if isinstance(key, str):
         return 1, values.ordinal(key)
-    assert isinstance(key, bool | int | float | Decimal)
+    assert isinstance(key, (bool, int, float, Decimal))
     return 1, key

@@ -28,7 +28,7 @@ def int_(value: Json) -> int:
     """Answer a string or number as an integer; a fraction is an error."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, float | Decimal):
+    if isinstance(value, (float, Decimal)):
         return number_parse.parse_integer(_plain(value)) if value == value else -(2**63)
     return _parsed_integer(arguments.text("int", value))
 
