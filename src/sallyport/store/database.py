@@ -145,7 +145,7 @@ def _run_in_savepoint(connection: Connection, request: _Request) -> None:
     try:
         with connection.begin_nested():
             request.result = request.work(connection)
-    except Exception as error:  # noqa: BLE001 - handed to the caller whose work it was
+    except Exception as error:
         if _ends_transaction(error):
             raise
         request.error = _translated(error)
@@ -210,7 +210,9 @@ def _begin_write(connection: Connection) -> None:
 
 def _ends_transaction(error: BaseException) -> bool:
     """Answer whether the database itself gave up, so that no savepoint can save the neighbours."""
-    return isinstance(error, DBAPIError) and isinstance(_translated(error), errors.StorageFull | errors.StorageUnavailable)
+    return isinstance(error, DBAPIError) and isinstance(
+        _translated(error), errors.StorageFull | errors.StorageUnavailable
+    )
 
 
 def _translated(error: BaseException) -> BaseException:

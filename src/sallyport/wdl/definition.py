@@ -76,14 +76,18 @@ class Operation:
     secure_outputs: bool
     _templates: dict[str, Template] = field(init=False, repr=False, default_factory=dict)
 
-    def template(self, key: str) -> Template:
-        """Answer one property ("inputs", "expression", ...) compiled, or the constant null when it is missing.
+    def template(self, key: str, *, without: frozenset[str] = frozenset()) -> Template:
+        """Answer one property compiled, by its path ("inputs", "inputs/where"); the constant null when it is missing.
 
-        Raises ExpressionSyntaxError when it holds an expression that cannot be read.
+        `without` names members that are left out, for an action that evaluates them itself; for one action and key it is
+        always the same. Raises ExpressionSyntaxError when the property holds an expression that cannot be read.
         """
         found = self._templates.get(key)
         if found is None:
-            found = self._templates[key] = _compiled(self.raw.get(key))
+            value = _member(self.raw, key)
+            if without and isinstance(value, dict):
+                value = {name: each for name, each in value.items() if name not in without}
+            found = self._templates[key] = _compiled(value)
         return found
 
 
@@ -208,6 +212,15 @@ def digest_of(document: Mapping[str, Json]) -> str:
     except RecursionError:
         raise InvalidDefinition("", "The definition is nested too deeply.") from None
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _member(raw: Mapping[str, Json], path: str) -> Json:
+    """Answer a member by its path, null where there is none."""
+    value: Json = dict(raw) if "/" in path else raw.get(path)
+    if "/" in path:
+        for key in path.split("/"):
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _compiled(value: Json) -> Template:

@@ -1,0 +1,221 @@
+"""Works on runs inside this process, with the database as the only memory between restarts.
+
+The rule: a run is in `active` from its claim until its end is committed or it is put away; nobody else works on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from sallyport.clock import Clock
+from sallyport.engine import entries, execute, resume, start
+from sallyport.engine.library import Library
+from sallyport.engine.outcome import EndsRun
+from sallyport.engine.records import Key
+from sallyport.engine.run import Answer, Run, Surroundings
+from sallyport.errors import SallyportError, StorageUnavailable
+from sallyport.store import callbacks, runs
+from sallyport.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+#: How often the database is asked even when nobody said that something is due.
+_LONGEST_SLEEP_SECONDS = 30.0
+#: How long a run rests whose journal could not be written.
+_REST_SECONDS = 2.0
+
+
+class Embedded:
+    """The dispatcher of one process."""
+
+    def __init__(self, database: Database, clock: Clock, around: Surroundings, library: Library, owner: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._around = around
+        self._library = library
+        self.owner = owner
+        self.capacity = 500
+        self.active: dict[str, Run] = {}
+        #: Callers who wait for the answer of a run that is not claimed yet.
+        self.callers: dict[str, asyncio.Future[Answer | None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._ended: dict[str, asyncio.Event] = {}
+        #: Told of every run that ended, by the run and its status.
+        self.on_end: Callable[[Run, str], None] | None = None
+
+    async def open(self) -> None:
+        """Take back what a process of before a restart had, and begin to work."""
+        now = entries.instant(self._clock.now())
+        released = await self._database.write(lambda connection: runs.release_all(connection, now))
+        if released:
+            log.info("runs.recovered", count=released)
+        self._loop = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop working; what is not committed is done again after the next start."""
+        tasks = [*self._tasks.values(), *([self._loop] if self._loop else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+        self.active.clear()
+
+    def begin(self, run: Run) -> None:
+        """Work on a run that was not stored yet; its first commit stores it."""
+        self._live(run)
+        run.flush_soon()
+
+    def wake(self) -> None:
+        """Say that a run wants attention."""
+        self._woken.set()
+
+    def deliver(self, run_id: str, key: Key, request: dict[str, Any]) -> None:
+        """Hand a committed callback to its run, in memory or not."""
+        run = self.active.get(run_id)
+        if run is not None:
+            run.waits.deliver(key, request)
+        self._woken.set()
+
+    async def end(self, run_id: str, ending: EndsRun) -> bool:
+        """End a run, wherever it stands; answers after the commit, False when it had ended before.
+
+        Raises RunNotFound.
+        """
+        run = self.active.get(run_id)
+        if run is not None:
+            run.ending = ending
+            task = self._tasks[run_id]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return True
+        row = await self._database.write(lambda connection: runs.claim_one(connection, run_id, self.owner))
+        if row is None:
+            await self._database.read(lambda connection: runs.get(connection, run_id))
+            return False
+        claimed = await self._load(row)
+        result = await execute.end(claimed, ending)
+        await self._after(claimed, result)
+        return isinstance(result, execute.Ended)
+
+    async def ended(self, run_id: str) -> None:
+        """Wait until a run has ended, whoever works on it."""
+        while True:
+            event = self._ended.setdefault(run_id, asyncio.Event())
+            row = await self._database.read(lambda connection: runs.get(connection, run_id))
+            if row.status not in ("Running", "Waiting"):
+                self._ended.pop(run_id, None)
+                return
+            await event.wait()
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._claim()
+                pause = await self._pause()
+            except SallyportError as error:
+                log.warning("dispatch.stalled", error=error.message)
+                pause = _REST_SECONDS
+            await self._rest(pause)
+
+    async def _claim(self) -> None:
+        free = self.capacity - len(self.active)
+        while free > 0:
+            now, limit = entries.instant(self._clock.now()), min(free, 50)
+            claimed = await self._database.write(lambda c, n=now, k=limit: runs.claim(c, self.owner, n, k))  # type: ignore[misc]
+            for row in claimed:
+                self._live(await self._load(row))
+            free = self.capacity - len(self.active)
+            if len(claimed) < limit:
+                return
+
+    async def _load(self, row: runs.Run) -> Run:
+        workflow = await self._library.at_version(row.workflow_id, row.version)
+        stored = await self._database.read(lambda connection: resume.read(connection, row))
+        run = resume.build(self._around, workflow, stored)
+        run.caller = self.callers.pop(row.id, None)
+        return run
+
+    async def _pause(self) -> float:
+        due = await self._database.read(runs.next_wake_at)
+        if due is None:
+            return _LONGEST_SLEEP_SECONDS
+        seconds = (entries.moment(due) - self._clock.now()).total_seconds()
+        full = len(self.active) >= self.capacity
+        return min(max(seconds, 1.0 if full else 0.0), _LONGEST_SLEEP_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
+        waker = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait((sleeper, waker), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()
+        self._woken.clear()
+
+    def _live(self, run: Run) -> None:
+        self.active[run.id] = run
+        self._tasks[run.id] = asyncio.create_task(self._execute(run))
+
+    async def _execute(self, run: Run) -> None:
+        try:
+            result = await execute.execute(run)
+        finally:
+            self.active.pop(run.id, None)
+            self._tasks.pop(run.id, None)
+        await self._after(run, result)
+
+    async def _after(self, run: Run, result: execute.Result) -> None:
+        """Tell whoever awaits the run, and make room for what waited behind it."""
+        if isinstance(result, execute.GivenUp):
+            await self._given_up(run, result.error)
+            return
+        if isinstance(result, execute.PutAway):
+            self._woken.set()
+            return
+        if run.caller is not None and not run.caller.done():
+            run.caller.set_result(None)
+        event = self._ended.pop(run.id, None)
+        if event is not None:
+            event.set()
+        if self.on_end is not None:
+            self.on_end(run, result.status.value)
+        limit = start.concurrency(run.workflow, run.row.trigger_name)
+        now = entries.instant(self._clock.now())
+        waited_for_calls = bool(run.waits.callbacks)
+        if limit is not None or waited_for_calls:
+            await self._database.write(lambda connection: _tidy(connection, run, limit, now))
+            self._woken.set()
+
+    async def _given_up(self, run: Run, error: BaseException | None) -> None:
+        failure = error if isinstance(error, SallyportError) else StorageUnavailable("The run could not be stored.")
+        for waiting in (run.stored, run.caller):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(failure)
+                # Whoever started the run may be gone; the failure was logged where it happened.
+                waiting.exception()
+        if error is None:
+            return
+        await self._clock.sleep(_REST_SECONDS)
+        epoch = run.row.epoch
+        now = entries.instant(self._clock.now())
+        while True:
+            try:
+                await self._database.write(lambda connection: runs.release(connection, run.id, epoch, now))
+                break
+            except SallyportError:
+                await self._clock.sleep(_REST_SECONDS)
+        self._woken.set()
+
+
+def _tidy(connection: Connection, run: Run, limit: start.Concurrency | None, now: str) -> None:
+    callbacks.forget(connection, run.id)
+    if limit is not None:
+        runs.promote_waiting(connection, run.workflow.id, limit.runs, now)

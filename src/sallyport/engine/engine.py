@@ -1,0 +1,150 @@
+"""The engine as the rest of the house sees it: start a run, report to one, end one, wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from sallyport.clock import Clock
+from sallyport.engine import entries, run
+from sallyport.engine import start as starting
+from sallyport.engine.action_type import ActionType
+from sallyport.engine.dispatch.embedded import Embedded
+from sallyport.engine.journal import Journal
+from sallyport.engine.library import Library, Place
+from sallyport.engine.limits import Limits
+from sallyport.engine.outcome import EndsRun
+from sallyport.engine.ports import Ports
+from sallyport.engine.run import Answer, Run, Surroundings
+from sallyport.engine.start import Concurrency, Event, Start
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.store import callbacks, documents
+from sallyport.store.database import Database
+
+__all__ = ["Engine", "Event", "Parts", "Started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that has begun."""
+
+    run_id: str
+    #: Done when the run is committed; fails when it could not be.
+    stored: asyncio.Future[None]
+    #: What the run answers its caller; None when it ends without an answer. Missing where nobody asked for one.
+    answer: asyncio.Future[Answer | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is made of."""
+
+    database: Database
+    clock: Clock
+    ports: Ports
+    limits: Limits
+    seal: entries.Seal
+    place: Place
+    action_types: Mapping[str, ActionType]
+    owner: str
+    callback_url: Any
+
+
+class Engine:
+    """Runs the workflows of one process."""
+
+    def __init__(self, parts: Parts, journal: Journal | None = None) -> None:
+        self.database = parts.database
+        self.clock = parts.clock
+        self.journal = journal or Journal(parts.database, parts.clock)
+        self.around = Surroundings(parts.clock, parts.ports, parts.limits, self.journal, parts.seal, parts.callback_url)
+        self.library = Library(parts.database, parts.clock, parts.place, parts.seal, parts.action_types)
+        self.dispatch = Embedded(parts.database, parts.clock, self.around, self.library, parts.owner)
+
+    async def open(self) -> None:
+        """Go on with what was going on before."""
+        await self.dispatch.open()
+
+    async def close(self) -> None:
+        """Stop; everything goes on after the next start."""
+        await self.dispatch.close()
+
+    async def start(
+        self, workflow: DeployedWorkflow, trigger_name: str, event: Event, *, answered: bool = False
+    ) -> Started:
+        """Start a run now, in this process; the caller acknowledges it after `stored`.
+
+        Raises TooManyRequests when the trigger's waiting list is full.
+        """
+        prepared = starting.prepare(self.around, workflow, trigger_name, event)
+        limit = starting.concurrency(workflow, trigger_name)
+        if limit is not None or event.event_id is not None:
+            return await self._start_stored(prepared, limit, answered=answered)
+        row = run.started(prepared.row, {"owner": self.dispatch.owner, "wake_at": None})
+        begun = Run(self.around, workflow, row, prepared.trigger, stored=False)
+        begun.start_contents = prepared.bodies
+        if answered:
+            begun.caller = asyncio.get_running_loop().create_future()
+        self.dispatch.begin(begun)
+        return Started(begun.id, begun.stored, begun.caller)
+
+    def store_start(self, connection: Connection, workflow: DeployedWorkflow, trigger_name: str, event: Event) -> str:
+        """Store a run to be claimed, in a transaction of the caller's, who calls `wake` after it; answers its name.
+
+        Raises TooManyRequests when the trigger's waiting list is full.
+        """
+        prepared = starting.prepare(self.around, workflow, trigger_name, event)
+        return starting.store(connection, prepared, starting.concurrency(workflow, trigger_name))
+
+    def wake(self) -> None:
+        """Say that a run was stored that wants attention."""
+        self.dispatch.wake()
+
+    async def report(self, run_id: str, action: str, repetition: str, request: dict[str, Any]) -> bool:
+        """Keep a request that came to an action's callback address, and wake its run.
+
+        Answers after the commit; False when there was one before, or the run has ended.
+        """
+        now = entries.instant(self.clock.now())
+        received = callbacks.Callback(action, repetition, documents.dumps(request).decode())
+        kept = await self.database.write(lambda connection: callbacks.receive(connection, run_id, received, now))
+        if kept:
+            self.dispatch.deliver(run_id, (action, repetition), request)
+        return kept
+
+    async def end(self, run_id: str, ending: EndsRun) -> bool:
+        """End a run, wherever it stands; answers after the commit, False when it had ended before.
+
+        Raises RunNotFound.
+        """
+        return await self.dispatch.end(run_id, ending)
+
+    async def ended(self, run_id: str) -> None:
+        """Wait until a run has ended.
+
+        Raises RunNotFound.
+        """
+        await self.dispatch.ended(run_id)
+
+    async def _start_stored(self, prepared: Start, limit: Concurrency | None, *, answered: bool) -> Started:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer | None] | None = loop.create_future() if answered else None
+        if answer is not None:
+            self.dispatch.callers[prepared.row.id] = answer
+        try:
+            stored = await self.database.write(lambda connection: starting.store(connection, prepared, limit))
+        except BaseException:
+            self.dispatch.callers.pop(prepared.row.id, None)
+            raise
+        if answer is not None and stored != prepared.row.id:
+            # The event started a run before: whoever asked then has its answer.
+            self.dispatch.callers.pop(prepared.row.id, None)
+            answer.set_result(None)
+        self.dispatch.wake()
+        done: asyncio.Future[None] = loop.create_future()
+        done.set_result(None)
+        return Started(stored, done, answer)

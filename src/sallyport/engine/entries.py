@@ -1,0 +1,166 @@
+"""How a record is written into the journal, and read back.
+
+A content that is small stands in the entry; a large one is stored once by its hash; outputs that are the very inputs
+are said so. Secrets are sealed: the history cannot show them, but a run that resumes can have them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from sallyport.engine.records import ABSENT, Record
+from sallyport.statuses import Status
+from sallyport.store import contents, documents
+from sallyport.store.history import Entry
+
+REDACTED = "*sanitized*"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Two functions that keep secrets: `close` makes text of bytes, `open` the bytes again."""
+
+    close: Callable[[bytes], str]
+    open: Callable[[str], bytes]
+
+
+class Writer:
+    """Writes the records of one run."""
+
+    __slots__ = ("_inline", "_seal", "_secrets", "bodies")
+
+    def __init__(self, seal: Seal, secrets: Collection[str], inline_bytes: int) -> None:
+        self._seal = seal
+        self._secrets = [documents.dumps(text)[1:-1] for text in secrets]
+        self._inline = inline_bytes
+        #: Large contents met so far, by their hash.
+        self.bodies: dict[str, bytes] = {}
+
+    def entry(self, record: Record, sequence: int) -> Entry:
+        """Answer a record as an entry of the journal."""
+        document: dict[str, Any] = {"start": instant(record.started_at), "tracking": record.tracking_id}
+        if record.ended_at is not None:
+            document["end"] = instant(record.ended_at)
+        if record.code:
+            document["code"] = record.code
+        if record.inputs is not ABSENT:
+            document["inputs"] = self.content(record.inputs, secret=record.secret_inputs)
+        if record.outputs is not ABSENT:
+            if record.outputs is record.inputs and record.secret_inputs == record.secret_outputs:
+                document["outputs"] = {"same": True}
+            else:
+                document["outputs"] = self.content(record.outputs, secret=record.secret_outputs)
+        if record.status is not Status.SUCCEEDED or record.memory is not None or record.changes is not None:
+            self._rest(record, document)
+        if record.tracked_properties is not None:
+            document["tracked"] = record.tracked_properties
+        if record.retry_history is not None:
+            document["retries"] = record.retry_history
+        if record.iteration:
+            document["iteration"] = True
+        return Entry(sequence, record.name, record.repetition, record.status.value, self.text(document))
+
+    def content(self, value: Any, *, secret: bool) -> dict[str, Any]:
+        """Answer how a content stands in an entry."""
+        body = documents.dumps(value)
+        if secret:
+            return {"sealed": self._seal.close(body)}
+        body = self._redacted(body)
+        if len(body) <= self._inline:
+            return {"value": orjson.Fragment(body)}
+        name = contents.digest(body)
+        self.bodies[name] = body
+        return {"digest": name, "size": len(body)}
+
+    def text(self, document: Mapping[str, Any]) -> str:
+        """Answer a document as the text that is stored."""
+        return self._redacted(orjson.dumps(document)).decode()
+
+    def _rest(self, record: Record, document: dict[str, Any]) -> None:
+        """Write what only actions that wait, contain, fail or change variables have."""
+        if record.error is not None:
+            document["error"] = record.error
+        if record.waits_until is not None:
+            document["until"] = instant(record.waits_until)
+        if record.waits_for_callback:
+            document["callback"] = True
+        if record.memory is not None:
+            document["memory"] = self.content(record.memory, secret=record.secret_inputs)
+        if record.changes is not None:
+            document["changes"] = self.content(record.changes, secret=record.secret_inputs)
+
+    def _redacted(self, body: bytes) -> bytes:
+        for secret in self._secrets:
+            if secret in body:
+                body = body.replace(secret, REDACTED.encode())
+        return body
+
+
+class Reader:
+    """Reads entries back, given the large contents that they name."""
+
+    def __init__(self, seal: Seal | None, bodies: Mapping[str, bytes]) -> None:
+        self._seal = seal
+        self._bodies = bodies
+
+    def record(self, entry: Entry) -> Record:
+        """Answer the record that an entry holds."""
+        document = documents.loads(entry.document)
+        record = Record(
+            name=entry.name,
+            repetition=entry.repetition,
+            status=Status(entry.status),
+            started_at=moment(document["start"]),
+            tracking_id=document["tracking"],
+            code=document.get("code", ""),
+            ended_at=moment(document["end"]) if "end" in document else None,
+            error=document.get("error"),
+            retry_history=document.get("retries"),
+            tracked_properties=document.get("tracked"),
+            waits_until=moment(document["until"]) if "until" in document else None,
+            waits_for_callback=document.get("callback", False),
+            iteration=document.get("iteration", False),
+        )
+        if "inputs" in document:
+            record.inputs = self.content(document["inputs"])
+            record.secret_inputs = "sealed" in document["inputs"]
+        if "outputs" in document:
+            same = "same" in document["outputs"]
+            record.outputs = record.inputs if same else self.content(document["outputs"])
+            record.secret_outputs = record.secret_inputs if same else "sealed" in document["outputs"]
+        if "memory" in document:
+            record.memory = self.content(document["memory"])
+        if "changes" in document:
+            record.changes = [tuple(change) for change in self.content(document["changes"])]
+        return record
+
+    def content(self, stored: Mapping[str, Any]) -> Any:
+        """Answer a content; a secret one is ABSENT to a reader without the seal."""
+        if "value" in stored:
+            return stored["value"]
+        if "digest" in stored:
+            return documents.loads(self._bodies[stored["digest"]])
+        if self._seal is None:
+            return ABSENT
+        return documents.loads(self._seal.open(stored["sealed"]))
+
+
+def digests(document: Mapping[str, Any]) -> list[str]:
+    """Answer the hashes of the large contents that an entry's document names."""
+    parts = (document.get(name) for name in ("inputs", "outputs", "memory", "changes"))
+    return [part["digest"] for part in parts if isinstance(part, dict) and "digest" in part]
+
+
+def instant(moment: datetime) -> str:
+    """Answer a UTC moment as stored text, with seven digits behind the second."""
+    return moment.isoformat(timespec="microseconds")[:26] + "0Z"
+
+
+def moment(text: str) -> datetime:
+    """Answer the moment that stored text says."""
+    return datetime.fromisoformat(text[:26]).replace(tzinfo=UTC)

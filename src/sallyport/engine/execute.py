@@ -1,0 +1,152 @@
+"""The top of a run: runs the root block, then settles the run, puts it away, or gives it up to whoever claimed it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from sallyport.engine import branch, entries
+from sallyport.engine.frame import ROOT
+from sallyport.engine.interruptions import JournalFailed, RunEnds, Superseded
+from sallyport.engine.outcome import EndsRun
+from sallyport.engine.plan import Skip
+from sallyport.engine.run import Run
+from sallyport.statuses import Status
+from sallyport.wdl.errors import ExpressionError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run has ended, and its end is committed."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class PutAway:
+    """All that is left of the run waits; it is committed when it wants attention again."""
+
+    wake_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """This process must let go of the run; `error` says why, None when another has claimed it."""
+
+    error: BaseException | None = None
+
+
+Result = Ended | PutAway | GivenUp
+
+
+async def execute(run: Run) -> Result:
+    """Run a workflow from wherever its records stand; answers when it has ended or cannot go on."""
+    try:
+        return await _execute(run)
+    except Superseded:
+        log.warning("run.superseded", run_id=run.id)
+        return GivenUp()
+    except JournalFailed as error:
+        log.warning("run.stalled", run_id=run.id, error=str(error))
+        return GivenUp(error.__cause__ or error)
+
+
+async def end(run: Run, ending: EndsRun) -> Result:
+    """End a run that nobody works on: what is in progress is cancelled, what is left is skipped."""
+    try:
+        return await _end(run, ending)
+    except Superseded:
+        return GivenUp()
+    except JournalFailed as error:
+        return GivenUp(error.__cause__ or error)
+
+
+async def _execute(run: Run) -> Result:
+    left = run.limits.run_duration - (run.clock.now() - run.started_at)
+    if left.total_seconds() <= 0:
+        return await _end(run, EndsRun(Status.TIMED_OUT, "WorkflowRunTimedOut", "The run took longer than it may."))
+    try:
+        outcome = await branch.run_block(run, run.workflow.definition.root, ROOT)
+    except RunEnds as ends:
+        return await _end(run, ends.ending)
+    except asyncio.CancelledError:
+        ending = run.ending
+        if ending is None:
+            raise
+        return await _end(run, ending)
+    if outcome.status is None:
+        return await _put_away(run)
+    error = None
+    if outcome.status is not Status.SUCCEEDED:
+        error = {"code": "ActionFailed", "message": "An action failed. No dependent actions succeeded."}
+    return await _settle(run, outcome.status, error)
+
+
+async def _end(run: Run, ending: EndsRun) -> Result:
+    now = run.clock.now()
+    for record in list(run.records.values()):
+        if record.status is Status.RUNNING:
+            record.status, record.code, record.ended_at = Status.CANCELLED, "ActionCancelled", now
+            record.error = {"code": "ActionCancelled", "message": f"The run ended with status '{ending.status}'."}
+            record.memory, record.waits_until, record.waits_for_callback = None, None, False
+            run.note(record)
+    reason = "The execution of template action '{}' is skipped: the run was terminated."
+    for name, action in run.workflow.definition.root.actions.items():
+        branch.skip(run, action, ROOT, Skip(name, "Terminated", reason.format(name)))
+    error = None
+    if ending.status is not Status.SUCCEEDED and (ending.code or ending.message):
+        error = {"code": ending.code, "message": ending.message}
+    return await _settle(run, ending.status, error, code=ending.code)
+
+
+async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Result:
+    outputs, failure = _outputs(run)
+    if failure is not None and status is Status.SUCCEEDED:
+        status, error = Status.FAILED, failure
+    now = run.clock.now()
+    change = {
+        "status": status.value,
+        "code": code or (error["code"] if error else None),
+        "error": error,
+        "ended_at": entries.instant(now),
+        "outputs": outputs,
+        "owner": None,
+        "wake_at": None,
+    }
+    await run.flush(change)
+    log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=status.value)
+    return Ended(status)
+
+
+async def _put_away(run: Run) -> Result:
+    waiting = [record for record in run.records.values() if record.status is Status.RUNNING]
+    moments = [record.waits_until for record in waiting if record.waits_until is not None]
+    overdue = any(record.waits_for_callback and record.key in run.waits.callbacks for record in waiting)
+    moments.append(run.started_at + run.limits.run_duration)
+    wake_at = entries.instant(run.clock.now() if overdue else min(moments))
+    await run.flush({"owner": None, "wake_at": wake_at})
+    return PutAway(wake_at)
+
+
+def _outputs(run: Run) -> tuple[str | None, dict[str, Any] | None]:
+    """Answer the run's outputs as stored text, and what failed when one could not be evaluated."""
+    declared = run.workflow.definition.outputs
+    if not declared:
+        return None, None
+    writer = entries.Writer(run.around.seal, run.workflow.secrets.texts, run.limits.inline_content_bytes)
+    scope = run.scope(ROOT, None, None)
+    values = {}
+    for name, output in declared.items():
+        try:
+            values[name] = {"type": output.type, "value": output.value.evaluate(scope)}
+        except ExpressionError as error:
+            return None, {
+                "code": "InvalidTemplate",
+                "message": f"The output '{name}' cannot be evaluated: {error.message}",
+            }
+    return writer.text(values), None

@@ -1,0 +1,171 @@
+"""The deployed workflows, parsed once for each version and kept.
+
+The rule: a version never changes, so what is kept by (id, version) is kept for good; what is current is asked of the
+store again after each save.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sallyport.clock import Clock
+from sallyport.engine import entries, workflow
+from sallyport.engine.action_type import ActionType
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.store import contents, documents, schema, workflows
+from sallyport.store.database import Database
+from sallyport.wdl import definition
+
+#: How many versions are kept in memory.
+_KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the workflows stand among the resources of a subscription."""
+
+    subscription_id: str
+    resource_group: str
+    location: str
+
+    def resource_id(self, name: str) -> str:
+        """Answer the resource id of a workflow."""
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return f"{group}/providers/Microsoft.Logic/workflows/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A workflow as somebody wants it stored."""
+
+    name: str
+    document: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    #: The `$connections` value.
+    connections: Mapping[str, Any]
+    state: str = "Enabled"
+    kind: str | None = None
+    tags: Mapping[str, Any] | None = None
+
+
+class Library:
+    """The workflows of a process."""
+
+    def __init__(
+        self, database: Database, clock: Clock, place: Place, seal: entries.Seal, action_types: Mapping[str, ActionType]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._place = place
+        self._seal = seal
+        self._action_types = action_types
+        self._versions: dict[tuple[str, int], DeployedWorkflow] = {}
+        self._current: dict[str, DeployedWorkflow] = {}
+
+    async def current(self, workflow_id: str) -> DeployedWorkflow:
+        """Answer a workflow at the version that new runs start with, by its id; raises WorkflowNotFound."""
+        found = self._current.get(workflow_id)
+        if found is None:
+            row = await self._database.read(lambda connection: workflows.current(connection, workflow_id))
+            found = self._current[workflow_id] = self._deployed(row)
+        return found
+
+    async def named(self, name: str) -> DeployedWorkflow:
+        """Answer a workflow by its name, in any letter case; raises WorkflowNotFound."""
+        row = await self._database.read(lambda connection: workflows.get(connection, name))
+        return self._deployed(row)
+
+    async def at_version(self, workflow_id: str, version: int) -> DeployedWorkflow:
+        """Answer a workflow at one version; raises WorkflowNotFound."""
+        found = self._versions.get((workflow_id, version))
+        if found is None:
+            row = await self._database.read(lambda connection: workflows.at_version(connection, workflow_id, version))
+            found = self._deployed(row)
+        return found
+
+    async def listed(self) -> list[DeployedWorkflow]:
+        """Answer every workflow at its current version."""
+        return [self._deployed(row) for row in await self._database.read(workflows.listed)]
+
+    async def save(self, deployment: Deployment) -> DeployedWorkflow:
+        """Store a workflow; answers it as stored, at a new version where anything that runs depend on has changed.
+
+        Raises InvalidDefinition.
+        """
+        row = self._row(deployment)
+        stored = await self._database.write(lambda connection: workflows.save(connection, row))
+        self._current.pop(stored.id, None)
+        return self._deployed(stored)
+
+    async def set_state(self, deployed: DeployedWorkflow, state: str) -> None:
+        """Enable or disable a workflow."""
+        now = schema.instant(self._clock.now())
+        await self._database.write(lambda connection: workflows.set_state(connection, deployed.id, state, now))
+        self._current.pop(deployed.id, None)
+
+    async def regenerate_access_key(self, deployed: DeployedWorkflow) -> None:
+        """Give a workflow another key, which revokes its callback addresses."""
+        key = self._seal.close(uuid.uuid4().bytes + uuid.uuid4().bytes)
+        await self._database.write(lambda connection: workflows.set_access_key(connection, deployed.id, key))
+        self._current.pop(deployed.id, None)
+
+    async def delete(self, deployed: DeployedWorkflow) -> None:
+        """Forget a workflow."""
+        await self._database.write(lambda connection: workflows.delete(connection, deployed.id))
+        self._current.pop(deployed.id, None)
+
+    def _row(self, deployment: Deployment) -> workflows.Workflow:
+        parsed = definition.parse(deployment.document, kind=deployment.kind)
+        now = schema.instant(self._clock.now())
+        parameters = documents.dumps(dict(deployment.parameters))
+        connections = dict(deployment.connections)
+        return workflows.Workflow(
+            id=str(uuid.uuid4()),
+            name=deployment.name,
+            state=deployment.state,
+            version=1,
+            created_at=now,
+            changed_at=now,
+            access_key=self._seal.close(uuid.uuid4().bytes + uuid.uuid4().bytes),
+            tags=dict(deployment.tags or {}),
+            shown_version=1,
+            kind=deployment.kind,
+            definition=documents.dumps(dict(deployment.document)).decode(),
+            parameters=self._seal.close(parameters),
+            connections=connections,
+            digest=_digest(parsed.digest, parameters, documents.dumps(connections)),
+        )
+
+    def _deployed(self, row: workflows.Workflow) -> DeployedWorkflow:
+        kept = self._versions.get((row.id, row.shown_version))
+        if kept is not None and kept.state == row.state and kept.access_key == self._seal.open(row.access_key):
+            return kept
+        parsed = definition.parse(documents.loads(row.definition), kind=row.kind)
+        given = documents.loads(self._seal.open(row.parameters))
+        deployed = DeployedWorkflow(
+            id=row.id,
+            name=row.name,
+            version=row.shown_version,
+            state=row.state,
+            definition=parsed,
+            parameters=workflow.parameter_values(parsed, {**given, "$connections": row.connections}),
+            connections=workflow.connections_of(row.connections),
+            resource_id=self._place.resource_id(row.name),
+            location=self._place.location,
+            access_key=self._seal.open(row.access_key),
+            action_types=self._action_types,
+            tags=row.tags,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+        )
+        if len(self._versions) >= _KEPT:
+            self._versions.pop(next(iter(self._versions)))
+        self._versions[row.id, row.shown_version] = deployed
+        return deployed
+
+
+def _digest(*parts: str | bytes) -> str:
+    return contents.digest(b"\0".join(part.encode() if isinstance(part, str) else part for part in parts))

@@ -1,0 +1,119 @@
+"""What a run needs from the rest of the house, named as protocols so that the engine depends on none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sallyport.http_messages import InboundResponse, OutboundRequest
+
+
+class HttpPort(Protocol):
+    """The guarded way out."""
+
+    async def send(self, request: OutboundRequest) -> InboundResponse:
+        """Send a request and answer the response, whatever its status.
+
+        Raises `EgressDenied` or `ConnectionFailed`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorCall:
+    """One call of a connector's operation, as an action or a trigger states it."""
+
+    #: The connector's own name, from the `id` of the connection's entry, such as `microsoftgraphsecurity`.
+    api: str
+    connection_id: str
+    method: str
+    path: str
+    queries: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    authentication: Any = None
+    #: The same for every attempt of one action: what makes a repeat recognisable.
+    tracking_id: str = ""
+    client_tracking_id: str = ""
+    timeout_seconds: float = 120.0
+    #: Where a webhook operation reports to; empty for any other.
+    callback_url: str = ""
+
+
+class ConnectorPort(Protocol):
+    """The outside APIs, by connector."""
+
+    async def call(self, call: ConnectorCall) -> InboundResponse:
+        """Make a call and answer the response, whatever its status.
+
+        Raises `SallyportError` when there is no such connector or operation, or the connection may not be used.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStart:
+    """A run that another run asks for."""
+
+    workflow: str
+    trigger: str
+    headers: Mapping[str, str]
+    body: Any
+    #: One child for each, however often it is asked for.
+    event_id: str
+    client_tracking_id: str
+
+
+class ChildPort(Protocol):
+    """Other workflows."""
+
+    async def start(self, child: ChildStart) -> str:
+        """Start a child run and answer its name, the same name when it was started before.
+
+        Raises `NotFound` when there is no such workflow or trigger.
+        """
+        ...
+
+    async def answer(self, run_id: str) -> InboundResponse | None:
+        """Wait for a child's response; None when it ended without one."""
+        ...
+
+    def has_response(self, workflow: str) -> bool:
+        """Answer whether a workflow holds a Response action."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMessage:
+    """One message for a workflow that gathers messages into batches."""
+
+    workflow: str
+    trigger: str
+    batch_name: str
+    content: Any
+    message_id: str
+    partition: str = "DEFAULT"
+
+
+class BatchPort(Protocol):
+    """The batches that workflows gather."""
+
+    async def send(self, message: BatchMessage) -> None:
+        """Add a message, once for each message id.
+
+        Raises `NotFound` when there is no such workflow or batch trigger.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything outside that an action may reach."""
+
+    http: HttpPort
+    connectors: ConnectorPort
+    children: ChildPort
+    batches: BatchPort
+    #: Values that `appsetting()` may read.
+    app_settings: Mapping[str, str] = field(default_factory=dict)

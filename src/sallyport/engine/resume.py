@@ -1,0 +1,50 @@
+"""Builds a run in memory again from its row and its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from sallyport.engine import entries, start
+from sallyport.engine.run import Run, Surroundings
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.store import callbacks, contents, documents, history, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything that is stored of a run."""
+
+    row: runs.Run
+    entries: list[history.Entry]
+    callbacks: list[callbacks.Callback]
+    bodies: dict[str, bytes]
+
+
+def read(connection: Connection, row: runs.Run) -> Stored:
+    """Read everything that is stored of a run."""
+    found = history.read(connection, row.id)
+    named = set(entries.digests(documents.loads(row.trigger)))
+    for entry in found:
+        # Only an entry that names a large content is worth parsing for it here.
+        if '"digest"' in entry.document:
+            named.update(entries.digests(documents.loads(entry.document)))
+    return Stored(row, found, callbacks.of_run(connection, row.id), contents.get(connection, named))
+
+
+def build(around: Surroundings, workflow: DeployedWorkflow, stored: Stored) -> Run:
+    """Answer the run as it was when its last entry was committed."""
+    trigger: dict[str, Any] = start.load_trigger(stored.row.trigger, around.seal, stored.bodies)
+    run = Run(around, workflow, stored.row, trigger)
+    reader = entries.Reader(around.seal, stored.bodies)
+    for entry in stored.entries:
+        record = reader.record(entry)
+        run.put(record)
+        for operation, name, value in record.changes or ():
+            run.variables.apply(operation, name, value)
+        run.sequence = entry.sequence + 1
+    for callback in stored.callbacks:
+        run.waits.callbacks[callback.action, callback.repetition] = documents.loads(callback.request)
+    return run

@@ -1,0 +1,257 @@
+"""One run in memory: what is recorded of it, what is not committed yet, and who waits for its answer.
+
+The rule: memory is only a shortcut. Everything here can be built again from the run's row and its history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sallyport.clock import Clock
+from sallyport.engine import entries
+from sallyport.engine.frame import Frame
+from sallyport.engine.journal import Journal
+from sallyport.engine.limits import Limits
+from sallyport.engine.outcome import EndsRun
+from sallyport.engine.ports import Ports
+from sallyport.engine.records import Key, Record
+from sallyport.engine.run_scope import RunScope
+from sallyport.engine.variables import Variables
+from sallyport.engine.waits import Waits
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.statuses import Status
+from sallyport.store import history, runs
+from sallyport.wdl.budget import Meter
+from sallyport.wdl.definition import Action
+
+#: How many steps a run may take before it lets others have a turn.
+_TURN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all runs of a process share."""
+
+    clock: Clock
+    ports: Ports
+    limits: Limits
+    journal: Journal
+    seal: entries.Seal
+    #: Answers the signed callback address of an action, given the workflow, the run, the action and its repetition.
+    callback_url: Callable[[DeployedWorkflow, str, str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a Response action answers the waiting caller."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Run:
+    """A run that this process works on."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        workflow: DeployedWorkflow,
+        row: runs.Run,
+        trigger: dict[str, Any],
+        *,
+        stored: bool = True,
+    ) -> None:
+        self.around = around
+        self.clock = around.clock
+        self.ports = around.ports
+        self.limits = around.limits
+        self.workflow = workflow
+        self.id = row.id
+        self.row = row
+        self.started_at: datetime = entries.moment(row.started_at)
+        self.client_tracking_id = row.client_tracking_id
+        #: What `trigger()` answers.
+        self.trigger = trigger
+        outputs = trigger.get("outputs")
+        self.trigger_body: Any = outputs.get("body") if isinstance(outputs, dict) else None
+        self.records: dict[Key, Record] = {}
+        #: The latest repetition of each action inside a loop.
+        self.latest: dict[str, Record] = {}
+        self.variables = Variables()
+        self.waits = Waits(around.clock)
+        self.meter = Meter()
+        #: How the run is to end, when somebody outside asks for it.
+        self.ending: EndsRun | None = None
+        #: The caller who waits for a response; None when nobody does.
+        self.caller: asyncio.Future[Answer | None] | None = None
+        self.sequence = 0
+        #: Done when the run's row is committed.
+        self.stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answered = False
+        self._answer: Answer | None = None
+        self._stored = stored
+        if stored:
+            self.stored.set_result(None)
+        self._pending: dict[int, Record] = {}
+        self._committing: asyncio.Future[None] | None = None
+        secrets = workflow.secrets
+        self._secret_inputs, self._secret_outputs = secrets.inputs, secrets.outputs
+        self._texts = secrets.texts
+        self._flush_planned = False
+        self._steps = 0
+        #: Large contents of the trigger, stored with the run.
+        self.start_contents: Mapping[str, bytes] = {}
+
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    def begin(self, action: Action, frame: Frame) -> Record:
+        """Answer the record of an action that begins."""
+        name = action.name
+        record = Record(name, frame.repetition, Status.RUNNING, self.clock.now(), tracking_id())
+        record.secret_inputs = name in self._secret_inputs
+        record.secret_outputs = name in self._secret_outputs
+        self.put(record)
+        return record
+
+    def put(self, record: Record) -> None:
+        """Make a record the latest of its key."""
+        self.records[record.name, record.repetition] = record
+        if record.repetition:
+            self.latest[record.name] = record
+
+    def note(self, record: Record) -> None:
+        """Have a record committed with the next flush, as it then is."""
+        self._pending[id(record)] = record
+
+    def forget(self, names: Mapping[str, Any], repetition: str) -> None:
+        """Let go of the records of a finished iteration, which only `result()` would ask for again."""
+        if not self.workflow.reads_results:
+            for name in names:
+                self.records.pop((name, repetition), None)
+
+    # --- the journal -------------------------------------------------------------------------------------------------
+
+    async def flush(self, change: dict[str, Any] | None = None) -> None:
+        """Commit everything that is noted, and with it a change of the run's row; then let the answer go out.
+
+        Raises Superseded or JournalFailed.
+        """
+        if self._pending or change is not None or not self._stored:
+            self._committing = self._append(change)
+        if self._committing is not None:
+            await self._committing
+
+    def flush_soon(self) -> None:
+        """Commit what is noted without waiting for it; a failure shows at the next flush."""
+        if not self._flush_planned:
+            self._flush_planned = True
+            asyncio.get_running_loop().call_soon(self._flush_planned_now)
+
+    def _flush_planned_now(self) -> None:
+        self._flush_planned = False
+        if self._pending:
+            self._committing = self._append(None)
+
+    def _append(self, change: dict[str, Any] | None) -> asyncio.Future[None]:
+        writer = entries.Writer(self.around.seal, self._texts, self.limits.inline_content_bytes)
+        written = []
+        for record in self._pending.values():
+            written.append(writer.entry(record, self.sequence))
+            self.sequence += 1
+        self._pending.clear()
+        batch = history.Batch(self.id, self.row.epoch, None, written, writer.bodies, change)
+        if not self._stored:
+            self._stored = True
+            batch.start, batch.change = started(self.row, change), None
+            batch.contents.update(self.start_contents)
+        committed = self.around.journal.append(batch)
+        committed.add_done_callback(self._committed)
+        return committed
+
+    def _committed(self, committed: asyncio.Future[None]) -> None:
+        failed = committed.cancelled() or committed.exception() is not None
+        if not failed and not self.stored.done():
+            self.stored.set_result(None)
+        if failed:
+            return
+        if self._answer is not None and self.caller is not None and not self.caller.done():
+            self.caller.set_result(self._answer)
+
+    async def take_turns(self) -> None:
+        """Let other runs have a turn now and then: a long row of actions that only compute never waits by itself."""
+        self._steps += 1
+        if self._steps % _TURN == 0:
+            if self._pending:
+                self._committing = self._append(None)
+            await self.clock.sleep(0)
+
+    # --- what actions ask for ----------------------------------------------------------------------------------------
+
+    def scope(self, frame: Frame, action: Action | None, record: Record | None) -> RunScope:
+        """Answer what an expression in an action may see."""
+        return RunScope(self, frame, action, record)
+
+    def callback_url(self, action: str, repetition: str) -> str:
+        """Answer the signed address for reports to an action."""
+        return self.around.callback_url(self.workflow, self.id, action, repetition)
+
+    def respond(self, status: int, headers: Mapping[str, str], body: Any) -> str | None:
+        """Keep an answer for the waiting caller until it is committed; else answer why there is nobody to answer."""
+        if self._answered:
+            return "ActionResponseAlreadyDefined"
+        if self.caller is None:
+            return "ActionResponseSkipped"
+        if self.caller.done():
+            return "ActionResponseTimedOut"
+        self._answered = True
+        self._answer = Answer(status, headers, body)
+        return None
+
+    def headers(self, action: str, tracking: str) -> dict[str, str]:
+        """Answer the headers that tell another service which run and action is calling."""
+        workflow = self.workflow
+        return {
+            "x-ms-workflow-id": workflow.id,
+            "x-ms-workflow-name": workflow.name,
+            "x-ms-workflow-version": str(workflow.version),
+            "x-ms-workflow-run-id": self.id,
+            "x-ms-workflow-operation-name": action,
+            "x-ms-tracking-id": tracking,
+            "x-ms-client-tracking-id": self.client_tracking_id,
+        }
+
+    def workflow_object(self) -> dict[str, Any]:
+        """Answer what `workflow()` answers."""
+        workflow = self.workflow
+        return {
+            "id": workflow.resource_id,
+            "name": workflow.name,
+            "type": "Microsoft.Logic/workflows",
+            "location": workflow.location,
+            "tags": dict(workflow.tags),
+            "run": {
+                "id": f"{workflow.resource_id}/runs/{self.id}",
+                "name": self.id,
+                "type": "Microsoft.Logic/workflows/runs",
+            },
+        }
+
+
+def started(row: runs.Run, change: dict[str, Any] | None) -> runs.Run:
+    """Answer a run's row as its first insert stores it."""
+    if not change:
+        return row
+    values = {name: getattr(row, name) for name in row.__slots__}
+    return runs.Run(**{**values, **change})
+
+
+def tracking_id() -> str:
+    """Answer a new tracking id: a GUID, for telling things apart and not for keeping secrets."""
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,0 +1,288 @@
+"""Takes one step: evaluates an action's inputs, calls its handler, and records what came of it.
+
+This is the one place where an exception from an action becomes `Failed`. The rule of write-ahead: before an action with
+an outside effect is called, everything recorded so far and the intent itself are committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from sallyport.engine import retry
+from sallyport.engine.action_type import ActionType
+from sallyport.engine.context import ActionContext, Blocks
+from sallyport.engine.frame import ROOT, Frame
+from sallyport.engine.interruptions import Interruption, RunEnds
+from sallyport.engine.outcome import EndsRun, Failed, Outcome, Resumption, Skipped, Succeeded, Suspended, TimedOut
+from sallyport.engine.records import ABSENT, Record
+from sallyport.engine.run import Run
+from sallyport.errors import SallyportError
+from sallyport.statuses import TERMINAL, Status
+from sallyport.wdl.definition import Action
+from sallyport.wdl.errors import ExpressionError
+
+log = structlog.get_logger(__name__)
+
+
+def is_quick(run: Run, action: Action) -> bool:
+    """Answer whether an action does nothing but compute, so that it need not be a task of its own."""
+    action_type = run.workflow.action_types.get(action.type)
+    return action_type is None or not (action_type.effect or action_type.container)
+
+
+async def take(run: Run, action: Action, frame: Frame, blocks: Blocks) -> Status | None:
+    """Run an action to its end and answer its status; None when it waits and the run is to be put away.
+
+    Raises Interruption when the run cannot go on.
+    """
+    record = run.records.get((action.name, frame.repetition))
+    if record is None or record.iteration:
+        record = run.begin(action, frame)
+    elif record.status in TERMINAL:
+        return record.status
+    action_type = run.workflow.action_types.get(action.type)
+    if action_type is None:
+        message = f"The action type '{action.type}' is not one that can be run."
+        return _settle(run, action, record, Failed("ActionTypeNotSupported", message))
+    step = _Step(run, action, action_type, frame, record, blocks)
+    outcome = await step.outcome()
+    return None if outcome is None else _settle(run, action, record, outcome)
+
+
+class _Step:
+    """One action on its way to an outcome."""
+
+    __slots__ = ("action", "action_type", "context", "deadline", "record", "run")
+
+    def __init__(
+        self, run: Run, action: Action, action_type: ActionType, frame: Frame, record: Record, blocks: Blocks
+    ) -> None:
+        self.run = run
+        self.action = action
+        self.action_type = action_type
+        self.record = record
+        self.context = ActionContext(run, action, frame, record, blocks)
+        self.deadline: datetime | None = None
+
+    async def outcome(self) -> Outcome | None:
+        """Answer how the action ended, None when it waits and the run is to be put away."""
+        try:
+            stated = self._prepare()
+        except (ExpressionError, SallyportError) as error:
+            return _failure(self.action, error)
+        if stated is not None:
+            return stated
+        if self.action_type.container:
+            return await self._contained()
+        if not self.action_type.effect:
+            return await self._call()
+        return await self._effect()
+
+    def _prepare(self) -> Outcome | None:
+        """Evaluate what the action says of itself; answer its outcome when that is given beforehand."""
+        record, action = self.record, self.action
+        if record.inputs is ABSENT and not (self.action_type.container and "inputs" not in action.raw):
+            template = action.template("inputs", without=self.action_type.deferred)
+            record.inputs = self.context.evaluate(template)
+        if self.action_type.effect and "limit" in action.raw:
+            limit = self.context.evaluate(action.template("limit"))
+            if isinstance(limit, dict) and limit.get("timeout"):
+                self.deadline = record.started_at + retry.duration(limit["timeout"], "limit.timeout")
+        return self._static_result()
+
+    def _static_result(self) -> Outcome | None:
+        configuration = self.action.raw.get("runtimeConfiguration")
+        bound = configuration.get("staticResult") if isinstance(configuration, dict) else None
+        if not isinstance(bound, dict) or str(bound.get("staticResultOptions", "")).casefold() != "enabled":
+            return None
+        stated = self.run.workflow.definition.static_results.get(str(bound.get("name")))
+        return _stated(stated) if isinstance(stated, dict) else None
+
+    async def _contained(self) -> Outcome | None:
+        self.run.note(self.record)
+        outcome = await self._call()
+        # Its children wait: each of them has recorded for what, and nobody is left to wake but the run itself.
+        return None if isinstance(outcome, Suspended) else outcome
+
+    async def _effect(self) -> Outcome | None:
+        """Call the outside, as often as the retry policy and the action's own waits ask for."""
+        record, run = self.record, self.run
+        resumed = record.waits_until is not None or record.waits_for_callback
+        while True:
+            if resumed and not await self._waited():
+                return None
+            with run.waits.busy():
+                if not resumed:
+                    run.note(record)
+                    await run.flush()
+                outcome = await self._attempt()
+            if isinstance(outcome, Suspended):
+                self._suspend(outcome)
+            elif not (isinstance(outcome, Failed) and outcome.retryable and self._repeat(outcome)):
+                return outcome
+            run.note(record)
+            await run.flush()
+            resumed = True
+
+    async def _waited(self) -> bool:
+        """Wait for what the record says; False when the run is to be put away instead."""
+        record = self.record
+        if not await self.run.waits.wait(record.key, record.waits_until):
+            return False
+        record.waits_until, record.waits_for_callback = None, False
+        return True
+
+    async def _attempt(self) -> Outcome:
+        record, context = self.record, self.context
+        callback = self.run.waits.callbacks.get(record.key)
+        if record.memory is not None:
+            context.resumed = Resumption(record.memory[0], callback)
+        context.attempt = len(record.retry_history or ()) + 1
+        ends_late = self.deadline is not None and self.deadline <= self.run.clock.now()
+        if ends_late and callback is None and not (context.resumed and self._reported()):
+            return TimedOut()
+        try:
+            async with _within(self.deadline, self.run.clock.now(), late=ends_late):
+                return await self._call()
+        except TimeoutError:
+            return TimedOut()
+
+    def _reported(self) -> bool:
+        """Answer whether the action waits for a report: it must hear that none came, to give back what it asked for."""
+        return bool(self.record.memory and self.record.memory[1])
+
+    def _suspend(self, outcome: Suspended) -> None:
+        record = self.record
+        until = outcome.until
+        if self.deadline is not None:
+            until = min(until, self.deadline) if until is not None else self.deadline
+        record.memory = [outcome.state, outcome.callback]
+        record.waits_until, record.waits_for_callback = until, outcome.callback
+
+    def _repeat(self, failed: Failed) -> bool:
+        """Record that the call is to be made again; False when the policy allows no more."""
+        record, run = self.record, self.run
+        policy = retry.parse(_member(record.inputs, "retryPolicy"), run.limits.retry_attempts)
+        repeated = record.retry_history or []
+        if len(repeated) >= policy.count:
+            return False
+        now = run.clock.now()
+        delay = policy.delay(len(repeated) + 1, random.random())  # noqa: S311 - spreads repeats, keeps no secret
+        if failed.retry_after_seconds is not None:
+            delay = max(delay, min(timedelta(seconds=failed.retry_after_seconds), retry.LONGEST))
+        if self.deadline is not None and now + delay >= self.deadline:
+            return False
+        entry = {"code": failed.code, "endTime": now.isoformat(), "clientRequestId": record.tracking_id}
+        record.retry_history = [*repeated, {**entry, "error": {"code": failed.code, "message": failed.message}}]
+        record.waits_until = now + delay
+        return True
+
+    async def _call(self) -> Outcome:
+        """Call the handler; what it raises becomes `Failed`, here and nowhere else."""
+        try:
+            return await self.action_type.handler(
+                self.record.inputs if self.record.inputs is not ABSENT else None, self.context
+            )
+        except Interruption:
+            raise
+        except SallyportError as error:
+            return _failure(self.action, error)
+        except (TimeoutError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("action.broken", run_id=self.run.id, action=self.action.name, type=self.action.type)
+            return Failed(
+                "InternalServerError", f"The action '{self.action.name}' could not be run: an internal error occurred."
+            )
+
+
+@contextlib.asynccontextmanager
+async def _within(deadline: datetime | None, now: datetime, *, late: bool) -> AsyncIterator[None]:
+    if deadline is None or late:
+        yield
+    else:
+        async with asyncio.timeout((deadline - now).total_seconds()):
+            yield
+
+
+def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Status:
+    """Record an outcome; an action that ends the run is recorded first, then ends it."""
+    record.ended_at = run.clock.now()
+    record.memory, record.waits_until, record.waits_for_callback = None, None, False
+    if isinstance(outcome, Succeeded):
+        record.status, record.code = Status.SUCCEEDED, outcome.code
+        record.outputs = ABSENT if outcome.outputs is None and action.blocks else outcome.outputs
+    elif isinstance(outcome, Failed | TimedOut | Skipped):
+        _settle_unsuccessful(record, outcome)
+    elif isinstance(outcome, EndsRun):
+        record.status, record.code, record.outputs = Status.SUCCEEDED, "Terminated", ABSENT
+    if "trackedProperties" in action.raw and not isinstance(outcome, Skipped):
+        record.tracked_properties = _tracked(run, action, record)
+    run.note(record)
+    if isinstance(outcome, EndsRun):
+        raise RunEnds(outcome)
+    if action.blocks or outcome is None:
+        return record.status
+    action_type = run.workflow.action_types.get(action.type)
+    if action_type is not None and action_type.effect:
+        run.flush_soon()
+    return record.status
+
+
+def _settle_unsuccessful(record: Record, outcome: Failed | TimedOut | Skipped) -> None:
+    record.code = outcome.code
+    error_code = outcome.code
+    if isinstance(outcome, Skipped):
+        record.status, record.code = Status.SKIPPED, outcome.code
+    else:
+        record.status = Status.TIMED_OUT if isinstance(outcome, TimedOut) else Status.FAILED
+        record.outputs = ABSENT if outcome.outputs is None else outcome.outputs
+    if isinstance(outcome, Failed) and outcome.error_code:
+        error_code = outcome.error_code
+    record.error = {"code": error_code, "message": outcome.message}
+
+
+def _tracked(run: Run, action: Action, record: Record) -> Any:
+    """Answer the tracked properties; one that cannot be evaluated says so and fails nothing."""
+    try:
+        return action.template("trackedProperties").evaluate(run.scope(ROOT, action, record))
+    except ExpressionError as error:
+        return {"error": str(error)}
+
+
+def _failure(action: Action, error: SallyportError) -> Failed:
+    if isinstance(error, ExpressionError):
+        message = (
+            f"Unable to process template language expressions in action '{action.name}' inputs at line '0' and column "
+            f"'{error.column or 0}': '{error.message}'."
+        )
+        return Failed("BadRequest", message, error_code=error.code)
+    return Failed(error.code, error.message)
+
+
+def _stated(result: dict[str, Any]) -> Outcome:
+    """Answer the outcome that a static result states."""
+    status = str(result.get("status", "Succeeded")).casefold()
+    outputs = result.get("outputs")
+    if status == "succeeded":
+        return Succeeded(outputs, str(_member(outputs, "statusCode") or "OK"))
+    errors = _member(outputs, "errors") or _member(result, "error") or [{}]
+    error = errors[0] if isinstance(errors, list) else errors
+    code, message = (
+        str(result.get("code") or error.get("code") or "StaticResult"),
+        str(error.get("message") or "A static result."),
+    )
+    if status == "skipped":
+        return Skipped(code, message)
+    return TimedOut(message) if status == "timedout" else Failed(code, message, outputs)
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None

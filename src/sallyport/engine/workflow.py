@@ -1,0 +1,136 @@
+"""A workflow as runs see it: one version of its definition, with its parameters and connections bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sallyport.engine import secrecy
+from sallyport.engine.action_type import ActionType
+from sallyport.errors import NotFound
+from sallyport.wdl.definition import MISSING, Action, Definition
+
+
+class ConnectionMissing(NotFound):
+    """Raised when an action names a connection that its workflow does not hold."""
+
+    code = "ConnectionNotFound"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One entry of `$connections`."""
+
+    key: str
+    connection_id: str
+    name: str
+    #: The connector's own name in lower case, from the entry's `id`, never from its key.
+    api: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeployedWorkflow:
+    """One version of a workflow; immutable, shared by all its runs."""
+
+    id: str
+    name: str
+    version: int
+    state: str
+    definition: Definition
+    #: Every parameter's value: as deployed, else the declaration's default.
+    parameters: Mapping[str, Any]
+    connections: Mapping[str, Connection]
+    #: `/subscriptions/{guid}/resourceGroups/{group}/providers/Microsoft.Logic/workflows/{name}`.
+    resource_id: str
+    location: str
+    #: Signs the callback addresses.
+    access_key: bytes
+    #: The table of what an action of each type does.
+    action_types: Mapping[str, ActionType]
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    created_at: str = ""
+    changed_at: str = ""
+    _facts: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def secrets(self) -> secrecy.Secrets:
+        """Which actions hold secrets in their inputs and outputs."""
+        found = self._facts.get("secrets")
+        if found is None:
+            found = self._facts["secrets"] = secrecy.find(self.definition, self.parameters, self.action_types)
+        return found
+
+    @property
+    def has_response(self) -> bool:
+        """Whether the definition holds a Response action, so that a caller waits for it."""
+        found = self._facts.get("has_response")
+        if found is None:
+            responding = {name for name, action_type in self.action_types.items() if action_type.responds}
+            types = {action.type for action in self.definition.actions.values()}
+            found = self._facts["has_response"] = not responding.isdisjoint(types)
+        return bool(found)
+
+    @property
+    def reads_results(self) -> bool:
+        """Whether an expression somewhere asks for `result()`, so that finished iterations must be kept in memory."""
+        found = self._facts.get("reads_results")
+        if found is None:
+            found = self._facts["reads_results"] = "result(" in str(self.definition.raw)
+        return bool(found)
+
+    def parameter(self, name: str) -> Any:
+        """Answer a parameter's value.
+
+        Raises KeyError when it is not declared or has no value.
+        """
+        if name in self.parameters:
+            return self.parameters[name]
+        folded = name.casefold()
+        return next(value for key, value in self.parameters.items() if key.casefold() == folded)
+
+    def connection(self, connection_id: str) -> Connection:
+        """Answer the connection with an id, or with a key for definitions that name it directly.
+
+        Raises ConnectionMissing.
+        """
+        folded = connection_id.casefold()
+        for connection in self.connections.values():
+            if folded in (connection.connection_id.casefold(), connection.key.casefold(), connection.name.casefold()):
+                return connection
+        known = ", ".join(sorted(self.connections)) or "none"
+        raise ConnectionMissing(f"The workflow holds no connection '{connection_id}'. Its connections: {known}.")
+
+    def action(self, name: str) -> Action:
+        """Answer an action by name, in any letter case; KeyError when there is none."""
+        return self.definition.action(name)
+
+
+def connections_of(entries: Mapping[str, Any]) -> dict[str, Connection]:
+    """Answer the connections that a `$connections` value lists."""
+    return {key: _connection(key, entry) for key, entry in entries.items() if isinstance(entry, dict)}
+
+
+def parameter_values(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer every declared parameter's value: the given one, else its default; one without either is left out."""
+    folded = {key.casefold(): value for key, value in given.items()}
+    found = {}
+    for name, declared in definition.parameters.items():
+        if name.casefold() in folded:
+            found[name] = folded[name.casefold()]
+        elif declared.default is not MISSING:
+            found[name] = declared.default
+    return found
+
+
+def _connection(key: str, entry: Mapping[str, Any]) -> Connection:
+    api = str(entry.get("id") or entry.get("api", {}).get("id") or key)
+    name = api.rstrip("/").rsplit("/", 1)[-1].casefold().removeprefix("shared_")
+    return Connection(
+        key=key,
+        connection_id=str(entry.get("connectionId") or key),
+        name=str(entry.get("connectionName") or key),
+        api=name,
+        properties=entry.get("connectionProperties") or {},
+    )

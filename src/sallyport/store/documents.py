@@ -1,0 +1,48 @@
+"""JSON text as the store writes it: compact, exact, and never a surprise for what a run may hold.
+
+The rule: integers of any size and decimals survive; the fast writer is used where it can, the exact one where it must.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+# orjson reads an integer above 64 bits as a float; such digits send the text to the exact reader.
+_LONG_DIGITS = re.compile(rb"[\d]{19}")
+
+
+def dumps(value: Any) -> bytes:
+    """Answer a value as compact JSON in UTF-8.
+
+    Raises TypeError for what is not JSON.
+    """
+    try:
+        return orjson.dumps(value, _decimal, _OPTIONS)
+    except TypeError:
+        text = json.dumps(value, default=_decimal, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass")
+
+
+def loads(data: bytes | str) -> Any:
+    """Answer the value that JSON text holds."""
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if _LONG_DIGITS.search(raw):
+        return json.loads(raw.decode("utf-8", "surrogatepass"))
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw.decode("utf-8", "surrogatepass"))
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, orjson.Fragment):
+        raise TypeError("A fragment cannot be written exactly.")
+    raise TypeError(f"A value of type '{type(value).__name__}' is not JSON.")

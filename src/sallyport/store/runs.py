@@ -1,0 +1,220 @@
+"""Runs: one row each, which says who works on it and when it wants attention.
+
+The rule: every claim raises the run's `epoch`, and every write about the run is conditional on it, so that a process
+which was frozen and wakes up cannot write over the one that took its work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from sallyport.errors import NotFound
+from sallyport.store import schema, upsert
+
+runs = sa.Table(
+    "runs",
+    schema.metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("workflow_id", sa.String(36), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("trigger_name", sa.String(80), nullable=False),
+    #: What made the trigger fire, so that it starts one run however often it is delivered; null where nothing names it.
+    sa.Column("event_id", sa.String(256)),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("code", sa.String(80)),
+    sa.Column("error", schema.Document),
+    sa.Column("started_at", schema.Instant, nullable=False),
+    sa.Column("ended_at", schema.Instant),
+    sa.Column("client_tracking_id", sa.String(256), nullable=False),
+    #: The trigger's record, as `engine/journal` writes it.
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("outputs", sa.Text),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    #: The process that works on the run; null while the run waits to be claimed.
+    sa.Column("owner", sa.String(64)),
+    #: When the run wants attention; null while somebody works on it, and at the end.
+    sa.Column("wake_at", schema.Instant),
+    sa.Index("ix_runs_workflow", "workflow_id", "id"),
+    sa.Index("ix_runs_workflow_status", "workflow_id", "status", "id"),
+    sqlite_with_rowid=False,
+)
+sa.Index(
+    "uq_runs_event",
+    runs.c.workflow_id,
+    runs.c.trigger_name,
+    runs.c.event_id,
+    unique=True,
+    sqlite_where=runs.c.event_id.is_not(None),
+    postgresql_where=runs.c.event_id.is_not(None),
+)
+sa.Index(
+    "ix_runs_wake_at",
+    runs.c.wake_at,
+    sqlite_where=runs.c.wake_at.is_not(None),
+    postgresql_where=runs.c.wake_at.is_not(None),
+)
+sa.Index(
+    "ix_runs_owner",
+    runs.c.owner,
+    sqlite_where=runs.c.owner.is_not(None),
+    postgresql_where=runs.c.owner.is_not(None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of one version of a workflow."""
+
+    id: str
+    workflow_id: str
+    version: int
+    trigger_name: str
+    event_id: str | None
+    status: str
+    started_at: str
+    client_tracking_id: str
+    trigger: str
+    code: str | None = None
+    error: dict[str, Any] | None = None
+    ended_at: str | None = None
+    outputs: str | None = None
+    epoch: int = 0
+    owner: str | None = None
+    wake_at: str | None = None
+
+
+class RunNotFound(NotFound):
+    """Raised when no run has the name."""
+
+    code = "WorkflowRunNotFound"
+
+
+def insert(connection: Connection, new: Sequence[Run]) -> None:
+    """Store runs that nothing can have started before."""
+    if new:
+        connection.execute(sa.insert(runs), [asdict(run) for run in new])
+
+
+def insert_once(connection: Connection, run: Run) -> str:
+    """Store a run unless its event started one already; answer the name of the run that the event has."""
+    connection.execute(upsert.ignoring(connection, runs), asdict(run))
+    if run.event_id is None:
+        return run.id
+    query = sa.select(runs.c.id).where(
+        runs.c.workflow_id == run.workflow_id,
+        runs.c.trigger_name == run.trigger_name,
+        runs.c.event_id == run.event_id,
+    )
+    return str(connection.execute(query).scalar_one())
+
+
+def get(connection: Connection, run_id: str) -> Run:
+    """Answer a run.
+
+    Raises RunNotFound.
+    """
+    row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise RunNotFound(f"The workflow run '{run_id}' could not be found.")
+    return _record(row)
+
+
+def listed(
+    connection: Connection,
+    workflow_id: str | None = None,
+    *,
+    status: str | None = None,
+    before: str | None = None,
+    limit: int = 30,
+    skip: int = 0,
+) -> list[Run]:
+    """Answer runs, the newest first: names descend in time, so their order is ascending."""
+    query = sa.select(runs).order_by(runs.c.id).limit(limit).offset(skip)
+    if workflow_id is not None:
+        query = query.where(runs.c.workflow_id == workflow_id)
+    if status is not None:
+        query = query.where(runs.c.status == status)
+    if before is not None:
+        query = query.where(runs.c.id > before)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def count(connection: Connection, workflow_id: str, status: str) -> int:
+    """Answer how many runs of a workflow have a status."""
+    query = sa.select(sa.func.count()).where(runs.c.workflow_id == workflow_id, runs.c.status == status)
+    return int(connection.execute(query).scalar_one())
+
+
+def claim(connection: Connection, owner: str, now: str, limit: int) -> list[Run]:
+    """Take runs that want attention, the longest waiting first, each under a new epoch."""
+    due = (
+        sa.select(runs.c.id).where(runs.c.wake_at <= now, runs.c.owner.is_(None)).order_by(runs.c.wake_at).limit(limit)
+    )
+    if connection.dialect.name == "postgresql":
+        due = due.with_for_update(skip_locked=True)
+    ids = list(connection.execute(due).scalars())
+    if not ids:
+        return []
+    taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None, "status": "Running"}
+    connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(taken))
+    rows = connection.execute(sa.select(runs).where(runs.c.id.in_(ids)))
+    return sorted((_record(row) for row in rows), key=lambda run: ids.index(run.id))
+
+
+def claim_one(connection: Connection, run_id: str, owner: str) -> Run | None:
+    """Take one run, whoever has it, under a new epoch; None when it has ended."""
+    taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None, "status": "Running"}
+    live = (runs.c.id == run_id) & runs.c.status.in_(("Running", "Waiting"))
+    changed = connection.execute(sa.update(runs).where(live).values(taken))
+    return get(connection, run_id) if changed.rowcount else None
+
+
+def release_all(connection: Connection, now: str) -> int:
+    """Give back every run that a process of before a restart had; answer how many there were."""
+    released = sa.update(runs).where(runs.c.owner.is_not(None)).values(owner=None, wake_at=now)
+    return connection.execute(released).rowcount
+
+
+def release(connection: Connection, run_id: str, epoch: int, wake_at: str) -> None:
+    """Give a run back, to be claimed at a later moment."""
+    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & (runs.c.status == "Running")
+    connection.execute(sa.update(runs).where(held).values(owner=None, wake_at=wake_at))
+
+
+def wake(connection: Connection, run_id: str, now: str) -> bool:
+    """Ask for a run's attention now; False when it has ended."""
+    live = (runs.c.id == run_id) & (runs.c.status == "Running")
+    return bool(connection.execute(sa.update(runs).where(live).values(wake_at=now)).rowcount)
+
+
+def next_wake_at(connection: Connection) -> str | None:
+    """Answer when the next unclaimed run wants attention."""
+    query = sa.select(sa.func.min(runs.c.wake_at)).where(runs.c.wake_at.is_not(None), runs.c.owner.is_(None))
+    found = connection.execute(query).scalar()
+    return None if found is None else str(found)
+
+
+def promote_waiting(connection: Connection, workflow_id: str, limit: int, now: str) -> int:
+    """Let runs that wait above their trigger's concurrency go on, the oldest first; answer how many."""
+    free = limit - count(connection, workflow_id, "Running")
+    if free <= 0:
+        return 0
+    oldest = (
+        sa.select(runs.c.id)
+        .where(runs.c.workflow_id == workflow_id, runs.c.status == "Waiting")
+        .order_by(runs.c.id.desc())
+        .limit(free)
+    )
+    ids = list(connection.execute(oldest).scalars())
+    if ids:
+        connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(status="Running", wake_at=now))
+    return len(ids)
+
+
+def _record(row: Row[Any]) -> Run:
+    return Run(*row)
