@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sallyport.wdl.functions import collection, conversion, form_data, json, logical, math, string, uri, workflow
+from sallyport.wdl.functions import (
+    collection,
+    conversion,
+    date_time,
+    form_data,
+    json,
+    logical,
+    math,
+    number_format,
+    string,
+    uri,
+    workflow,
+    xml,
+)
 from sallyport.wdl.functions.registry import Function, table
 
 #: All functions by casefolded name.
@@ -30,6 +43,7 @@ FUNCTIONS: Mapping[str, Function] = table(
     string.split,
     string.utf8_length,
     string.utf16_length,
+    number_format.format_number,
     # Collection
     collection.contains,
     collection.empty,
@@ -84,6 +98,30 @@ FUNCTIONS: Mapping[str, Function] = table(
     math.max_,
     math.rand,
     math.range_,
+    # Date and time
+    date_time.utc_now,
+    date_time.add_seconds,
+    date_time.add_minutes,
+    date_time.add_hours,
+    date_time.add_days,
+    date_time.add_to_time,
+    date_time.subtract_from_time,
+    date_time.get_future_time,
+    date_time.get_past_time,
+    date_time.start_of_hour,
+    date_time.start_of_day,
+    date_time.start_of_month,
+    date_time.day_of_week,
+    date_time.day_of_month,
+    date_time.day_of_year,
+    date_time.ticks,
+    date_time.date_difference,
+    date_time.format_date_time,
+    date_time.parse_date_time,
+    date_time.format_time_span,
+    date_time.convert_from_utc,
+    date_time.convert_to_utc,
+    date_time.convert_time_zone,
     # Workflow
     workflow.parameters,
     workflow.variables,
@@ -121,4 +159,11 @@ FUNCTIONS: Mapping[str, Function] = table(
     json.remove_property,
     json.merge_objects,
     json.coalesce,
+    # XML
+    xml.xml,
+    xml.xpath,
+    xml.encode_xml_value,
+    xml.decode_xml_value,
+    xml.encode_xml_name,
+    xml.decode_xml_name,
 )

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from sallyport.wdl import errors, json_text, values
-from sallyport.wdl.functions import arguments
+from sallyport.wdl.functions import arguments, xml
 from sallyport.wdl.functions.collection import ENTRY_BYTES
 from sallyport.wdl.functions.registry import function
 from sallyport.wdl.scope import Closure, Scope
@@ -27,6 +27,8 @@ def json_(scope: Scope, value: Json) -> Json:
     """
     if isinstance(value, str):
         return parse(value, scope)
+    if xml.is_xml(value):
+        return xml.to_json(scope, value)
     if values.is_envelope(value):
         return parse(values.envelope_text(value, scope.meter).removeprefix("\ufeff"), scope)
     raise arguments.unfit("json", "a string or an XML", value)
