@@ -99,6 +99,8 @@ def _member(text: str, literal: ast.Literal, enum: Enumeration) -> typed.Constan
 
 
 def _complaint(literal: ast.Literal, kind: Kind) -> str:
+    if literal.kind is LiteralKind.NULL:
+        return "null cannot stand here"
     if kind is Kind.STRING:
         return f"{literal.text} is not a string: write '{literal.text}'"
     if kind in (Kind.COMPLEX, Kind.COLLECTION):

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sallyport.odata import ast, matches, typed
+from sallyport.odata import ast, matches
 from sallyport.odata.fields import Entity
 from sallyport.odata.paths import Names
 
+#: Answers what a column holds for a resource.
+Reader = Callable[[Mapping[str, Any]], str | int | float | bool | None]
 
-def value(resource: Mapping[str, Any], path: str, entity: Entity) -> str | int | float | bool | None:
-    """Answer a property as its column holds it: an enumeration as its number, a datetime as sortable text.
 
-    The path is in any case, such as `vendorInformation/provider`; a value of the wrong type is null.
+def reader(path: str, entity: Entity) -> Reader:
+    """Answer how to read a column's value: an enumeration as its number, a datetime as sortable text.
+
+    The path is in any case, such as `vendorInformation/provider`. A value of the wrong type is null.
     """
-    found: str | int | float | bool | None = matches.value_of(_property(entity, path), resource)
-    return found
-
-
-@functools.lru_cache(maxsize=1024)
-def _property(entity: Entity, path: str) -> typed.Property:
     segments = tuple(ast.Segment(1, name) for name in path.split("/"))
-    return Names(path, entity, "column").target(ast.Path(1, segments)).property
+    found = Names(path, entity, "column").target(ast.Path(1, segments)).property
+    return lambda resource: matches.value_of(found, resource)

@@ -87,11 +87,11 @@ class Compiler:
         The looser null lets a plain `column = value` stand, which an index can serve.
         """
         match node:
-            case typed.Compare("ne"):
-                return self._truth(node)
-            case typed.Compare():
-                left, right = self._sides(node)
-                return self._boolean(_COMPARISONS[node.operator](left, right))
+            case typed.Compare("eq", left, right) if not _has_constant(left, right):
+                return self._truth(node)  # null equals null
+            case typed.Compare(word) if word != "ne":
+                sides = self._sides(node)
+                return self._boolean(_COMPARISONS[word](*sides))
             case typed.OneOf(operand, values):
                 return self.value(operand).in_([self.value(each) for each in values])
             case typed.Junction("and", operands):
@@ -202,6 +202,10 @@ class Compiler:
             return literal(value, Integer if abs(value) < 2**31 else BigInteger)
         # PostgreSQL keeps numbers of a document as decimals, written as they were; so is this one.
         return literal(value, Float) if self._dialect == "sqlite" else literal(Decimal(repr(value)), Numeric)
+
+
+def _has_constant(left: typed.Value, right: typed.Value) -> bool:
+    return isinstance(left, typed.Constant) or isinstance(right, typed.Constant)
 
 
 def _ranks(enum: Enumeration, text: Column) -> Column:
