@@ -1,11 +1,13 @@
 """Writes the pages under docs/ that are drawn from the source, as `make docs` does.
 
-Each page is one function in `PAGES`, from nothing to text, so that it says the same on every machine; a test proves that what
-is committed is current. `--check` writes nothing and exits 1 when a page is out of date.
+Each page is one function in `PAGES`, from nothing to text, so that it says the same on every machine; a test proves that
+what is committed is current. `--check` writes nothing and exits 1 when a page is out of date.
 """
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import io
 import re
 import sys
@@ -13,6 +15,8 @@ import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from sallyport.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parent
 SOURCE = DOCS.parent / "src" / "sallyport"
@@ -56,6 +60,51 @@ def deviations_in(text: str, module: str) -> Iterator[Deviation]:
     for paragraph in _paragraphs(text):
         if paragraph.startswith(_MARK):
             yield _deviation(paragraph.removeprefix(_MARK).strip(), module)
+
+
+def settings() -> str:
+    """Draw the page of every setting, from the comments above the fields of the record."""
+    meanings = field_comments((SOURCE / "settings.py").read_text("utf-8"), "Settings")
+    rows = [
+        f"| `{each.name}` | `{PREFIX}{each.name.upper()}` | {_default(each)} | {_cell(meanings[each.name])} |"
+        for each in dataclasses.fields(Settings)
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Each setting is an environment variable, or a key of the TOML file that `SALLYPORT_SETTINGS` names; there",
+            "`smtp_host` may also be written as `host` below `[smtp]`. An option of the command line wins over the",
+            "environment, that over the file, that over the default. A wrong value stops the start and says what is allowed.",
+            "",
+            "| key | variable | default | meaning |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def field_comments(text: str, record: str) -> Mapping[str, str]:
+    """Answer the `#:` comment above each field of a record."""
+    lines = text.splitlines()
+    (body,) = [node.body for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == record]
+    found: dict[str, str] = {}
+    for node in body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            above: list[str] = []
+            for line in reversed(lines[: node.lineno - 1]):
+                if not line.strip().startswith("#:"):
+                    break
+                above.insert(0, line.strip()[2:].strip())
+            found[node.target.id] = " ".join(above)
+    return found
+
+
+def _default(field: dataclasses.Field[object]) -> str:
+    if field.metadata.get("derived") or field.default in (None, ()) or field.default is dataclasses.MISSING:
+        return ""
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 
 
 def _deviation(sentence: str, module: str) -> Deviation:
@@ -105,6 +154,7 @@ def _cell(text: str) -> str:
 #: Every generated page, below docs/.
 PAGES: Mapping[str, Callable[[], str]] = {
     "deviations.md": deviations,
+    "reference/settings.md": settings,
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 from types import ModuleType
 
 import pytest
 
+from sallyport.settings import Settings
 from workplace import ROOT
 
 
@@ -51,3 +53,11 @@ def test_every_decision_has_its_line_in_the_index() -> None:
     index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
     pages = [path.name for path in (ROOT / "docs" / "decisions").glob("0*.md")]
     assert [page for page in pages if f"]({page})" not in index] == []
+
+
+def test_every_setting_is_documented_above_its_field_and_on_the_page(generate: ModuleType) -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    meanings = generate.field_comments((ROOT / "src" / "sallyport" / "settings.py").read_text("utf-8"), "Settings")
+    names = [field.name for field in dataclasses.fields(Settings)]
+    assert [name for name in names if not meanings.get(name, "").endswith(".")] == []
+    assert [name for name in names if f"| `{name}` | `SALLYPORT_{name.upper()}` |" not in page] == []

@@ -14,7 +14,7 @@ from workplace import SOURCE
 
 #: Layers from the ground up. A part may import its own layer (surfaces: only itself) and everything below.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "statuses", "clock", "settings", "http_messages", "principal"}),
+    frozenset({"errors", "statuses", "clock", "settings", "settings_values", "http_messages", "principal"}),
     frozenset({"odata", "wdl", "arm"}),
     frozenset({"store"}),
     frozenset({"engine"}),
@@ -27,7 +27,10 @@ SURFACES = LAYERS[5]
 STRANGERS = {"connectors": {"engine", "store", "actions", "triggers"}, "odata": {"wdl", "arm"}}
 
 #: Parts and modules without I/O, await or clock.
-PURE = ("odata", "wdl", "arm", "statuses", "triggers.schedule", "triggers.recurrence_rule", "engine.plan", "engine.retry")
+PURE = (
+    *("odata", "wdl", "arm", "statuses"),
+    *("triggers.schedule", "triggers.recurrence_rule", "engine.plan", "engine.retry"),
+)
 IO_MODULES = frozenset(
     [
         "aiosmtplib",
@@ -64,7 +67,7 @@ IO_MODULES = frozenset(
 FORBIDDEN_WORDS = frozenset(["manager", "service", "helper", "util", "common", "base", "core", "factory", "provider"])
 #: Microsoft's and the standards' own names, in which such a word may stand.
 OWNED_NAMES = re.compile(
-    r"service_principal|service_provider|service_source|(sub_)?provider(_alert_id|_incident_id)?$|^providers$"
+    r"service_principal|service_provider|service_source|(sub_)?provider(_alert_id|_incident_id)?$|^providers$|base_url"
 )
 
 TIME = frozenset(
@@ -79,8 +82,11 @@ TIME = frozenset(
         "asyncio.sleep",
     ]
 )
-#: Where SQL may stand outside `store/`.
-SQL_BESIDE_STORE = frozenset({"odata.to_sql", "odata.sql_sqlite", "odata.sql_postgresql"})
+#: The query language builds SQL expressions from trees; it never meets a database.
+SQL_EXPRESSIONS = re.compile(r"^sqlalchemy(\.(dialects|sql)\.\w+)?(\.\w+)*$")
+SQL_EXECUTION = re.compile(r"^sqlalchemy\.(engine|orm|ext|pool|event|create_engine|create_mock_engine|text)\b")
+#: A transaction may be handed on to the store; what is done with it stands there.
+TRANSACTION = frozenset({"sqlalchemy.Connection", "sqlalchemy.engine.Connection"})
 SQL_MODULES = frozenset({"sqlalchemy", "sqlite3", "psycopg", "alembic"})
 
 #: Who may open a way to the outside, and why.
@@ -183,14 +189,26 @@ def test_only_the_clock_knows_the_time() -> None:
     )
 
 
+def _builds_sql(module: Module, name: str) -> bool:
+    return module.part == "odata" and bool(SQL_EXPRESSIONS.match(name)) and not SQL_EXECUTION.match(name)
+
+
 def test_sql_stands_only_in_the_store() -> None:
-    _fail(
+    beside = [module for module in source.modules() if module.part != "store"]
+    loaded = (
         module.at(node, f"{name} outside store/")
-        for module in source.modules()
-        if module.part != "store" and module.name not in SQL_BESIDE_STORE
+        for module in beside
         for node, name in source.imports(module)
-        if name.split(".")[0] in SQL_MODULES
+        if name.split(".")[0] in SQL_MODULES and name not in TRANSACTION and not _builds_sql(module, name)
     )
+    executed = (
+        module.at(node, f"{module.qualified(node.func)}() outside store/")
+        for module in beside
+        for node in module.walk()
+        if isinstance(node, ast.Call)
+        and re.search(r"(^|\.)_?connection\.(execute|scalar|scalars|exec_driver_sql)$", module.qualified(node.func))
+    )
+    _fail([*loaded, *executed])
 
 
 def test_nothing_is_evaluated_and_nothing_is_unpickled() -> None:
@@ -212,8 +230,7 @@ def test_nothing_is_evaluated_and_nothing_is_unpickled() -> None:
 
 def test_pure_parts_do_no_input_or_output() -> None:
     def banned(module: Module, name: str) -> bool:
-        sql = module.name in SQL_BESIDE_STORE and name.startswith("sqlalchemy")
-        return not sql and any(name == io or name.startswith(f"{io}.") for io in IO_MODULES)
+        return not _builds_sql(module, name) and any(name == io or name.startswith(f"{io}.") for io in IO_MODULES)
 
     pure = [module for module in source.modules() if _is_pure(module)]
     loaded = (

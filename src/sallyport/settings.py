@@ -1,0 +1,214 @@
+"""Everything that can be set, in one immutable record, read once when a process starts.
+
+The rule: what the command line gives wins over the environment, that over the file, that over the default. A setting
+`smtp_host` is `SALLYPORT_SMTP_HOST` in the environment and `smtp_host`, or `host` below `[smtp]`, in the TOML file. The
+fields with `repr=False` hold secrets, and no message repeats them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from sallyport import errors, settings_values
+
+SmtpTls = Literal["none", "starttls", "implicit"]
+EgressPrivate = Literal["allow", "deny"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+PREFIX = "SALLYPORT_"
+_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
+_SMTP_PORTS: Mapping[str, int] = {"none": 25, "starttls": 587, "implicit": 465}
+
+
+class InvalidSetting(errors.SallyportError):
+    """Raised when a setting has a value that is not allowed, or a file names one that does not exist."""
+
+    code = "InvalidSetting"
+    status = 500
+
+    def __init__(self, name: str, problem: str, allowed: str) -> None:
+        super().__init__(f"{name}: {problem}; {allowed}.")
+        self.name = name
+        self.problem = problem
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a process was told before it started."""
+
+    #: The address that the server listens on; `0.0.0.0` or `::` for every address of the machine.
+    host: str = "127.0.0.1"
+    #: The port that the server listens on; 0 takes a free one.
+    port: int = field(default=8080, metadata={"range": (0, 65535)})
+    #: The folder of the database, the keys and the mailbox; made for its owner alone when it is absent. By default the
+    #: user's own data folder, such as `~/.local/share/sallyport`.
+    data: Path = field(default=Path(), metadata={"derived": True})
+    #: Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`. By default a SQLite
+    #: file in the data folder.
+    database_url: str = field(default="", repr=False, metadata={"derived": True, "schemes": _DATABASES})
+    #: The address under which others reach this server; callback addresses and links in mails begin with it. By default
+    #: made of host and port.
+    public_url: str = field(default="", metadata={"derived": True, "schemes": ("http", "https")})
+    #: The mail server. Without it a mailbox on loopback takes every mail; `sallyport mail` lists them.
+    smtp_host: str | None = None
+    #: The mail server's port. By default 25, 587 with `starttls`, 465 with `implicit`.
+    smtp_port: int = field(default=0, metadata={"derived": True, "range": (1, 65535)})
+    #: How the connection to the mail server is encrypted: `none`, `starttls` or `implicit`.
+    smtp_tls: SmtpTls = "starttls"
+    #: The name to sign in with at the mail server; without it nobody signs in.
+    smtp_user: str | None = None
+    #: The password to sign in with at the mail server.
+    smtp_password: str | None = field(default=None, repr=False)
+    #: The sender of mails that name none.
+    from_address: str = "sallyport@localhost"
+    #: The port of the built-in mailbox on loopback; 0 takes a free one.
+    mailbox_port: int = field(default=0, metadata={"range": (0, 65535)})
+    #: What playbooks may call although it is loopback, link-local or private: host names, `host:port`, `*.domain`,
+    #: addresses or CIDR blocks, separated by commas.
+    egress_allow: tuple[str, ...] = ()
+    #: Whether playbooks may call addresses of private networks that are not in `egress_allow`: `allow` or `deny`.
+    #: Loopback and link-local addresses always need an entry, and cloud metadata one that names the address.
+    egress_private: EgressPrivate = "allow"
+    #: The largest request body that the server takes, in bytes.
+    body_limit_bytes: int = field(default=104_857_600, metadata={"range": (1024, 2**40)})
+    #: How many days the history of a run is kept, from the start of the run.
+    history_retention_days: int = field(default=90, metadata={"range": (1, 36_500)})
+    #: How many days a run may take before it is ended as timed out.
+    run_duration_days: int = field(default=90, metadata={"range": (1, 3_650)})
+    #: The Graph that the Microsoft Graph Security connector calls. Without it this server's own, without leaving the
+    #: process.
+    graph_base_url: str | None = field(default=None, metadata={"schemes": ("http", "https")})
+    #: The tenant that tokens are issued for, a GUID. Without it one is drawn at the first start and kept.
+    tenant_id: str | None = field(default=None, metadata={"guid": True})
+    #: How long an access token holds, in seconds.
+    token_lifetime_seconds: int = field(default=3600, metadata={"range": (60, 86_400)})
+    #: Whether a token is also taken from an `Authorization` header that lacks the word `Bearer`, as some scripts send
+    #: it.
+    accept_bare_tokens: bool = False
+    #: How many runs are worked on at the same time; what is waiting for a timer or an answer does not count.
+    max_concurrent_runs: int = field(default=100, metadata={"range": (1, 100_000)})
+    #: How long an outbound request, and a caller of a synchronous workflow, waits for its response, in seconds.
+    request_timeout_seconds: int = field(default=120, metadata={"range": (1, 3_600)})
+    #: The least serious event that is logged: `debug`, `info`, `warning` or `error`.
+    log_level: LogLevel = "info"
+    #: How an event is logged: `text` for people, `json` for programs, one object on a line.
+    log_format: LogFormat = "text"
+    #: Limits of definitions that differ from Azure's, each a positive integer: `SALLYPORT_LIMITS_ACTIONS`, or `actions`
+    #: below `[limits]`.
+    limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    #: What the expression `@appsetting('Name')` answers: `SALLYPORT_APP_SETTINGS_Name`, or `Name` below
+    #: `[app_settings]`.
+    app_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+
+_FIELDS: Mapping[str, dataclasses.Field[Any]] = MappingProxyType(
+    {each.name: each for each in dataclasses.fields(Settings)}
+)
+
+
+def load(environ: Mapping[str, str], file: Path | None = None, given: Mapping[str, object] | None = None) -> Settings:
+    """Read the settings of a process from its environment, a TOML file and what its command line gave.
+
+    Without `file`, the one that `SALLYPORT_SETTINGS` names is read. What is None in `given` was not given. Raises InvalidSetting; its name is the variable, key or option to look at.
+    """
+    values: dict[str, Any] = {"data": _user_data(environ)}
+    named = environ.get(f"{PREFIX}SETTINGS")
+    for source in (
+        _from_file(file or (Path(named) if named else None)),
+        _from_environment(environ),
+        _from_command_line(given or {}),
+    ):
+        for name, (origin, raw) in source.items():
+            values[name] = _read(_FIELDS[name], origin, raw)
+    settings = Settings(**values)
+    return dataclasses.replace(
+        settings,
+        data=settings.data.expanduser().absolute(),
+        database_url=settings.database_url or f"sqlite:///{settings.data.expanduser().absolute() / 'sallyport.db'}",
+        public_url=(settings.public_url or _own_url(settings)).rstrip("/"),
+        smtp_port=settings.smtp_port or _SMTP_PORTS[settings.smtp_tls],
+    )
+
+
+def _read(declared: dataclasses.Field[Any], origin: str, raw: object) -> object:
+    try:
+        return settings_values.read(str(declared.type), raw, declared.metadata, choices=_CHOICES.get(declared.name, ()))
+    except settings_values.UnusableError as wrong:
+        problem = f"{wrong.shown(secret=not declared.repr)} is not usable"
+        raise InvalidSetting(origin, problem, wrong.allowed) from None
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "smtp_tls": get_args(SmtpTls),
+    "egress_private": get_args(EgressPrivate),
+    "log_level": get_args(LogLevel),
+    "log_format": get_args(LogFormat),
+}
+#: Settings that hold names of their own.
+_TABLES = ("limits", "app_settings")
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
+    found: dict[str, tuple[str, object]] = {
+        name: (f"{PREFIX}{name.upper()}", environ[f"{PREFIX}{name.upper()}"])
+        for name in _FIELDS
+        if name not in _TABLES and environ.get(f"{PREFIX}{name.upper()}", "") != ""
+    }
+    for table in _TABLES:
+        prefix = f"{PREFIX}{table.upper()}_"
+        entries = {name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix)}
+        if entries:
+            named = {name.lower(): value for name, value in entries.items()} if table == "limits" else entries
+            found[table] = (f"{prefix}...", named)
+    return found
+
+
+def _from_command_line(given: Mapping[str, object]) -> dict[str, tuple[str, object]]:
+    return {name: (f"--{name.replace('_', '-')}", value) for name, value in given.items() if value is not None}
+
+
+def _from_file(file: Path | None) -> dict[str, tuple[str, object]]:
+    if file is None:
+        return {}
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise InvalidSetting(
+            str(file), f"the file cannot be read ({wrong})", "it must be a TOML file in UTF-8"
+        ) from None
+    flat: dict[str, tuple[str, object]] = {}
+    for key, value in document.items():
+        nested = isinstance(value, dict) and key not in _TABLES
+        for name, each in (
+            {f"{key}_{inner}": part for inner, part in value.items()} if nested else {key: value}
+        ).items():
+            if name not in _FIELDS:
+                raise InvalidSetting(
+                    f"{name} in {file}", "there is no such setting", f"there are: {', '.join(_FIELDS)}"
+                )
+            flat[name] = (f"{name} in {file}", each)
+    return flat
+
+
+def _user_data(environ: Mapping[str, str]) -> Path:
+    """Answer where a user's programs keep their data, as each system has it."""
+    home = Path(environ.get("HOME") or Path.home())
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "sallyport"
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "sallyport"
+    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "sallyport"
+
+
+def _own_url(settings: Settings) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://[{host}]:{settings.port}" if ":" in host and "[" not in host else f"http://{host}:{settings.port}"
