@@ -1,7 +1,7 @@
 """Writes the pages under docs/ that are drawn from the source, as `make docs` does.
 
-Each page is one function in `PAGES`, from nothing to text, so that it says the same on every machine; a test proves that
-what is committed is current. `--check` writes nothing and exits 1 when a page is out of date.
+Each page is one function in `PAGES`, from nothing to text, so that it says the same on every machine; a test proves
+that what is committed is current. `--check` writes nothing and exits 1 when a page is out of date.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def settings() -> str:
             "",
             "Each setting is an environment variable, or a key of the TOML file that `SALLYPORT_SETTINGS` names; there",
             "`smtp_host` may also be written as `host` below `[smtp]`. An option of the command line wins over the",
-            "environment, that over the file, that over the default. A wrong value stops the start and says what is allowed.",
+            "environment, that over the file, that over the default. A wrong value stops the start and says what is",
+            "allowed.",
             "",
             "| key | variable | default | meaning |",
             "|---|---|---|---|",

@@ -118,7 +118,8 @@ _FIELDS: Mapping[str, dataclasses.Field[Any]] = MappingProxyType(
 def load(environ: Mapping[str, str], file: Path | None = None, given: Mapping[str, object] | None = None) -> Settings:
     """Read the settings of a process from its environment, a TOML file and what its command line gave.
 
-    Without `file`, the one that `SALLYPORT_SETTINGS` names is read. What is None in `given` was not given. Raises InvalidSetting; its name is the variable, key or option to look at.
+    Without `file`, the one that `SALLYPORT_SETTINGS` names is read; what is None in `given` was not given. Raises
+    InvalidSetting, whose name is the variable, key or option to look at.
     """
     values: dict[str, Any] = {"data": _user_data(environ)}
     named = environ.get(f"{PREFIX}SETTINGS")
