@@ -49,6 +49,8 @@ class _Place:
 
 @dataclass(slots=True)
 class _Reader:
+    #: A runAfter may name a trigger (agents do): it has run by then, so that the name adds nothing.
+    triggers: frozenset[str]
     actions: dict[str, Action] = field(default_factory=dict)
     #: Where each name was first seen, while its action is still being read.
     seen: dict[str, str] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class _Reader:
             operation_options=_options(raw),
             secure_inputs=_is_secure(raw, "inputs"),
             secure_outputs=_is_secure(raw, "outputs"),
-            run_after=_run_after(raw, pointer, siblings, spelling),
+            run_after=_run_after(raw, pointer, siblings, spelling, self.triggers),
             blocks=dict(self.blocks(type_name, raw, inside)),
             parent=place.parent,
             branch=place.branch,
@@ -127,13 +129,14 @@ def read_definition(document: Mapping[str, Json], kind: str | None) -> Definitio
     if not isinstance(document, dict):
         raise InvalidDefinition("", "A workflow definition must be an object.")
     digest = digest_of(document)
-    reader = _Reader()
+    triggers = _triggers(document)
+    reader = _Reader(frozenset(triggers))
     root = reader.block(document.get("actions"), _Place())
     return Definition(
         raw=document,
         kind=kind,
         parameters=_parameters(document),
-        triggers=_triggers(document),
+        triggers=triggers,
         root=root,
         outputs=_outputs(document),
         static_results=_object(document.get("staticResults"), "/staticResults", "The static results"),
@@ -189,12 +192,18 @@ def _triggers(document: Mapping[str, Json]) -> dict[str, Trigger]:
 
 
 def _run_after(
-    raw: Mapping[str, Json], pointer: str, siblings: Mapping[str, Json], spelling: Mapping[str, str]
+    raw: Mapping[str, Json],
+    pointer: str,
+    siblings: Mapping[str, Json],
+    spelling: Mapping[str, str],
+    triggers: frozenset[str],
 ) -> dict[str, frozenset[Status]]:
     pointer = pointer_to(pointer, "runAfter")
     run_after = {}
     for name, listed in _object(raw.get("runAfter"), pointer, "runAfter").items():
         known = name if name in siblings else spelling.get(name.casefold(), name)
+        if known not in siblings and known in triggers:
+            continue
         run_after[known] = _statuses(listed, pointer_to(pointer, name))
     return run_after
 

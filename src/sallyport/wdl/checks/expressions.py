@@ -1,0 +1,197 @@
+"""Whether every expression can be read, calls functions that exist, and refers to what exists and has run before.
+
+The rule to know: the names that an expression computes are not checked, only those that it spells out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sallyport.wdl import condition
+from sallyport.wdl.checks import variables
+from sallyport.wdl.checks.reach import Reach
+from sallyport.wdl.checks.subject import Subject, error, warning
+from sallyport.wdl.checks.variables import Declaration
+from sallyport.wdl.definition import MISSING, Action, Operation, Output, pointer_to
+from sallyport.wdl.errors import ExpressionError
+from sallyport.wdl.findings import Finding
+from sallyport.wdl.template import Reference, Template
+
+#: What of an operation is not a template: structure, blocks (checked as actions of their own) and texts.
+_NOT_TEMPLATES = frozenset(
+    {
+        *("type", "kind", "description", "metadata", "operationoptions", "runafter", "actions", "else", "cases"),
+        *("default", "tools", "transitions", "channels", "evaluatedrecurrence"),
+    }
+)
+#: Actions whose inputs are evaluated for each item, so that `item()` has a meaning without a loop.
+_PER_ITEM = frozenset({"Query", "Select", "Table"})
+_CONTAINERS = frozenset({"Scope", "Foreach", "Until", "If", "Switch"})
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Answer what is wrong with expressions."""
+    checker = _Checker(subject, Reach(subject), variables.declared(subject))
+    for operation in (*subject.definition.triggers.values(), *subject.definition.actions.values()):
+        for key in operation.raw:
+            if key.casefold() not in _NOT_TEMPLATES:
+                yield from checker.property(operation, key)
+    for output in subject.definition.outputs.values():
+        yield from checker.output(output)
+    yield from checker.parameters()
+
+
+@dataclass(slots=True)
+class _Checker:
+    subject: Subject
+    reach: Reach
+    variables: Mapping[str, Declaration]
+
+    @property
+    def declared_elsewhere(self) -> bool:
+        """Whether the parameters may be in a file beside the definition, as those of Standard workflows are."""
+        definition = self.subject.definition
+        return definition.kind is not None or not definition.parameters.keys() - {"$connections"}
+
+    def property(self, operation: Operation, key: str) -> Iterator[Finding]:
+        pointer = pointer_to(operation.pointer, key)
+        try:
+            template = _compiled(operation, key)
+        except ExpressionError as fault:
+            yield _unreadable(fault, pointer)
+            return
+        yield from _faults(template, pointer)
+        for reference in template.references:
+            place = pointer + reference.pointer
+            if reference.kind == "parameter":
+                yield from self.parameter(reference, place)
+            elif isinstance(operation, Action):
+                yield from self.in_action(reference, place, operation, key)
+            elif reference.kind in ("action", "result", "variable", "items", "iterationIndexes"):
+                text = f"A trigger cannot refer to actions, variables or loops, as {_call(reference)} does."
+                yield error("InvalidReference", place, text)
+
+    def output(self, output: Output) -> Iterator[Finding]:
+        pointer = pointer_to("/outputs", output.name, "value")
+        try:
+            template = output.value
+        except ExpressionError as fault:
+            yield _unreadable(fault, pointer)
+            return
+        yield from _faults(template, pointer)
+        for reference in template.references:
+            place = pointer + reference.pointer
+            if reference.kind == "parameter":
+                yield from self.parameter(reference, place)
+            elif reference.kind in ("action", "result") and reference.name is not None:
+                yield from self.existing(reference, place)
+            elif reference.kind == "variable":
+                yield from self.declared_variable(reference, place)
+
+    def in_action(self, reference: Reference, place: str, action: Action, key: str) -> Iterator[Finding]:
+        if reference.kind == "item":
+            in_loop = any(self.subject.definition.actions[loop].type == "Foreach" for loop in action.loops)
+            if not in_loop and action.type not in _PER_ITEM:
+                yield error(
+                    "InvalidReference",
+                    place,
+                    f"item() in '{action.name}' has no meaning: there is no loop around it.",
+                )
+        elif reference.name is None:
+            return
+        elif reference.kind in ("action", "result"):
+            yield from self.action(reference, place, action, key)
+        elif reference.kind in ("items", "iterationIndexes"):
+            yield from self.loop(reference, place, action)
+        elif reference.kind == "variable":
+            yield from self.variable(reference, place, action)
+
+    def existing(self, reference: Reference, place: str) -> Iterator[Finding]:
+        try:
+            self.subject.definition.action(reference.name or "")
+        except KeyError:
+            text = f"{_call(reference)} refers to an action that does not exist."
+            yield error("UnknownAction", place, text)
+
+    def action(self, reference: Reference, place: str, action: Action, key: str) -> Iterator[Finding]:
+        missing = list(self.existing(reference, place))
+        if missing:
+            yield from missing
+            return
+        other = self.subject.definition.action(reference.name or "")
+        if reference.kind == "result" and other.type not in _CONTAINERS:
+            text = (
+                f"{_call(reference)} in '{action.name}' needs a scope, and '{other.name}' is of the type {other.type}."
+            )
+            yield error("InvalidReference", place, text)
+        inside = action.type == "Until" and key in ("expression", "limit")
+        obstacle = self.reach.obstacle(action, other, may_look_inside=inside)
+        if obstacle is not None:
+            text = f"The action '{action.name}' refers to '{other.name}', which {obstacle}."
+            yield error("InvalidReference", place, text)
+
+    def loop(self, reference: Reference, place: str, action: Action) -> Iterator[Finding]:
+        around = [*action.loops, action.name] if action.type == "Until" else action.loops
+        if (reference.name or "").casefold() not in {loop.casefold() for loop in around}:
+            text = f"{_call(reference)} in '{action.name}' names no loop around that action."
+            yield error("InvalidReference", place, text)
+
+    def declared_variable(self, reference: Reference, place: str) -> Iterator[Finding]:
+        if reference.name is not None and reference.name.casefold() not in self.variables:
+            text = f"{_call(reference)} refers to a variable that no action initialises."
+            yield error("UndeclaredVariable", place, text)
+
+    def variable(self, reference: Reference, place: str, action: Action) -> Iterator[Finding]:
+        yield from self.declared_variable(reference, place)
+        variable = self.variables.get((reference.name or "").casefold())
+        if variable is None:
+            return
+        obstacle = self.reach.obstacle(action, variable.action)
+        if obstacle is not None:
+            text = f"The action '{action.name}' uses the variable '{variable.name}' before it surely has a value:"
+            yield warning("UninitialisedVariable", place, f"{text} '{variable.action.name}' {obstacle}.")
+
+    def parameter(self, reference: Reference, place: str) -> Iterator[Finding]:
+        if reference.name is None:
+            return
+        declared = {name.casefold() for name in (*self.subject.definition.parameters, *(self.subject.supplied or ()))}
+        if reference.name.casefold() not in declared:
+            text = f"{_call(reference)} refers to a workflow parameter that is not declared."
+            is_placeholder = "#workflowname#" in reference.name  # what template galleries put a name in place of
+            kind = warning if self.declared_elsewhere or is_placeholder else error
+            yield kind("UndeclaredParameter", place, text)
+
+    def parameters(self) -> Iterator[Finding]:
+        """Answer what is wrong with the declared parameters themselves."""
+        supplied = self.subject.supplied
+        given = None if supplied is None else {name.casefold() for name in supplied}
+        for name, declaration in self.subject.definition.parameters.items():
+            pointer = pointer_to("/parameters", name)
+            if given is not None and declaration.default is MISSING and name.casefold() not in given:
+                yield warning(
+                    "MissingParameter", pointer, f"The workflow parameter '{name}' has neither a value nor a default."
+                )
+
+
+def _compiled(operation: Operation, key: str) -> Template:
+    if key == "expression" and operation.type in ("If", "Until"):
+        return condition.compile_condition(operation.raw[key])
+    return operation.template(key)
+
+
+def _faults(template: Template, pointer: str) -> Iterator[Finding]:
+    for fault in template.unknown_functions:
+        text = f"The function '{fault.function}' does not exist (column {fault.column} of the expression)."
+        yield error("UnknownFunction", pointer + fault.pointer, text)
+    for fault in template.misused_functions:
+        text = f"{fault.message.rstrip('.')} (column {fault.column} of the expression)."
+        yield error("InvalidCall", pointer + fault.pointer, text)
+
+
+def _unreadable(fault: ExpressionError, pointer: str) -> Finding:
+    return error("InvalidExpression", pointer + fault.pointer, fault.message)
+
+
+def _call(reference: Reference) -> str:
+    return f"{reference.function}({'' if reference.name is None else repr(reference.name)})"
