@@ -5,7 +5,9 @@ The rule: a handler names the permissions that allow a call and never looks at a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sallyport import errors
 
@@ -43,3 +45,14 @@ def require(principal: Principal, *permissions: str) -> None:
     """Raise MissingPermission unless the caller holds at least one of the named permissions."""
     if not principal.allows(*permissions):
         raise MissingPermission(principal, permissions)
+
+
+def of(scope: Mapping[str, Any]) -> Principal:
+    """Answer the caller that the bearer check put beside a request; raises `Unauthenticated` with its reason.
+
+    `scope` is the ASGI scope: in Starlette, `request.scope`.
+    """
+    found = scope.get("state", {}).get("principal")
+    if isinstance(found, Principal):
+        return found
+    raise found if isinstance(found, errors.Unauthenticated) else errors.Unauthenticated("Access token is empty.")

@@ -90,7 +90,7 @@ class Settings:
     #: The tenant that tokens are issued for, a GUID. Without it one is drawn at the first start and kept.
     tenant_id: str | None = field(default=None, metadata={"guid": True})
     #: How long an access token holds, in seconds.
-    token_lifetime_seconds: int = field(default=3600, metadata={"range": (60, 86_400)})
+    token_lifetime_seconds: int = field(default=3600, metadata={"range": (60, 3_600)})
     #: Whether a token is also taken from an `Authorization` header that lacks the word `Bearer`, as some scripts send
     #: it.
     accept_bare_tokens: bool = False

@@ -1,0 +1,103 @@
+"""The first start of an installation, and the local administrator that it makes.
+
+The rule: the administrator's secret is answered once, by the start that made it; whoever holds the data folder needs no
+secret, because the folder holds the keys.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from sallyport.auth import keyring, registrations
+from sallyport.auth.authority import Authority
+from sallyport.auth.keyring import NoSigningKey
+from sallyport.auth.permissions import PERMISSIONS
+from sallyport.auth.tokens import LIFETIME_SECONDS, Subject
+from sallyport.clock import Clock
+from sallyport.store import audit, clients, schema, sealing, tenants
+from sallyport.store.audit import AuditEvent
+from sallyport.store.clients import Client
+from sallyport.store.database import Database
+from sallyport.store.sealing import Sealer
+from sallyport.store.tenants import Tenant
+
+DISPLAY_NAME = "Local administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSecret:
+    """What a first start tells once."""
+
+    client_id: str
+    client_secret: str
+    tenant_id: str
+
+
+def start(
+    db: Database,
+    folder: Path,
+    clock: Clock,
+    tenant_id: str | None = None,
+    lifetime_seconds: int = LIFETIME_SECONDS,
+) -> tuple[Authority, FirstSecret | None]:
+    """Answer the installation's identity, made now when there is none, and then also the administrator's secret.
+
+    `tenant_id` is the id that the first start gives the tenant: a random one unless scripts already carry one.
+    """
+    sealer = sealing.sealer(folder)
+    first = db.write_now(lambda connection: _prepare(connection, sealer, clock, tenant_id))
+    return open_authority(db, sealer, clock, lifetime_seconds), first
+
+
+def open_authority(db: Database, sealer: Sealer, clock: Clock, lifetime_seconds: int = LIFETIME_SECONDS) -> Authority:
+    """Answer the identity that a first start made; raises `NoSigningKey` when there was none."""
+
+    def read(connection: Connection) -> Authority:
+        tenant = tenants.first(connection)
+        if tenant is None:
+            raise NoSigningKey
+        return Authority(db, clock, sealer, tenant.id, keyring.load(connection, sealer, clock), lifetime_seconds)
+
+    return db.read_now(read)
+
+
+def local_token(db: Database, folder: Path, clock: Clock) -> str:
+    """Answer a token of the local administrator with every permission, without a running server.
+
+    Raises `NoSigningKey` when the server was never started on this data folder.
+    """
+    administrator = db.read_now(clients.administrator)
+    if administrator is None:
+        raise NoSigningKey
+    authority = open_authority(db, sealing.sealer(folder), clock)
+    return own_token(authority, administrator)
+
+
+def own_token(authority: Authority, administrator: Client) -> str:
+    """Answer a token for what the product itself does in the administrator's name."""
+    return authority.tokens.mint(Subject(administrator.client_id, administrator.display_name, tuple(PERMISSIONS)))
+
+
+def _prepare(connection: Connection, sealer: Sealer, clock: Clock, tenant_id: str | None) -> FirstSecret | None:
+    now = schema.instant(clock.now())
+    tenant = tenants.first(connection)
+    if tenant is None:
+        tenant = Tenant(tenant_id or str(uuid.uuid4()), "Default directory", now)
+        tenants.insert(connection, tenant)
+    try:
+        keyring.load(connection, sealer, clock)
+    except NoSigningKey:
+        keyring.create(connection, sealer, clock)
+    if clients.administrator(connection) is not None:
+        return None
+    made = registrations.add(
+        connection,
+        clock,
+        registrations.Registration(tenant.id, DISPLAY_NAME, tuple(PERMISSIONS), administrator=True),
+    )
+    audit.append(connection, AuditEvent(now, "local", "installation.started", tenant.id, "success"))
+    return FirstSecret(made.client.client_id, made.secret, tenant.id)

@@ -1,0 +1,45 @@
+"""Counts failed sign-ins, so that secrets cannot be guessed at the speed of the machine."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from sallyport.clock import Clock
+
+#: So many failures of one application from one address within the window, and the next attempt has to wait.
+LIMIT = 10
+#: The same for one address, whatever applications it names.
+ADDRESS_LIMIT = 100
+WINDOW_SECONDS = 60.0
+_REMEMBERED = 10_000
+
+
+class Failures:
+    """Failures by application and address: one caller's mistakes do not shut out another."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._moments: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def wait_seconds(self, client_id: str, address: str) -> int:
+        """Answer how long the caller has to wait before its next attempt; 0 means not at all."""
+        return max(self._wait((client_id, address), LIMIT), self._wait(("*", address), ADDRESS_LIMIT))
+
+    def note(self, client_id: str, address: str) -> None:
+        """Count one more failure."""
+        for key, limit in (((client_id, address), LIMIT), (("*", address), ADDRESS_LIMIT)):
+            self._moments.setdefault(key, deque(maxlen=limit)).append(self._clock.monotonic())
+            self._moments.move_to_end(key)
+        while len(self._moments) > _REMEMBERED:
+            self._moments.popitem(last=False)
+
+    def forgive(self, client_id: str, address: str) -> None:
+        """Forget the failures of a caller that succeeded."""
+        self._moments.pop((client_id, address), None)
+
+    def _wait(self, key: tuple[str, str], limit: int) -> int:
+        moments = self._moments.get(key)
+        if moments is None or len(moments) < limit:
+            return 0
+        left = moments[0] + WINDOW_SECONDS - self._clock.monotonic()
+        return int(left) + 1 if left > 0 else 0

@@ -1,0 +1,85 @@
+"""The signing keys in memory: the one that signs, and all whose signatures still count.
+
+The rule: a key is found by its id in our own ring, never by anything else that a token says.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from joserfc.jwk import RSAKey
+from sqlalchemy.engine import Connection
+
+from sallyport import errors
+from sallyport.clock import Clock
+from sallyport.store import keys, schema
+from sallyport.store.keys import SigningKey
+from sallyport.store.sealing import Sealer
+
+ALGORITHM = "RS256"
+_KEY_BITS = 2048
+#: How long a retired key still counts: the longest life of a token, and the skew.
+RETIRED_FOR = timedelta(hours=2)
+
+
+class NoSigningKey(errors.SallyportError):
+    """Raised when there is no key to sign with, because the server was never started on this data folder."""
+
+    code = "NoSigningKey"
+
+    def __init__(self) -> None:
+        super().__init__("There is no signing key yet: it is made when the server starts for the first time.")
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Keys that are ready for use."""
+
+    kid: str
+    private: RSAKey
+    #: Every public key by its id, the signing one included.
+    public: Mapping[str, RSAKey]
+    #: What the key document shows.
+    published: tuple[Mapping[str, Any], ...]
+
+
+def create(connection: Connection, sealer: Sealer, clock: Clock) -> SigningKey:
+    """Make, store and answer a new signing key."""
+    kid = uuid.uuid4().hex
+    private = RSAKey.generate_key(_KEY_BITS, auto_kid=False)
+    key = SigningKey(
+        kid=kid,
+        algorithm=ALGORITHM,
+        sealed_private_key=sealer.seal(private.as_pem(private=True), keys.aad(kid)),
+        public_jwk={**private.as_dict(private=False), "use": "sig", "alg": ALGORITHM, "kid": kid},
+        created_at=schema.instant(clock.now()),
+    )
+    keys.insert(connection, key)
+    return key
+
+
+def load(connection: Connection, sealer: Sealer, clock: Clock) -> Keyring:
+    """Answer the keys as they are stored; raises `NoSigningKey` when none is in use."""
+    stored = keys.published(connection, schema.instant(clock.now() - RETIRED_FOR))
+    current = next((key for key in stored if key.retired_at is None and key.algorithm == ALGORITHM), None)
+    if current is None:
+        raise NoSigningKey
+    private = RSAKey.import_key(sealer.open(current.sealed_private_key, keys.aad(current.kid)))
+    return Keyring(
+        kid=current.kid,
+        private=private,
+        public={key.kid: RSAKey.import_key(key.public_jwk) for key in stored},
+        published=tuple(key.public_jwk for key in stored),
+    )
+
+
+def rotate(connection: Connection, sealer: Sealer, clock: Clock) -> SigningKey:
+    """Make a new signing key and retire those before it; what they signed stays valid until it expires."""
+    now = schema.instant(clock.now())
+    for key in keys.published(connection, now):
+        keys.retire(connection, key.kid, now)
+    return create(connection, sealer, clock)

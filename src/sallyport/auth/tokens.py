@@ -1,0 +1,213 @@
+"""Access tokens: signed JWTs with the claims that clients of Microsoft Graph know, made and checked.
+
+The rule: whatever is wrong with a token is `InvalidAuthenticationToken`; neither key nor rule is ever taken from the
+token itself. https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+from joserfc.jws import CompactSignature
+
+from sallyport import errors
+from sallyport.auth.keyring import ALGORITHM, Keyring
+from sallyport.clock import Clock
+from sallyport.principal import Principal
+
+GRAPH = "https://graph.microsoft.com"
+MANAGEMENT = "https://management.azure.com"
+#: Every name of the two resources that we are.
+AUDIENCES = frozenset(
+    [
+        GRAPH,
+        f"{GRAPH}/",
+        "00000003-0000-0000-c000-000000000000",
+        MANAGEMENT,
+        f"{MANAGEMENT}/",
+        "https://management.core.windows.net",
+        "https://management.core.windows.net/",
+    ]
+)
+LIFETIME_SECONDS = 3600
+SKEW_SECONDS = 300
+_LENGTH_LIMIT = 16_384
+_REMEMBERED = 1_024
+#: Header parameters that name a key, or rules of their own.
+_FOREIGN = ("jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit", "zip", "b64")
+
+
+class TokenEmpty(errors.Unauthenticated):
+    """Raised when a request carries no bearer token."""
+
+    def __init__(self) -> None:
+        super().__init__("Access token is empty.")
+
+
+class TokenExpired(errors.Unauthenticated):
+    """Raised when a token is used before or after its time."""
+
+    def __init__(self) -> None:
+        super().__init__("Access token has expired or is not yet valid.")
+
+
+class TokenInvalid(errors.Unauthenticated):
+    """Raised when a token is not ours, not for us, or not a token; `fault` says which part failed."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"Access token validation failure. Invalid {fault}.")
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a token is made for."""
+
+    client_id: str
+    display_name: str
+    #: Application permissions that were granted.
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A token whose signature and fixed claims were found right; only time can still turn it down."""
+
+    principal: Principal
+    audience: frozenset[str]
+    not_before: float
+    expires: float
+
+
+class Tokens:
+    """Makes and checks the tokens of one tenant."""
+
+    def __init__(
+        self, tenant_id: str, keyring: Callable[[], Keyring], clock: Clock, lifetime_seconds: int = LIFETIME_SECONDS
+    ) -> None:
+        self.tenant_id = tenant_id
+        #: Names the tenant, not an address, so that a token holds wherever the server is reached.
+        self.issuer = f"urn:sallyport:{tenant_id}"
+        #: An hour at the most.
+        self.lifetime_seconds = min(lifetime_seconds, LIFETIME_SECONDS)
+        self._keyring = keyring
+        self._clock = clock
+        self._remembered: OrderedDict[str, _Checked] = OrderedDict()
+
+    def mint(self, subject: Subject, audience: str = GRAPH) -> str:
+        """Answer a token with which an application acts in its own name."""
+        keyring = self._keyring()
+        now = int(self._clock.now().timestamp())
+        token_id = uuid.uuid4().hex
+        claims: dict[str, Any] = {
+            "aud": audience,
+            "iss": self.issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.lifetime_seconds,
+            "app_displayname": subject.display_name,
+            "appid": subject.client_id,
+            "appidacr": "1",
+            "azp": subject.client_id,
+            "idtyp": "app",
+            "jti": token_id,
+            "oid": subject.client_id,
+            "roles": list(subject.roles),
+            "sub": subject.client_id,
+            "tid": self.tenant_id,
+            "uti": token_id,
+            "ver": "1.0",
+        }
+        header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}
+        return jwt.encode(header, claims, keyring.private, algorithms=[ALGORITHM])
+
+    def verify(self, token: str, audiences: frozenset[str] = AUDIENCES) -> Principal:
+        """Answer whose token it is; raises `TokenEmpty`, `TokenExpired` or `TokenInvalid`."""
+        if not token:
+            raise TokenEmpty
+        checked = self._remembered.get(token)
+        if checked is None:
+            checked = self._check(token)
+            self._remembered[token] = checked
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        if checked.audience.isdisjoint(audiences):
+            raise TokenInvalid("audience")
+        now = self._clock.now().timestamp()
+        if not checked.not_before - SKEW_SECONDS <= now <= checked.expires + SKEW_SECONDS:
+            raise TokenExpired
+        return checked.principal
+
+    def forget(self) -> None:
+        """Check every token anew: for when a key was withdrawn."""
+        self._remembered.clear()
+
+    def _check(self, token: str) -> _Checked:
+        if len(token) > _LENGTH_LIMIT:
+            raise TokenInvalid("length")
+        try:
+            claims = jwt.decode(token, self._key_of, algorithms=[ALGORITHM]).claims
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
+            raise TokenInvalid("signature") from error
+        if claims.get("iss") != self.issuer:
+            raise TokenInvalid("issuer")
+        if claims.get("tid") != self.tenant_id:
+            raise TokenInvalid("tenant")
+        return _Checked(_principal(claims), _audience(claims), _moment(claims, "nbf"), _moment(claims, "exp"))
+
+    def _key_of(self, signature: object) -> RSAKey:
+        """Answer the key that a token's header names, when the header asks for nothing else."""
+        assert isinstance(signature, CompactSignature)
+        header = signature.headers()
+        if header.get("alg") != ALGORITHM:
+            raise TokenInvalid("algorithm")
+        if any(name in header for name in _FOREIGN):
+            raise TokenInvalid("header")
+        kid = header.get("kid")
+        key = self._keyring().public.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise TokenInvalid("key")
+        return key
+
+
+def _principal(claims: Mapping[str, Any]) -> Principal:
+    app_id = claims.get("appid") or claims.get("azp")
+    roles, scopes = claims.get("roles", []), claims.get("scp", "")
+    if not isinstance(app_id, str) or not isinstance(scopes, str) or not _are_texts(roles):
+        raise TokenInvalid("claims")
+    name = claims.get("preferred_username") if scopes else claims.get("app_displayname")
+    return Principal(
+        app_id=app_id,
+        user_id=str(claims.get("oid", "")) if scopes else None,
+        name=name if isinstance(name, str) and name else app_id,
+        tenant_id=str(claims["tid"]),
+        roles=frozenset(roles),
+        scopes=frozenset(scopes.split()),
+    )
+
+
+def _audience(claims: Mapping[str, Any]) -> frozenset[str]:
+    audience = claims.get("aud")
+    named = [audience] if isinstance(audience, str) else audience
+    if not isinstance(named, list) or not _are_texts(named):
+        raise TokenInvalid("audience")
+    return frozenset(named)
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> float:
+    """Answer a time in seconds; a token without it never holds."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e12 < value < 1e12:
+        raise TokenInvalid("lifetime")
+    return float(value)
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
