@@ -88,11 +88,18 @@ class Scope:
 
     def parameter(self, name: str) -> Json:
         """Answer the value of a template parameter."""
-        return self._once("parameter", name, self._parameter)
+        spelled = _spelled(declarations(self.template, "parameters"), name)
+        if spelled is None:
+            raise TemplateError(f"The template parameter '{name}' is not declared.")
+        return self._once("parameter", spelled, self._parameter)
 
     def variable(self, name: str) -> Json:
         """Answer the value of a template variable."""
-        return self._once("variable", name, self._variable)
+        variables = declarations(self.template, "variables")
+        spelled = _spelled(variables, name)
+        if spelled is None and _variable_copy(variables, name) is None:
+            raise TemplateError(f"The template variable '{name}' is not declared.")
+        return self._once("variable", spelled or name, self._variable)
 
     def copy_index(self, loop: str | None) -> int:
         """Answer the number of the current iteration of a copy loop, the innermost when none is named."""
@@ -142,13 +149,11 @@ class Scope:
         return self._known[key]
 
     def _parameter(self, name: str) -> Json:
-        declared = declarations(self.template, "parameters")
-        spelled = _spelled(declared, name)
-        declaration = None if spelled is None else declared[spelled]
-        if not isinstance(declaration, dict):
-            raise TemplateError(f"The template parameter '{name}' is not declared.")
+        declaration = declarations(self.template, "parameters")[name]
         if name.casefold() in self.given:
             return self.given[name.casefold()]
+        if not isinstance(declaration, dict):
+            raise TemplateError("The declaration must be an object.")
         if "defaultValue" in declaration:
             return self.evaluate(declaration["defaultValue"], self)
         allowed = declaration.get("allowedValues")
@@ -158,15 +163,20 @@ class Scope:
 
     def _variable(self, name: str) -> Json:
         variables = declarations(self.template, "variables")
-        copies = variables.get("copy")
-        for copy in copies if isinstance(copies, list) else ():
-            if isinstance(copy, dict) and str(copy.get("name", "")).casefold() == name.casefold():
-                expanded = self.evaluate({"copy": [copy]}, self)
-                return next(iter(expanded.values())) if isinstance(expanded, dict) else None
-        spelled = _spelled(variables, name)
-        if spelled is None:
-            raise TemplateError(f"The template variable '{name}' is not declared.")
-        return self.evaluate(variables[spelled], self)
+        copy = _variable_copy(variables, name)
+        if copy is None:
+            return self.evaluate(variables[name], self)
+        expanded = self.evaluate({"copy": [copy]}, self)
+        return next(iter(expanded.values())) if isinstance(expanded, dict) else None
+
+
+def _variable_copy(variables: Mapping[str, Json], name: str) -> Json:
+    """Answer the copy loop that makes a variable, None when it is not made by one."""
+    copies = variables.get("copy")
+    for copy in copies if isinstance(copies, list) else ():
+        if isinstance(copy, dict) and str(copy.get("name", "")).casefold() == name.casefold():
+            return copy
+    return None
 
 
 def declarations(template: Mapping[str, Json], section: str) -> Mapping[str, Json]:

@@ -15,6 +15,7 @@ import click
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "expression": "sallyport.cli.expression:command",
+        "validate": "sallyport.cli.validate:command",
     }
 )
 

@@ -1,0 +1,166 @@
+"""`sallyport validate`: says what is wrong with workflow files, without running them.
+
+The rule to know: a file that is named must hold a workflow; of a folder, every `*.json` file that holds one is checked.
+Exit code 1 when there is any error; warnings do not count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from sallyport.arm.errors import TemplateError
+from sallyport.errors import SallyportError
+from sallyport.wdl import check, definition, load, strict_json
+from sallyport.wdl.findings import Finding
+from sallyport.wdl.values import Json
+from sallyport.wdl.workflow import Workflow
+
+#: The types of actions that this installation runs.
+ACTION_TYPES = frozenset(
+    {
+        *("ApiConnection", "ApiConnectionWebhook", "AppendToArrayVariable", "AppendToStringVariable", "Compose"),
+        *("DecrementVariable", "Expression", "Foreach", "Function", "Http", "HttpWebhook", "If", "IncrementVariable"),
+        *("InitializeVariable", "Join", "ParseJson", "Query", "Response", "Scope", "Select", "SendToBatch"),
+        *("SetVariable", "Switch", "Table", "Terminate", "Until", "Wait", "Workflow"),
+    }
+)
+#: The types of triggers that this installation runs.
+TRIGGER_TYPES = frozenset(
+    {
+        *("ApiConnection", "ApiConnectionWebhook", "Batch", "Http", "HttpWebhook"),
+        *("Recurrence", "Request", "SlidingWindow"),
+    }
+)
+
+_STYLES = {"error": "bold red", "warning": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What there is to say about one file; pointers are from the root of the file."""
+
+    file: str
+    ok: bool = True
+    workflows: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
+@click.option(
+    "--parameters",
+    "parameter_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Values for the parameters of templates (an ARM parameter file), or of workflows.",
+)
+def command(paths: Sequence[Path], *, as_json: bool, parameter_file: Path | None) -> None:
+    """Check workflow definitions, ARM templates and Standard workflows, in files or whole folders."""
+    parameters = _parameters(parameter_file)
+    console = Console(highlight=False, soft_wrap=True)
+    failed = checked = 0
+    for path, is_named in _files(paths):
+        report = validate(path, parameters, must_hold_workflow=is_named)
+        failed += not report.ok
+        checked += bool(report.workflows) or not report.ok
+        if as_json:
+            click.echo(json.dumps(asdict(report), ensure_ascii=False))
+        else:
+            _draw(report, console)
+    if not as_json:
+        click.echo(f"{checked} {'file' if checked == 1 else 'files'} checked, {failed} with errors.", err=True)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: bool = True) -> Report:
+    """Answer what there is to say about one file; never raises for what the file holds."""
+    name = path.parent.name if path.name == "workflow.json" and path.parent.name else path.stem
+    try:
+        with path.open("rb") as file:
+            data = file.read(strict_json.LARGEST + 4)
+        workflows = load.load(data, name=name, parameters=parameters)
+    except load.NotAWorkflow as error:
+        if must_hold_workflow:
+            return _refused(path, error, "")
+        return Report(str(path), notes=("The file holds no workflow.",))
+    except OSError as error:
+        return _refused(path, SallyportError(f"The file cannot be read: {error.strerror or error}."), "")
+    except SallyportError as error:
+        return _refused(path, error, error.pointer if isinstance(error, TemplateError) else "")
+    if not workflows and must_hold_workflow:
+        return _refused(path, load.NotAWorkflow("The template holds no workflow."), "")
+    findings = tuple(finding for workflow in workflows for finding in _findings(workflow))
+    return Report(
+        file=str(path),
+        ok=all(finding.severity != "error" for finding in findings),
+        workflows=tuple(workflow.name for workflow in workflows),
+        findings=findings,
+        notes=tuple(dict.fromkeys(note for workflow in workflows for note in workflow.notes)),
+    )
+
+
+def _findings(workflow: Workflow) -> Iterator[Finding]:
+    yield from workflow.problems
+    try:
+        parsed = definition.parse(workflow.document, kind=workflow.kind)
+    except definition.InvalidDefinition as error:
+        yield Finding("error", error.code, workflow.pointer + error.pointer, error.message)
+        return
+    found = check.check(
+        parsed, action_types=ACTION_TYPES, trigger_types=TRIGGER_TYPES, supplied=workflow.parameters.keys()
+    )
+    for finding in found:
+        yield replace(finding, pointer=workflow.pointer + finding.pointer)
+
+
+def _refused(path: Path, error: SallyportError, pointer: str) -> Report:
+    return Report(str(path), ok=False, findings=(Finding("error", error.code, pointer, error.message),))
+
+
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+    for path in paths:
+        if path.is_dir():
+            yield from ((each, False) for each in sorted(path.rglob("*.json")) if each.is_file())
+        else:
+            yield path, True
+
+
+def _parameters(path: Path | None) -> dict[str, Json]:
+    if path is None:
+        return {}
+    try:
+        value, _ = strict_json.read(path.read_bytes())
+    except SallyportError as error:
+        raise click.BadParameter(error.message, param_hint="--parameters") from None
+    if not isinstance(value, dict):
+        raise click.BadParameter("The file must hold a JSON object.", param_hint="--parameters")
+    return value
+
+
+def _draw(report: Report, console: Console) -> None:
+    status = Text("ok", style="green") if report.ok else Text("invalid", style="bold red")
+    if report.ok and not report.workflows:
+        status = Text("skipped", style="dim")
+    console.print(Text(_printable(report.file), style="bold"), status)
+    for finding in report.findings:
+        line = Text("  ")
+        line.append(finding.severity.ljust(8), style=_STYLES[finding.severity])
+        line.append(_printable(finding.message))
+        line.append(f"  {_printable(finding.pointer) or '/'}", style="dim")
+        console.print(line)
+    for note in report.notes:
+        console.print(Text(f"  note    {_printable(note)}", style="dim"))
+
+
+def _printable(text: str) -> str:
+    """Answer text without the characters with which a file could steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
