@@ -1,0 +1,120 @@
+"""What may happen to an alert: how one arrives, what an analyst's change does to it, what a second arrival does. Pure.
+
+The rule: an analyst changes six properties, and each change is kept in the history; whoever brings the alert again
+changes everything else and never those six.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sallyport import errors
+from sallyport.graph import reading
+from sallyport.odata.entity_alert import ALERT
+from sallyport.principal import Principal
+from sallyport.store import alerts
+
+Document = dict[str, Any]
+
+#: What a PATCH may change.
+UPDATABLE = ("assignedTo", "closedDateTime", "comments", "feedback", "status", "tags")
+#: What stays as it is when an alert is brought again.
+_KEPT = frozenset({*UPDATABLE, "id", "historyStates"})
+#: What a history entry says about a change.
+_IN_HISTORY = ("assignedTo", "comments", "feedback", "status")
+_LONGEST_ID = 256
+
+
+class VendorRequired(errors.BadRequest):
+    """Raised when a change does not say which vendor and provider the alert came from."""
+
+    def __init__(self) -> None:
+        super().__init__("vendorInformation/provider and vendorInformation/vendor are required to update an alert")
+
+
+def arriving(given: Any, new_id: str, tenant_id: str, now: str) -> alerts.Arrival:
+    """Answer an alert that somebody brought, read and completed.
+
+    Raises BadRequest when it cannot be read, or lacks what makes it usable: a title, a vendor and a provider. Without
+    the last two, nobody could update it. `now` is a time as the service writes it.
+    """
+    read = reading.compact(reading.resource(given, ALERT), ALERT)
+    vendor = read.get("vendorInformation") or {}
+    for name, value in (
+        ("title", read.get("title")),
+        ("vendorInformation/provider", vendor.get("provider")),
+        ("vendorInformation/vendor", vendor.get("vendor")),
+    ):
+        if not value:
+            raise reading.MissingProperty(name, "alert creation")
+    read["id"] = read.get("id") or new_id
+    _check_lengths(read)
+    created = read.get("createdDateTime", now)
+    defaults = {
+        "azureTenantId": tenant_id,
+        "createdDateTime": created,
+        "eventDateTime": created,
+        "lastModifiedDateTime": now,
+        "severity": "unknown",
+        "status": "newAlert",
+    }
+    return alerts.Arrival(given=read, document={**defaults, **read})
+
+
+def changes(given: Any) -> Document:
+    """Answer what a PATCH body changes: only the six properties, whatever else it holds.
+
+    An empty string for an enumeration or a time means that nothing was given.
+    """
+    if not isinstance(given, dict):
+        raise reading.InvalidProperty((), "An object is expected")
+    said = {name: value for name, value in given.items() if value != "" or name.lower() == "assignedto"}
+    read = reading.resource(said, ALERT)
+    vendor = read.get("vendorInformation") or {}
+    if not vendor.get("provider") or not vendor.get("vendor"):
+        raise VendorRequired
+    changed = {name: read[name] for name in UPDATABLE if name in read}
+    if changed.get("status", "") is None:
+        del changed["status"]
+    _check_lengths(changed)
+    return changed
+
+
+def changed(document: Document, change: Mapping[str, Any], by: Principal, now: str) -> Document:
+    """Answer an alert after an analyst's change, its history longer by one entry."""
+    history = list(document.get("historyStates") or [])
+    if not history and document.get("comments"):
+        # The first change may replace comments that nobody's change has brought.
+        history.append(_entry(document, None, None, document.get("createdDateTime")))
+    after = {**document, **change, "lastModifiedDateTime": now}
+    history.append(_entry(after, by.app_id, by.name if by.user_id else None, now))
+    after["historyStates"] = history
+    return reading.compact(after, ALERT)
+
+
+def merged(stored: Document, given: Mapping[str, Any], now: str) -> Document:
+    """Answer an alert that was brought again; the stored document itself when that changes nothing."""
+    news = {name: value for name, value in given.items() if name not in _KEPT and stored.get(name) != value}
+    if not news.keys() - {"lastModifiedDateTime"}:
+        return stored
+    return {**stored, "lastModifiedDateTime": now, **news}
+
+
+def _entry(document: Mapping[str, Any], app_id: str | None, user: str | None, at: str | None) -> Document:
+    said = {name: document.get(name) for name in _IN_HISTORY}
+    return {**said, "appId": app_id, "updatedDateTime": at, "user": user}
+
+
+def _check_lengths(document: Mapping[str, Any]) -> None:
+    vendor = document.get("vendorInformation") or {}
+    bounds = (
+        ("id", document.get("id"), _LONGEST_ID),
+        ("category", document.get("category"), alerts.LONGEST),
+        ("assignedTo", document.get("assignedTo"), alerts.LONGEST),
+        ("vendorInformation/provider", vendor.get("provider"), alerts.LONGEST),
+        ("vendorInformation/vendor", vendor.get("vendor"), alerts.LONGEST),
+    )
+    for name, value, longest in bounds:
+        if value is not None and len(value) > longest:
+            raise reading.InvalidProperty(tuple(name.split("/")), f"it is longer than {longest} characters")

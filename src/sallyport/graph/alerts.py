@@ -1,0 +1,126 @@
+"""Legacy alerts: `/security/alerts`, list, read, count, create, update one and many."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.engine import Connection
+from starlette.responses import PlainTextResponse, Response
+
+from sallyport import errors
+from sallyport.graph import alert_rules, bulk, envelope, prefer, shapes
+from sallyport.graph.call import Call, empty
+from sallyport.graph.errors import PreconditionFailed
+from sallyport.odata import instants
+from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.query import Query, parse_query
+from sallyport.store import alerts, pages
+
+CONTEXT = "security/alerts"
+#: Without `$orderby`, the most recent alert comes first.
+ORDER = "createdDateTime desc"
+
+
+class AlertNotFound(errors.NotFound):
+    """Raised when there is no alert of an id."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"Alert with id '{alert_id}' was not found.")
+        self.alert_id = alert_id
+
+
+async def listed(call: Call) -> Response:
+    """Answer the alerts that the query options select, page by page."""
+    query = parse_query(call.options, ALERT, default_orderby=ORDER)
+    page, count = await call.deps.database.read(lambda connection: _page(connection, query))
+    items = (drawn(alert) for alert in page.items)
+    return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
+
+
+async def counted(call: Call) -> Response:
+    """Answer how many alerts a filter selects, as text."""
+    query = parse_query(call.options, ALERT)
+    number = await call.deps.database.read(lambda connection: alerts.count(connection, query))
+    return PlainTextResponse(str(number))
+
+
+async def get(call: Call) -> Response:
+    """Answer one alert, with its entity tag."""
+    query = parse_query(call.options, ALERT)
+    alert = await call.deps.database.read(lambda connection: _existing(connection, call.names["id"]))
+    return envelope.selected(call, CONTEXT, drawn(alert), query, headers={"etag": tag(alert)})
+
+
+async def create(call: Call) -> Response:
+    """Store one alert, as a client's SDK sends it."""
+    given = await call.json()
+    at = call.at()
+    arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, _wire(at))
+    alert = await call.deps.database.write(lambda connection: alerts.insert(connection, arrival.document, at))
+    return envelope.entity(call, CONTEXT, drawn(alert), 201, {"etag": tag(alert)})
+
+
+async def update(call: Call) -> Response:
+    """Change what an analyst may change; answer nothing, or the alert when the client prefers that."""
+    change = alert_rules.changes(await call.json())
+    at, match = call.at(), call.request.headers.get("if-match")
+    alert = await call.deps.database.write(
+        lambda connection: _update(connection, call, call.names["id"], change, at, match)
+    )
+    if prefer.REPRESENTATION not in call.preferences:
+        return empty({"etag": tag(alert)})
+    applied = {"etag": tag(alert), "preference-applied": prefer.REPRESENTATION}
+    return envelope.entity(call, CONTEXT, drawn(alert), 200, applied)
+
+
+async def update_many(call: Call) -> Response:
+    """Change several alerts, each on its own: 200 when all were changed, 206 when some were not."""
+    items = bulk.items(await call.json(), most=None)
+    at = call.at()
+    results = await call.deps.database.write(
+        lambda connection: [bulk.attempt(item, lambda one: _updated_item(connection, call, one, at)) for item in items]
+    )
+    return bulk.answered(call, CONTEXT, results)
+
+
+def drawn(alert: alerts.Alert) -> dict[str, Any]:
+    """Answer an alert as the service shows it."""
+    return shapes.shown(alert.document, ALERT)
+
+
+def tag(alert: alerts.Alert) -> str:
+    """Answer an alert's entity tag."""
+    return shapes.etag(alert.id, alert.version)
+
+
+def _page(connection: Connection, query: Query) -> tuple[pages.Page[alerts.Alert], int | None]:
+    counting = query.count and query.skiptoken is None
+    return alerts.page(connection, query), alerts.count(connection, query) if counting else None
+
+
+def _existing(connection: Connection, alert_id: str) -> alerts.Alert:
+    alert = alerts.get(connection, alert_id)
+    if alert is None:
+        raise AlertNotFound(alert_id)
+    return alert
+
+
+def _update(
+    connection: Connection, call: Call, alert_id: str, change: Mapping[str, Any], at: str, match: str | None = None
+) -> alerts.Alert:
+    alert = _existing(connection, alert_id)
+    if match is not None and match != "*" and tag(alert) not in [each.strip() for each in match.split(",")]:
+        raise PreconditionFailed
+    document = alert_rules.changed(alert.document, change, call.principal, _wire(at))
+    return alerts.update(connection, alert, document, at)
+
+
+def _updated_item(connection: Connection, call: Call, item: Any, at: str) -> dict[str, Any]:
+    change = alert_rules.changes(item)
+    return drawn(_update(connection, call, bulk.id_of(item), change, at))
+
+
+def _wire(at: str) -> str:
+    return instants.wire(at) or at

@@ -1,0 +1,114 @@
+"""One call of the Graph surface: what the house gives it, who makes it, and how it is answered.
+
+The rule: handlers take a `Call` and answer a response; they hold nothing between calls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sallyport import errors, principal
+from sallyport.clock import Clock
+from sallyport.engine.ports import HttpPort
+from sallyport.graph import prefer
+from sallyport.graph.errors import JSON
+from sallyport.odata import instants
+from sallyport.principal import Principal
+from sallyport.store.database import Database
+from sallyport.web import bodies
+
+_MIB = 1024 * 1024
+_OFFSET = re.compile(r"(\d\d:\d\d(?:\.\d+)?)\+(\d\d:\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one request may ask of the house."""
+
+    body_bytes: int = 4 * _MIB
+    #: One alert, in a list that is ingested.
+    line_bytes: int = _MIB
+    ingest_bytes: int = 1024 * _MIB
+    #: One answer of a trigger's poll; what is beyond comes with the next poll, at once.
+    poll_bytes: int = 50 * _MIB
+    subscriptions_per_tenant: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the surface is given by the composition root."""
+
+    database: Database
+    clock: Clock
+    #: The guarded way out, for the handshake of subscriptions.
+    http: HttpPort
+    #: Stamped on what arrives without one.
+    tenant_id: str
+    #: Where clients reach the house, when that is not what their `Host` header says.
+    public_url: str = ""
+    limits: Limits = field(default_factory=Limits)
+    #: Demand every documented property of an indicator, not only those that make it work.
+    strict_indicators: bool = False
+
+
+class Call:
+    """One request, resolved: its version, and the names that its path gave."""
+
+    def __init__(self, deps: Deps, request: Request, version: str, names: Mapping[str, str]) -> None:
+        self.deps = deps
+        self.request = request
+        #: `v1.0` or `beta`.
+        self.version = version
+        self.names = names
+
+    @cached_property
+    def principal(self) -> Principal:
+        """Answer who is calling; raises Unauthenticated with the reason that the bearer check found."""
+        return principal.of(self.request.scope)
+
+    @cached_property
+    def options(self) -> list[tuple[str, str]]:
+        """Answer the query options as they were sent, decoded: `+` is a blank."""
+        try:
+            # A plus sign before the hours of an offset is meant, even where it was sent without its encoding.
+            text = _OFFSET.sub(r"\1%2B\2", self.request.scope["query_string"].decode())
+            return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+        except ValueError as error:
+            raise errors.BadRequest("The query options cannot be read.") from error
+
+    @cached_property
+    def preferences(self) -> frozenset[str]:
+        """Answer what the client would like."""
+        return prefer.preferences(self.request.headers.getlist("prefer"))
+
+    @property
+    def base_url(self) -> str:
+        """Answer where the service's versions are, without a final slash."""
+        return self.deps.public_url.rstrip("/") or f"{self.request.url.scheme}://{self.request.url.netloc}"
+
+    def at(self) -> str:
+        """Answer the present moment as sortable text."""
+        return instants.of_datetime(self.deps.clock.now())
+
+    async def json(self) -> Any:
+        """Answer the body, read as JSON within bounds."""
+        return await bodies.read_json(self.request, self.deps.limits.body_bytes)
+
+
+def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer a JSON response of the service."""
+    return Response(orjson.dumps(content), status, headers, media_type=JSON)
+
+
+def empty(headers: Mapping[str, str] | None = None) -> Response:
+    """Answer a response that only says that it is done."""
+    return Response(status_code=204, headers=headers)

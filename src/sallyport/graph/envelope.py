@@ -1,0 +1,52 @@
+"""The envelope of collections and entities: context, count, the link to the next page, and what was selected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from sallyport.graph.call import Call, answer
+from sallyport.odata.projection import project
+from sallyport.odata.query import Query
+
+
+def collection(
+    call: Call, context: str, items: Iterable[Mapping[str, Any]], query: Query | None = None, **more: Any
+) -> Response:
+    """Answer a page of a collection.
+
+    `more`: `count` (shown unless None) and `skiptoken` (of the next page, unless None).
+    """
+    body: dict[str, Any] = {"@odata.context": context_url(call, context)}
+    if more.get("count") is not None:
+        body["@odata.count"] = more["count"]
+    if query is not None and more.get("skiptoken") is not None:
+        body["@odata.nextLink"] = f"{here(call)}?{query.next_query(more['skiptoken'])}"
+    select = query.select if query is not None else None
+    body["value"] = [item if select is None else project(item, select) for item in items]
+    return answer(body)
+
+
+def entity(
+    call: Call, context: str, item: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer one entity of a collection."""
+    return answer({"@odata.context": context_url(call, f"{context}/$entity"), **item}, status, headers)
+
+
+def selected(call: Call, context: str, item: Mapping[str, Any], query: Query, headers: Mapping[str, str]) -> Response:
+    """Answer one entity, cut down to what the query selects."""
+    return entity(call, context, item if query.select is None else project(item, query.select), 200, headers)
+
+
+def context_url(call: Call, context: str) -> str:
+    """Answer the address that describes what a body holds."""
+    return f"{call.base_url}/{call.version}/$metadata#{context}"
+
+
+def here(call: Call) -> str:
+    """Answer the absolute address of this request's path, as the client will reach it again."""
+    return call.base_url + quote(call.request.scope["path"], safe="/:@!$&'()*+,;=~-._")

@@ -1,0 +1,220 @@
+"""Threat intelligence indicators: `/security/tiIndicators`, one at a time and by the four bulk actions.
+
+The rule: with `ThreatIndicators.ReadWrite.OwnedBy` an application sees and changes only what it made itself;
+`ThreatIndicators.Read.All` sees everything, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection
+from starlette.responses import PlainTextResponse, Response
+
+from sallyport import errors
+from sallyport.graph import bulk, envelope, indicator_rules, prefer, shapes
+from sallyport.graph.call import Call, empty
+from sallyport.odata import instants
+from sallyport.odata.entity_indicator import INDICATOR
+from sallyport.odata.query import Query, parse_query
+from sallyport.store import indicators, pages
+
+CONTEXT = "Security/tiIndicators"
+READ_ALL = "ThreatIndicators.Read.All"
+ORDER = "ingestedDateTime desc"
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class IndicatorNotFound(errors.NotFound):
+    """Raised when there is no indicator of an id, or it is not the caller's to see."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Indicator '{key}' was not found.")
+        self.key = key
+
+
+async def listed(call: Call) -> Response:
+    """Answer the indicators that the query options select and the caller may see, page by page."""
+    query, view = parse_query(call.options, INDICATOR, default_orderby=ORDER), _visible(call)
+    page, count = await call.deps.database.read(lambda connection: _page(connection, query, view))
+    items = (drawn(each) for each in page.items)
+    return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
+
+
+async def counted(call: Call) -> Response:
+    """Answer how many indicators a filter selects, as text."""
+    query, view = parse_query(call.options, INDICATOR), _visible(call)
+    number = await call.deps.database.read(lambda connection: indicators.count(connection, query, view))
+    return PlainTextResponse(str(number))
+
+
+async def get(call: Call) -> Response:
+    """Answer one indicator, with its entity tag."""
+    query, view = parse_query(call.options, INDICATOR), _visible(call)
+    found = await call.deps.database.read(lambda connection: _existing(connection, view, call.names["id"]))
+    return envelope.selected(call, CONTEXT, drawn(found), query, {"etag": tag(found)})
+
+
+async def create(call: Call) -> Response:
+    """Store one indicator; one that the application submitted before is updated under its id."""
+    submission = indicator_rules.submitted(await call.json(), strict=call.deps.strict_indicators)
+    at, new_id = call.at(), str(uuid.uuid4())
+    stored = await call.deps.database.write(lambda connection: _submit(connection, call, submission, new_id, at))
+    _warn(stored.id, submission)
+    return envelope.entity(call, CONTEXT, drawn(stored), 201, {"etag": tag(stored)})
+
+
+async def update(call: Call) -> Response:
+    """Change what may be changed; answer nothing, or the indicator when the client prefers that."""
+    change = indicator_rules.changes(await call.json())
+    at, view = call.at(), _owned(call)
+    stored = await call.deps.database.write(lambda connection: _update(connection, view, call.names["id"], change, at))
+    if prefer.REPRESENTATION not in call.preferences:
+        return empty({"etag": tag(stored)})
+    applied = {"etag": tag(stored), "preference-applied": prefer.REPRESENTATION}
+    return envelope.entity(call, CONTEXT, drawn(stored), 200, applied)
+
+
+async def delete(call: Call) -> Response:
+    """Delete one of the caller's indicators."""
+    at, view = call.at(), _owned(call)
+    await call.deps.database.write(lambda connection: _delete(connection, view, call.names["id"], at))
+    return empty()
+
+
+async def submit(call: Call) -> Response:
+    """Store up to 100 indicators, each on its own: 200 when all were stored, 206 when some were not."""
+    items = [(item, str(uuid.uuid4())) for item in bulk.items(await call.json())]
+    at = call.at()
+    results = await call.deps.database.write(
+        lambda connection: [
+            bulk.attempt(item, functools.partial(_submit_item, connection, call, new_id, at)) for item, new_id in items
+        ]
+    )
+    return bulk.answered(call, CONTEXT, results)
+
+
+async def update_many(call: Call) -> Response:
+    """Change up to 100 indicators, each on its own."""
+    items = bulk.items(await call.json())
+    at, view = call.at(), _owned(call)
+
+    def update_item(connection: Connection, item: Any) -> dict[str, Any]:
+        change = indicator_rules.changes(item)
+        return _typed(_update(connection, view, bulk.id_of(item), change, at))
+
+    results = await call.deps.database.write(
+        lambda connection: [bulk.attempt(item, lambda one: update_item(connection, one)) for item in items]
+    )
+    return bulk.answered(call, CONTEXT, results)
+
+
+async def delete_many(call: Call) -> Response:
+    """Delete up to 100 of the caller's indicators by id."""
+    ids = bulk.items(await call.json())
+    at, view = call.at(), _owned(call)
+    results = await call.deps.database.write(
+        lambda connection: [bulk.removal(each, lambda key: _delete(connection, view, key, at)) for each in ids]
+    )
+    return bulk.answered(call, bulk.RESULTS, results)
+
+
+async def delete_by_external_id(call: Call) -> Response:
+    """Delete the caller's indicators by the keys of its own that it gave them; up to 100 keys."""
+    keys = bulk.items(await call.json())
+    at, view = call.at(), _owned(call)
+    results = await call.deps.database.write(
+        lambda connection: [
+            bulk.removal(each, lambda key: _delete_external(connection, view, key, at)) for each in keys
+        ]
+    )
+    return bulk.answered(call, bulk.RESULTS, results)
+
+
+def drawn(indicator: indicators.Indicator) -> dict[str, Any]:
+    """Answer an indicator as the service shows it."""
+    return shapes.shown(indicator.document, INDICATOR)
+
+
+def tag(indicator: indicators.Indicator) -> str:
+    """Answer an indicator's entity tag."""
+    return shapes.etag(indicator.id, indicator.version)
+
+
+def _typed(indicator: indicators.Indicator) -> dict[str, Any]:
+    return {"@odata.type": "#microsoft.graph.tiIndicator", **drawn(indicator)}
+
+
+def _visible(call: Call) -> indicators.View:
+    return indicators.View(call.at(), None if call.principal.allows(READ_ALL) else call.principal.app_id)
+
+
+def _owned(call: Call) -> indicators.View:
+    return indicators.View(call.at(), call.principal.app_id)
+
+
+def _page(
+    connection: Connection, query: Query, view: indicators.View
+) -> tuple[pages.Page[indicators.Indicator], int | None]:
+    counting = query.count and query.skiptoken is None
+    count = indicators.count(connection, query, view) if counting else None
+    return indicators.page(connection, query, view), count
+
+
+def _existing(connection: Connection, view: indicators.View, indicator_id: str) -> indicators.Indicator:
+    found = indicators.get(connection, view, indicator_id)
+    if found is None:
+        raise IndicatorNotFound(indicator_id)
+    return found
+
+
+def _submit(
+    connection: Connection, call: Call, submission: indicator_rules.Submission, new_id: str, at: str
+) -> indicators.Indicator:
+    app_id, identity = call.principal.app_id, submission.identity
+    known = indicators.identified(connection, app_id, identity)
+    if known is not None:
+        return indicators.update(
+            connection, known, identity, indicator_rules.resubmitted(known.document, submission), at
+        )
+    document = indicator_rules.created(submission, new_id, call.deps.tenant_id, instants.wire(at) or at)
+    return indicators.insert(connection, app_id, identity, document, at)
+
+
+def _submit_item(connection: Connection, call: Call, new_id: str, at: str, item: Any) -> dict[str, Any]:
+    submission = indicator_rules.submitted(item, strict=call.deps.strict_indicators)
+    return _typed(_submit(connection, call, submission, new_id, at))
+
+
+def _update(
+    connection: Connection, view: indicators.View, indicator_id: str, change: Mapping[str, Any], at: str
+) -> indicators.Indicator:
+    found = _existing(connection, view, indicator_id)
+    document = indicator_rules.changed(found.document, change)
+    identity = indicator_rules.identity(document)
+    taken = indicators.identified(connection, found.app_id, identity)
+    if taken is not None and taken.id != found.id:
+        raise errors.Conflict(f"Another indicator has the external id '{document.get('externalId')}' already.")
+    return indicators.update(connection, found, identity, document, at)
+
+
+def _delete(connection: Connection, view: indicators.View, indicator_id: str, at: str) -> None:
+    indicators.delete(connection, _existing(connection, view, indicator_id).id, at)
+
+
+def _delete_external(connection: Connection, view: indicators.View, external_id: str, at: str) -> None:
+    found: Sequence[indicators.Indicator] = indicators.of_external_id(connection, view, external_id)
+    if not found:
+        raise IndicatorNotFound(external_id)
+    for each in found:
+        indicators.delete(connection, each.id, at)
+
+
+def _warn(indicator_id: str, submission: indicator_rules.Submission) -> None:
+    if submission.missing:
+        _log.warning("indicator.incomplete", indicator_id=indicator_id, missing=submission.missing)

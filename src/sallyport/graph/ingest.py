@@ -1,0 +1,142 @@
+"""`POST /ingest/alerts`: any number of alerts in one request, as a JSON array or as lines, with a result for each.
+
+The rule: a result says 2xx only after the transaction that holds its alert was committed; a bad line stops no other.
+Deviation: this endpoint is our own; Azure has no public one for alerts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sallyport import errors
+from sallyport.graph import alert_rules, ingest_stream
+from sallyport.graph.call import Call
+from sallyport.graph.errors import Exchange
+from sallyport.odata import instants
+from sallyport.store import alerts as stored_alerts
+from sallyport.web import bodies
+
+#: Alerts that share a transaction, and what they may weigh together.
+BATCH = 500
+_BATCH_BYTES = 8 * 1024 * 1024
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "text/plain")
+_STATUS = {"created": 201, "updated": 200, "unchanged": 200}
+_NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An alert that was read and waits for its transaction."""
+
+    line: int
+    arrival: stored_alerts.Arrival
+
+
+class _Ingest:
+    """One request's alerts on their way into the store."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._waiting: list[_Read] = []
+        self._weight = 0
+        #: Results by line, as they will be answered.
+        self.results: list[tuple[int, dict[str, Any]]] = []
+        self.failures: list[errors.SallyportError] = []
+        self.stored = 0
+
+    async def run(self, pieces: AsyncIterator[ingest_stream.Piece]) -> None:
+        """Read and store piece by piece; a body that breaks off keeps what was cut from it before."""
+        line = 0
+        try:
+            async for piece in pieces:
+                line = piece.line
+                self._read(piece)
+                if len(self._waiting) >= BATCH or self._weight >= _BATCH_BYTES:
+                    await self._store()
+        except (bodies.BodyTooLarge, bodies.MalformedJson) as error:
+            self._fail(line + 1, error)
+        await self._store()
+
+    def _read(self, piece: ingest_stream.Piece) -> None:
+        try:
+            if piece.data is None:
+                raise bodies.BodyTooLarge(self._call.deps.limits.line_bytes)
+            given = bodies.parse(piece.data)
+            now = instants.wire(self._call.at()) or ""
+            arrival = alert_rules.arriving(given, str(uuid.uuid4()), self._call.deps.tenant_id, now)
+        except errors.SallyportError as error:
+            self._fail(piece.line, error)
+            return
+        self._waiting.append(_Read(piece.line, arrival))
+        self._weight += len(piece.data)
+
+    async def _store(self) -> None:
+        batch, self._waiting, self._weight = self._waiting, [], 0
+        if not batch:
+            return
+        at = self._call.at()
+        now = instants.wire(at) or at
+        arrivals = [each.arrival for each in batch]
+        try:
+            outcomes = await self._call.deps.database.write(
+                lambda connection: stored_alerts.ingest(
+                    connection, arrivals, at, lambda stored, given: alert_rules.merged(stored, given, now)
+                )
+            )
+        except errors.SallyportError as error:
+            for each in batch:
+                self._fail(each.line, error, each.arrival.document["id"])
+            return
+        for each, outcome in zip(batch, outcomes, strict=True):
+            self.stored += 1
+            self.results.append(
+                (each.line, {"line": each.line, "id": each.arrival.document["id"], "status": _STATUS[outcome]})
+            )
+
+    def _fail(self, line: int, error: errors.SallyportError, alert_id: str | None = None) -> None:
+        self.failures.append(error)
+        told = {"code": error.code, "message": error.message}
+        self.results.append((line, {"line": line, "id": alert_id, "status": error.status, "error": told}))
+
+
+async def alerts(call: Call) -> Response:
+    """Store the alerts of a body as they arrive, and answer one result for each, in the order of the lines.
+
+    200 when all were stored, 206 when some were not. When none was, the answer is an error like any other, with the
+    results as its details.
+    """
+    limits = call.deps.limits
+    media = _media(call.request)
+    chunks = bodies.chunks(call.request, limits.ingest_bytes)
+    work = _Ingest(call)
+    await work.run(ingest_stream.pieces(chunks, limits.line_bytes, lines=media in _LINES))
+    results = [result for _, result in sorted(work.results, key=lambda pair: pair[0])]
+    if not work.stored:
+        return _refused(call, work, results)
+    status = 206 if work.failures else 200
+    return Response(b"".join(orjson.dumps(each) + b"\n" for each in results), status, media_type=_NDJSON)
+
+
+def _refused(call: Call, work: _Ingest, results: list[dict[str, Any]]) -> Response:
+    worst = max(work.failures, key=lambda error: error.status, default=None)
+    error = worst or bodies.MalformedJson("The body holds no alert.")
+    response = Exchange(call.request.scope).drawn(error, call.deps.clock)
+    body = orjson.loads(response.body)
+    if len(results) > 1:
+        body["error"]["details"] = [
+            {"target": f"line {each['line']}", **each["error"]} for each in results if "error" in each
+        ]
+    content = orjson.dumps(body)
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(content, response.status_code, headers)
+
+
+def _media(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

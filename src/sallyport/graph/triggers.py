@@ -1,0 +1,130 @@
+"""What the connector's triggers poll: `/trigger/v1.0/security/alerts` (all) and `/trigger/beta/security/alerts` (high).
+
+The rule: `triggerState` is a number of the store's own, drawn in the order of commits; a poll answers every alert above
+it, each exactly once, however late its own times say it is. The contract is that of a polling trigger: 200 with what is
+new, 202 when there is nothing, and `Location` with the state of the next poll.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import orjson
+from sqlalchemy.engine import Connection
+from starlette.responses import Response
+
+from sallyport import errors
+from sallyport.graph import alerts as shown_alerts
+from sallyport.graph.call import Call
+from sallyport.graph.errors import JSON
+from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.query import Query, parse_query
+from sallyport.store import alerts
+
+#: Deviation: the filter behind "On new high severity alerts" is internal to Azure's connector; its effect is this.
+HIGH = "severity eq 'high'"
+_STATE = "triggerstate"
+_ROWS = 500
+_HIGHEST_STATE = 2**63 - 1
+#: Asks a poll that found nothing to leave at least this long before the next.
+_PAUSE_SECONDS = 1
+
+
+class InvalidTriggerState(errors.BadRequest):
+    """Raised when `triggerState` is not one that a poll was given."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"The trigger state '{text[:80]}' was not given out by this service.")
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll found."""
+
+    items: list[bytes]
+    state: int
+    #: Whether there is more than one answer may hold.
+    more: bool = False
+
+
+async def new_alerts(call: Call) -> Response:
+    """Answer the alerts that were stored since the state that the caller brings; without one, a state to begin with."""
+    query = _query(call)
+    state = _state(call)
+    if state is None:
+        highest = await call.deps.database.read(alerts.highest)
+        return _nothing(call, highest)
+    most = call.deps.limits.poll_bytes
+    poll = await call.deps.database.read(lambda connection: since(connection, query, state, most))
+    if not poll.items:
+        return _nothing(call, poll.state)
+    headers = {"location": _location(call, poll.state)}
+    if poll.more:
+        headers["retry-after"] = "0"
+    return Response(b'{"value":[' + b",".join(poll.items) + b"]}", 200, headers, media_type=JSON)
+
+
+def since(connection: Connection, query: Query, state: int, most_bytes: int) -> Poll:
+    """Answer the selected alerts above a state, in the order of their numbers, drawn as JSON, up to a number of bytes.
+
+    At least one alert is answered however large it is, so that no poll stands still.
+    """
+    highest = alerts.highest(connection)
+    items: list[bytes] = []
+    size = 0
+    for alert in _between(connection, query, state, highest):
+        item = orjson.dumps(shown_alerts.drawn(alert))
+        if items and size + len(item) > most_bytes:
+            return Poll(items, state, more=True)
+        items.append(item)
+        size += len(item)
+        state = alert.sequence
+    return Poll(items, max(state, highest))
+
+
+def _between(connection: Connection, query: Query, after: int, through: int) -> Iterator[alerts.Alert]:
+    while True:
+        found = alerts.between(connection, query, after, through, _ROWS)
+        yield from found
+        if len(found) < _ROWS:
+            return
+        after = found[-1].sequence
+
+
+def _query(call: Call) -> Query:
+    given = [(name, text) for name, text in call.options if name.lower() != _STATE]
+    if call.version == "beta":
+        own = next((text for name, text in given if _is_filter(name) and text.strip()), "")
+        rest = [(name, text) for name, text in given if not _is_filter(name)]
+        parse_query(
+            [("$filter", own)], ALERT
+        )  # whoever wrote it gets its own columns back, not those of the combination
+        given = [*rest, ("$filter", f"{HIGH} and ({own})" if own else HIGH)]
+    return parse_query(given, ALERT)
+
+
+def _is_filter(name: str) -> bool:
+    return name.strip().lower().removeprefix("$") == "filter"
+
+
+def _state(call: Call) -> int | None:
+    text = next((text.strip() for name, text in call.options if name.lower() == _STATE), "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _HIGHEST_STATE:
+        raise InvalidTriggerState(text)
+    return int(text)
+
+
+def _location(call: Call, state: int) -> str:
+    kept = [(name, text) for name, text in call.options if name.lower() != _STATE]
+    path = quote(call.request.scope["path"], safe="/:@!$&'()*+,;=~-._")
+    options = urlencode([("triggerState", str(state)), *kept], safe="$'(),:/")
+    return f"{path}?{options}"
+
+
+def _nothing(call: Call, state: int) -> Response:
+    return Response(status_code=202, headers={"location": _location(call, state), "retry-after": str(_PAUSE_SECONDS)})

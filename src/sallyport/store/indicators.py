@@ -1,0 +1,166 @@
+"""Threat intelligence indicators: the whole document, what queries ask for most beside it, and whose each one is.
+
+The rule: an indicator belongs to the application that made it; only the owner changes it, and an expired one is never
+answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sallyport.odata import instants
+from sallyport.odata.entity_indicator import INDICATOR
+from sallyport.odata.query import Query
+from sallyport.store import outbox, pages, schema
+
+KIND = "tiIndicator"
+#: What a promoted property may hold at the most, so that either database can index it.
+LONGEST = 600
+
+Document = dict[str, Any]
+
+indicators = sa.Table(
+    "indicators",
+    schema.metadata,
+    sa.Column("sequence", schema.Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", pages.text(36), nullable=False, unique=True),
+    sa.Column("app_id", sa.String(256), nullable=False),
+    #: What makes two submissions of one application the same indicator.
+    sa.Column("identity", sa.String(64), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("external_id", pages.text(LONGEST)),
+    sa.Column("target_product", pages.text(LONGEST)),
+    sa.Column("threat_type", pages.text(LONGEST)),
+    sa.Column("domain_name", pages.text(LONGEST)),
+    sa.Column("network_ipv4", pages.text(LONGEST)),
+    sa.Column("file_hash_value", pages.text(LONGEST)),
+    sa.Column("ingested_at", pages.Instant, nullable=False),
+    sa.Column("expires_at", pages.Instant, nullable=False, index=True),
+    sa.Column("document", schema.Document, nullable=False),
+    sa.UniqueConstraint("app_id", "identity"),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_indicators_ingested_at", indicators.c.ingested_at, indicators.c.id)
+sa.Index("ix_indicators_external_id", indicators.c.external_id)
+sa.Index("ix_indicators_threat_type", indicators.c.threat_type, indicators.c.ingested_at, indicators.c.id)
+sa.Index("ix_indicators_domain_name", indicators.c.domain_name)
+sa.Index("ix_indicators_network_ipv4", indicators.c.network_ipv4)
+sa.Index("ix_indicators_file_hash_value", indicators.c.file_hash_value)
+
+#: Where a property of the resource has a column of its own.
+COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
+    "id": indicators.c.id,
+    "externalId": indicators.c.external_id,
+    "targetProduct": indicators.c.target_product,
+    "threatType": indicators.c.threat_type,
+    "domainName": indicators.c.domain_name,
+    "networkIPv4": indicators.c.network_ipv4,
+    "fileHashValue": indicators.c.file_hash_value,
+    "ingestedDateTime": indicators.c.ingested_at,
+    "expirationDateTime": indicators.c.expires_at,
+}
+
+SOURCE = pages.Source(indicators, INDICATOR, COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a caller may see: indicators alive at a moment, of one application or (None) of all."""
+
+    now: str
+    app_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """A stored indicator; the document holds what was given, in the schema's casing."""
+
+    id: str
+    app_id: str
+    version: int
+    document: Document
+
+
+_RECORD = (indicators.c.id, indicators.c.app_id, indicators.c.version, indicators.c.document)
+
+
+def identified(connection: Connection, app_id: str, identity: str) -> Indicator | None:
+    """Answer the application's indicator of an identity, expired or not, or None."""
+    where = (indicators.c.app_id == app_id, indicators.c.identity == identity)
+    return _one(connection, *where)
+
+
+def insert(connection: Connection, app_id: str, identity: str, document: Document, at: str) -> Indicator:
+    """Store a new indicator and its event."""
+    values = {**_row(document), "app_id": app_id, "identity": identity, "version": 1}
+    connection.execute(indicators.insert().values(**values))
+    outbox.append(connection, KIND, [(document["id"], "created")], at)
+    return Indicator(document["id"], app_id, 1, document)
+
+
+def get(connection: Connection, view: View, indicator_id: str) -> Indicator | None:
+    """Answer an indicator that the caller may see, or None."""
+    return _one(connection, indicators.c.id == indicator_id, *_seen(view))
+
+
+def of_external_id(connection: Connection, view: View, external_id: str) -> list[Indicator]:
+    """Answer the indicators that carry a provider's own key; one key may serve several target products."""
+    statement = sa.select(*_RECORD).where(indicators.c.external_id == external_id, *_seen(view))
+    return [Indicator(*row) for row in connection.execute(statement.order_by(indicators.c.sequence))]
+
+
+def update(connection: Connection, indicator: Indicator, identity: str, document: Document, at: str) -> Indicator:
+    """Give a stored indicator a new document, and tell; `indicator` is as it was read in this transaction."""
+    values = {**_row(document), "identity": identity, "version": indicator.version + 1}
+    connection.execute(indicators.update().where(indicators.c.id == indicator.id).values(**values))
+    outbox.append(connection, KIND, [(indicator.id, "updated")], at)
+    return Indicator(indicator.id, indicator.app_id, indicator.version + 1, document)
+
+
+def delete(connection: Connection, indicator_id: str, at: str) -> None:
+    """Delete an indicator, and tell."""
+    connection.execute(indicators.delete().where(indicators.c.id == indicator_id))
+    outbox.append(connection, KIND, [(indicator_id, "deleted")], at)
+
+
+def page(connection: Connection, query: Query, view: View) -> pages.Page[Indicator]:
+    """Answer one page of the indicators that a query selects."""
+    return pages.read(connection, SOURCE, query, _RECORD, Indicator, _seen(view))
+
+
+def count(connection: Connection, query: Query, view: View) -> int:
+    """Answer how many indicators a query selects, whatever its page."""
+    return pages.count(connection, SOURCE, query, _seen(view))
+
+
+def _one(connection: Connection, *where: sa.ColumnElement[bool]) -> Indicator | None:
+    row = connection.execute(sa.select(*_RECORD).where(*where)).one_or_none()
+    return None if row is None else Indicator(*row)
+
+
+def _seen(view: View) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [indicators.c.expires_at > view.now]
+    if view.app_id is not None:
+        conditions.append(indicators.c.app_id == view.app_id)
+    return conditions
+
+
+def _row(document: Document) -> dict[str, Any]:
+    """Answer the columns that a document fills."""
+    return {
+        "id": document["id"],
+        "external_id": document.get("externalId"),
+        "target_product": document.get("targetProduct"),
+        "threat_type": document.get("threatType"),
+        "domain_name": document.get("domainName"),
+        "network_ipv4": document.get("networkIPv4"),
+        "file_hash_value": document.get("fileHashValue"),
+        "ingested_at": instants.sortable(document["ingestedDateTime"]),
+        "expires_at": instants.sortable(document["expirationDateTime"]),
+        "document": document,
+    }

@@ -1,0 +1,69 @@
+"""Events, committed in the same transaction as the change that caused them, numbered in the order of commits.
+
+The rule: whoever changes a resource that others wait for appends here in the same transaction; whoever delivers keeps
+the number of the last event that it has dealt with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sallyport.store import schema
+
+ChangeType = Literal["created", "updated", "deleted"]
+
+outbox = sa.Table(
+    "outbox",
+    schema.metadata,
+    sa.Column("sequence", schema.Sequence, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("resource_id", sa.String(256), nullable=False),
+    sa.Column("change_type", sa.String(8), nullable=False),
+    sa.Column("occurred_at", schema.Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of one resource."""
+
+    sequence: int
+    #: `alert` or `tiIndicator`.
+    kind: str
+    resource_id: str
+    change_type: ChangeType
+    #: Sortable text, as `schema.Instant` holds it.
+    occurred_at: str
+
+
+def append(connection: Connection, kind: str, changes: Iterable[tuple[str, ChangeType]], at: str) -> None:
+    """Add an event for each changed resource, given as pairs of id and change type."""
+    rows = [
+        {"kind": kind, "resource_id": resource_id, "change_type": change_type, "occurred_at": at}
+        for resource_id, change_type in changes
+    ]
+    if rows:
+        schema.ordered(connection, "outbox")
+        connection.execute(outbox.insert(), rows)
+
+
+def after(connection: Connection, sequence: int, limit: int) -> list[Event]:
+    """Answer the next events behind a number, oldest first."""
+    statement = sa.select(outbox).where(outbox.c.sequence > sequence).order_by(outbox.c.sequence).limit(limit)
+    return [Event(*row) for row in connection.execute(statement)]
+
+
+def highest(connection: Connection) -> int:
+    """Answer the number of the newest event, 0 when there is none."""
+    return int(connection.execute(sa.select(sa.func.max(outbox.c.sequence))).scalar() or 0)
+
+
+def forget_through(connection: Connection, sequence: int) -> int:
+    """Delete every event up to a number, that one included, and answer how many there were."""
+    return connection.execute(outbox.delete().where(outbox.c.sequence <= sequence)).rowcount

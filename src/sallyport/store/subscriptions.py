@@ -1,0 +1,128 @@
+"""Subscriptions to changes: who asked, for what, where to, and until when.
+
+The rule: an expired subscription is never answered; whoever reads says what time it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sallyport.store import schema
+
+subscriptions = sa.Table(
+    "subscriptions",
+    schema.metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("app_id", sa.String(256), nullable=False),
+    sa.Column("user_id", sa.String(256)),
+    sa.Column("tenant_id", sa.String(256), nullable=False),
+    sa.Column("created_at", schema.Instant, nullable=False),
+    sa.Column("expires_at", schema.Instant, nullable=False, index=True),
+    sa.Column("document", schema.Document, nullable=False),
+)
+sa.Index("ix_subscriptions_app_id", subscriptions.c.app_id, subscriptions.c.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose subscriptions are meant: an application's own, or those that it made for one user."""
+
+    app_id: str
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One subscription; the document is the resource as it was accepted, `clientState` included."""
+
+    id: str
+    app_id: str
+    user_id: str | None
+    tenant_id: str
+    created_at: str
+    expires_at: str
+    document: dict[str, Any]
+
+
+def insert(connection: Connection, subscription: Subscription) -> None:
+    """Store a new subscription."""
+    connection.execute(
+        subscriptions.insert().values(
+            id=subscription.id,
+            app_id=subscription.app_id,
+            user_id=subscription.user_id,
+            tenant_id=subscription.tenant_id,
+            created_at=subscription.created_at,
+            expires_at=subscription.expires_at,
+            document=subscription.document,
+        )
+    )
+
+
+def get(connection: Connection, owner: Owner, subscription_id: str, now: str) -> Subscription | None:
+    """Answer one of the owner's subscriptions that has not expired, or None."""
+    statement = _owned(owner, now).where(subscriptions.c.id == subscription_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Subscription(*row)
+
+
+def listed(
+    connection: Connection, owner: Owner, now: str, after: tuple[str, str] | None, limit: int
+) -> list[Subscription]:
+    """Answer the owner's subscriptions that have not expired, oldest first, behind a (created_at, id)."""
+    statement = _owned(owner, now).order_by(subscriptions.c.created_at, subscriptions.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(sa.tuple_(subscriptions.c.created_at, subscriptions.c.id) > sa.tuple_(*after))
+    return [Subscription(*row) for row in connection.execute(statement)]
+
+
+def count(connection: Connection, tenant_id: str, now: str) -> int:
+    """Answer how many subscriptions a tenant has that have not expired."""
+    statement = sa.select(sa.func.count()).where(
+        subscriptions.c.tenant_id == tenant_id, subscriptions.c.expires_at > now
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
+def active(connection: Connection, now: str) -> list[Subscription]:
+    """Answer everybody's subscriptions that have not expired, oldest first: what delivery asks."""
+    statement = sa.select(subscriptions).where(subscriptions.c.expires_at > now).order_by(subscriptions.c.created_at)
+    return [Subscription(*row) for row in connection.execute(statement)]
+
+
+def update(
+    connection: Connection, subscription: Subscription, expires_at: str, document: dict[str, Any]
+) -> Subscription:
+    """Give a subscription another expiry and document."""
+    connection.execute(
+        subscriptions.update()
+        .where(subscriptions.c.id == subscription.id)
+        .values(expires_at=expires_at, document=document)
+    )
+    return replace(subscription, expires_at=expires_at, document=document)
+
+
+def delete(connection: Connection, owner: Owner, subscription_id: str) -> bool:
+    """Delete one of the owner's subscriptions, and answer whether it was there."""
+    statement = subscriptions.delete().where(subscriptions.c.id == subscription_id, *_of(owner))
+    return connection.execute(statement).rowcount > 0
+
+
+def forget_expired(connection: Connection, before: str) -> int:
+    """Delete the subscriptions that expired before a moment, and answer how many there were."""
+    return connection.execute(subscriptions.delete().where(subscriptions.c.expires_at < before)).rowcount
+
+
+def _owned(owner: Owner, now: str) -> sa.Select[Any]:
+    return sa.select(subscriptions).where(subscriptions.c.expires_at > now, *_of(owner))
+
+
+def _of(owner: Owner) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [subscriptions.c.app_id == owner.app_id]
+    if owner.user_id is not None:
+        conditions.append(subscriptions.c.user_id == owner.user_id)
+    return conditions
