@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sallyport.connector_call import ConnectorCall
 from sallyport.http_messages import InboundResponse, OutboundRequest
 
 
@@ -18,27 +19,6 @@ class HttpPort(Protocol):
         Raises `EgressDenied` or `ConnectionFailed`.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectorCall:
-    """One call of a connector's operation, as an action or a trigger states it."""
-
-    #: The connector's own name, from the `id` of the connection's entry, such as `microsoftgraphsecurity`.
-    api: str
-    connection_id: str
-    method: str
-    path: str
-    queries: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    authentication: Any = None
-    #: The same for every attempt of one action: what makes a repeat recognisable.
-    tracking_id: str = ""
-    client_tracking_id: str = ""
-    timeout_seconds: float = 120.0
-    #: Where a webhook operation reports to; empty for any other.
-    callback_url: str = ""
 
 
 class ConnectorPort(Protocol):
@@ -79,8 +59,11 @@ class ChildPort(Protocol):
         """Wait for a child's response; None when it ended without one."""
         ...
 
-    def has_response(self, workflow: str) -> bool:
-        """Answer whether a workflow holds a Response action."""
+    async def has_response(self, workflow: str) -> bool:
+        """Answer whether a workflow holds a Response action.
+
+        Raises `NotFound` when there is no such workflow.
+        """
         ...
 
 

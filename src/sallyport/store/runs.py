@@ -7,7 +7,7 @@ which was frozen and wakes up cannot write over the one that took its work.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,6 +88,10 @@ class Run:
     wake_at: str | None = None
 
 
+#: The columns in the order of the record's fields.
+_COLUMNS = tuple(runs.c[each.name] for each in fields(Run))
+
+
 class RunNotFound(NotFound):
     """Raised when no run has the name."""
 
@@ -118,7 +122,7 @@ def get(connection: Connection, run_id: str) -> Run:
 
     Raises RunNotFound.
     """
-    row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+    row = connection.execute(sa.select(*_COLUMNS).where(runs.c.id == run_id)).one_or_none()
     if row is None:
         raise RunNotFound(f"The workflow run '{run_id}' could not be found.")
     return _record(row)
@@ -134,7 +138,7 @@ def listed(
     skip: int = 0,
 ) -> list[Run]:
     """Answer runs, the newest first: names descend in time, so their order is ascending."""
-    query = sa.select(runs).order_by(runs.c.id).limit(limit).offset(skip)
+    query = sa.select(*_COLUMNS).order_by(runs.c.id).limit(limit).offset(skip)
     if workflow_id is not None:
         query = query.where(runs.c.workflow_id == workflow_id)
     if status is not None:
@@ -162,7 +166,7 @@ def claim(connection: Connection, owner: str, now: str, limit: int) -> list[Run]
         return []
     taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None, "status": "Running"}
     connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(taken))
-    rows = connection.execute(sa.select(runs).where(runs.c.id.in_(ids)))
+    rows = connection.execute(sa.select(*_COLUMNS).where(runs.c.id.in_(ids)))
     return sorted((_record(row) for row in rows), key=lambda run: ids.index(run.id))
 
 

@@ -1,0 +1,175 @@
+"""The signed addresses: somebody posts to a trigger, or reports to a waiting action.
+
+The rule: a wrong signature and a missing workflow are answered alike, and nothing is acknowledged before its commit.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sallyport.actions import http_content
+from sallyport.engine.engine import Engine
+from sallyport.engine.run import Answer
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import Conflict, NotFound
+from sallyport.http_messages import Headers
+from sallyport.management import errors
+from sallyport.triggers import request as request_trigger
+from sallyport.web import bodies, signed_urls
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+#: Headers that are the connection's own, or hold what must not be stored.
+_LEFT_OUT = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "authorization", "cookie"})
+
+
+class AlreadyReported(Conflict):
+    """Raised when an action that waits for one report has had it, or waits no more."""
+
+    code = "CallbackAlreadyReceived"
+
+
+class Callbacks:
+    """The handlers of signed addresses."""
+
+    def __init__(self, engine: Engine, body_limit_bytes: int) -> None:
+        self._engine = engine
+        self._limit = body_limit_bytes
+
+    async def invoke(self, request: Request) -> Response:
+        """Start a run by a trigger's address."""
+        trigger_name = request.path_params["trigger"]
+        workflow = await self._workflow(request, signed_urls.trigger_permission(trigger_name))
+        trigger = request_trigger.callable_trigger(workflow, trigger_name)
+        outputs = await self._outputs(request)
+        _match_relative_path(trigger.raw.get("inputs"), request, outputs)
+        request_trigger.check_schema(trigger, outputs.get("body"))
+        headers = request.headers
+        accepted, answer = await request_trigger.fire(
+            self._engine,
+            workflow,
+            trigger.name,
+            outputs,
+            client_tracking_id=headers.get("x-ms-client-tracking-id", ""),
+            event_id=headers.get("idempotency-key"),
+        )
+        suppressed = "suppressworkflowheadersonresponse" in trigger.operation_options
+        shown = {} if suppressed else _run_headers(workflow, accepted.run_id, headers.get("x-ms-client-tracking-id"))
+        if answer is not None:
+            return _answered(answer, shown)
+        if accepted.run_id is not None:
+            shown["Location"] = (
+                f"{request.url.scheme}://{request.url.netloc}{workflow.resource_id}/runs/{accepted.run_id}"
+            )
+        return Response(status_code=202, headers=shown)
+
+    async def report(self, request: Request) -> Response:
+        """Hand a request to an action that waits for it; the first one counts."""
+        run_id, action = request.path_params["run"], request.path_params["action"]
+        repetition = request.path_params["repetition"].removeprefix("-")
+        permission = signed_urls.action_permission(run_id, action, repetition)
+        await self._workflow(request, permission)
+        if not await self._engine.report(run_id, action, repetition, await self._outputs(request)):
+            raise AlreadyReported(f"The action '{action}' of run '{run_id}' has its answer, or waits no more.")
+        return Response(status_code=200)
+
+    async def _workflow(self, request: Request, permission: str) -> DeployedWorkflow:
+        query = request.query_params
+        expires = query.get("se", "")
+        try:
+            workflow = await self._engine.library.current(request.path_params["workflow"])
+        except NotFound:
+            raise signed_urls.SignatureRefused from None
+        signed_urls.check(workflow.access_key, permission, query.get("sig", ""), expires)
+        if expires and _passed(expires, self._engine.clock.now()):
+            raise signed_urls.SignatureRefused
+        return workflow
+
+    async def _outputs(self, request: Request) -> dict[str, Any]:
+        """Answer a request as `triggerOutputs()` shows it."""
+        raw = await bodies.read_bytes(request, self._limit)
+        headers = {name: value for name, value in request.headers.items() if name not in _LEFT_OUT}
+        outputs: dict[str, Any] = {"headers": _titled(headers)}
+        if raw:
+            outputs["body"] = http_content.decode(Headers(request.headers.items()), raw)
+        queries = {
+            key: value
+            for key, value in request.query_params.items()
+            if key not in ("api-version", "sp", "sv", "sig", "se")
+        }
+        if queries:
+            outputs["queries"] = queries
+        return outputs
+
+
+def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
+    """Answer the routes of signed addresses."""
+    callbacks = Callbacks(engine, body_limit_bytes)
+    invoke = errors.drawn(callbacks.invoke)
+    return [
+        Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke", invoke, methods=_METHODS),
+        Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", invoke, methods=_METHODS),
+        Route(
+            "/workflows/{workflow}/runs/{run}/actions/{action}/callback/{repetition}",
+            errors.drawn(callbacks.report),
+            methods=["POST", "PUT"],
+        ),
+    ]
+
+
+def _answered(answer: Answer, shown: dict[str, str]) -> Response:
+    media, body = http_content.encode(answer.body)
+    headers = {**shown, **{name: str(value) for name, value in answer.headers.items()}}
+    if media and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = media
+    return Response(body, status_code=answer.status, headers=headers)
+
+
+def _run_headers(workflow: DeployedWorkflow, run_id: str | None, tracking: str | None) -> dict[str, str]:
+    headers = {
+        "x-ms-workflow-id": workflow.id,
+        "x-ms-workflow-name": workflow.name,
+        "x-ms-workflow-version": str(workflow.version),
+    }
+    if run_id is not None:
+        headers["x-ms-workflow-run-id"] = run_id
+        headers["x-ms-client-tracking-id"] = tracking or run_id
+    return headers
+
+
+def _match_relative_path(inputs: Any, request: Request, outputs: dict[str, Any]) -> None:
+    """Hold a request against the trigger's `method` and `relativePath`; what the path names goes into the outputs."""
+    stated = inputs if isinstance(inputs, dict) else {}
+    method = stated.get("method")
+    if isinstance(method, str) and method and method.upper() != request.method:
+        raise request_trigger.TriggerNotFound(f"The trigger takes {method.upper()}, not {request.method}.")
+    pattern, relative = stated.get("relativePath"), request.path_params.get("relative", "")
+    if not isinstance(pattern, str) or not pattern.strip("/"):
+        return
+    expected, given = pattern.strip("/").split("/"), relative.strip("/").split("/")
+    if len(expected) != len(given):
+        raise request_trigger.TriggerNotFound(f"The trigger's path is '{pattern}'.")
+    parameters = {}
+    for part, value in zip(expected, given, strict=True):
+        if part.startswith("{") and part.endswith("}"):
+            parameters[part[1:-1]] = value
+        elif part.casefold() != value.casefold():
+            raise request_trigger.TriggerNotFound(f"The trigger's path is '{pattern}'.")
+    outputs["relativePathParameters"] = parameters
+
+
+def _titled(headers: dict[str, str]) -> dict[str, str]:
+    """Answer headers as the service shows them: `Content-Type`, but `x-ms-...` as it is."""
+    return {name if name.startswith("x-") else name.title(): value for name, value in headers.items()}
+
+
+def _passed(expires: str, now: datetime) -> bool:
+    try:
+        until = datetime.fromisoformat(expires)
+    except ValueError:
+        return True
+    return (until if until.tzinfo else until.replace(tzinfo=UTC)) <= now

@@ -1,0 +1,146 @@
+"""What every trigger does when it fires: its conditions decide, `splitOn` makes runs of one firing, and they start.
+
+The rule: all runs of one firing are stored in one transaction, and with them whatever the trigger must remember.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from sallyport.clock import Clock
+from sallyport.engine.engine import Engine
+from sallyport.engine.start import Event
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.wdl.definition import Trigger
+from sallyport.wdl.errors import ExpressionError
+from sallyport.wdl.scope import Scope, refuse
+
+
+class TriggerScope(Scope):
+    """What the expressions of a trigger may see: parameters, the workflow, and a firing of the trigger."""
+
+    def __init__(
+        self, workflow: DeployedWorkflow, fired: dict[str, Any] | None, clock: Clock | None = None, callback: str = ""
+    ) -> None:
+        super().__init__()
+        self._workflow = workflow
+        self._fired = fired
+        self._clock = clock
+        self._callback = callback
+
+    def now(self) -> datetime:
+        return self._clock.now() if self._clock is not None else super().now()
+
+    def parameter(self, name: str) -> Any:
+        try:
+            return self._workflow.parameter(name)
+        except (KeyError, StopIteration):
+            refuse("parameters", f"The workflow parameter '{name}' is not found")
+
+    def trigger(self) -> dict[str, Any]:
+        # Before the first firing there is none: an expression that looks for one with `?` finds null.
+        return self._fired if self._fired is not None else {}
+
+    def workflow(self) -> dict[str, Any]:
+        workflow = self._workflow
+        return {
+            "id": workflow.resource_id,
+            "name": workflow.name,
+            "type": "Microsoft.Logic/workflows",
+            "location": workflow.location,
+            "tags": dict(workflow.tags),
+        }
+
+    def callback_url(self) -> str:
+        return self._callback or super().callback_url()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a firing starts no run."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One firing of one trigger."""
+
+    workflow: DeployedWorkflow
+    trigger: Trigger
+    #: What `trigger()` answers: `{"outputs", "inputs", "code", "status"}`.
+    fired: dict[str, Any]
+    #: Names what made it fire, None when nothing does; with `splitOn` each item's name is made from it.
+    event_id: str | None = None
+    client_tracking_id: str = ""
+    scheduled_at: datetime | None = None
+    started_at: datetime | None = None
+    #: Names of the items of `splitOn`, when the source knows them; else they are numbered.
+    item_ids: tuple[str, ...] = field(default=())
+
+
+def refusal(firing: Firing, clock: Clock) -> Refusal | None:
+    """Answer why a firing starts no run, None when its conditions let it."""
+    scope = TriggerScope(firing.workflow, firing.fired, clock)
+    for condition in firing.trigger.conditions:
+        try:
+            met = condition.evaluate(scope)
+        except ExpressionError as error:
+            return Refusal("TriggerConditionEvaluationFailed", error.message)
+        if met is not True:
+            return Refusal("TriggerConditionNotMet", f"A condition of trigger '{firing.trigger.name}' is not met.")
+    return None
+
+
+def tracking(firing: Firing, clock: Clock) -> str:
+    """Answer the client tracking id of a firing: the author's own expression, else the caller's, else none."""
+    correlation = firing.trigger.raw.get("correlation")
+    if isinstance(correlation, dict) and correlation.get("clientTrackingId"):
+        found = firing.trigger.template("correlation").evaluate(TriggerScope(firing.workflow, firing.fired, clock))
+        if isinstance(found, dict) and isinstance(found.get("clientTrackingId"), str):
+            return str(found["clientTrackingId"])
+    return firing.client_tracking_id
+
+
+def events(firing: Firing, outputs: list[Any], clock: Clock) -> list[Event]:
+    """Answer the events of a firing, one for each of its outputs."""
+    split = firing.trigger.split_on is not None
+    correlated = tracking(firing, clock)
+    return [
+        Event(
+            outputs=each,
+            inputs=firing.fired.get("inputs"),
+            event_id=_event_id(firing, index, split=split),
+            client_tracking_id=correlated,
+            code=str(firing.fired.get("code", "OK")),
+            scheduled_at=firing.scheduled_at,
+            started_at=firing.started_at,
+        )
+        for index, each in enumerate(outputs)
+    ]
+
+
+def store(connection: Connection, engine: Engine, firing: Firing, happened: list[Event]) -> list[str]:
+    """Store the runs of a firing in the caller's transaction; answers their names."""
+    return [engine.store_start(connection, firing.workflow, firing.trigger.name, event) for event in happened]
+
+
+def most_items(firing: Firing, engine: Engine) -> int:
+    """Answer how many items `splitOn` may give: fewer where the trigger limits how many runs go on at once."""
+    configured = firing.trigger.raw.get("runtimeConfiguration")
+    limited = isinstance(configured, dict) and "concurrency" in configured
+    limits = engine.around.limits
+    return limits.split_on_items_with_concurrency if limited else limits.split_on_items
+
+
+def _event_id(firing: Firing, index: int, *, split: bool) -> str | None:
+    if split and index < len(firing.item_ids):
+        return firing.item_ids[index]
+    if firing.event_id is None:
+        return None
+    return f"{firing.event_id}#{index}" if split else firing.event_id

@@ -1,0 +1,144 @@
+"""The Request trigger: somebody posts to a workflow's callback address, and a run starts.
+
+The rule: without a Response action the caller hears 202 once the run is committed; with one, the caller waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+
+from sallyport.engine.engine import Engine
+from sallyport.engine.run import Answer
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import BadRequest, Conflict, NotFound, SallyportError
+from sallyport.triggers import firing, split
+from sallyport.triggers.firing import Firing
+from sallyport.wdl.definition import Trigger
+
+#: Types that start a run when somebody posts to their address; the old name of Request is Manual.
+CALLABLE = frozenset({"Request", "Manual", "ApiConnectionWebhook", "HttpWebhook"})
+
+
+class WorkflowDisabled(Conflict):
+    """Raised when a disabled workflow is called."""
+
+    code = "WorkflowTriggerIsNotEnabled"
+
+
+class TriggerNotFound(NotFound):
+    """Raised when a workflow has no such trigger, or it is not one that can be called."""
+
+    code = "WorkflowTriggerNotFound"
+
+
+class SchemaMismatch(BadRequest):
+    """Raised when a trigger with EnableSchemaValidation is given a body that does not fit its schema."""
+
+    code = "TriggerInputSchemaMismatch"
+
+
+class ResponseTimedOut(SallyportError):
+    """Raised when a run did not answer its caller in time; the run goes on."""
+
+    code = "GatewayTimeout"
+    status = 504
+
+
+class NoResponse(SallyportError):
+    """Raised when a run with a Response action ended without reaching it."""
+
+    code = "NoResponse"
+    status = 502
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The run was stored and nobody waits for it; None for its name when a condition kept it from starting."""
+
+    run_id: str | None
+
+
+async def fire(
+    engine: Engine,
+    workflow: DeployedWorkflow,
+    trigger_name: str,
+    outputs: dict[str, Any],
+    *,
+    client_tracking_id: str = "",
+    event_id: str | None = None,
+) -> tuple[Accepted, Answer | None]:
+    """Start what a call starts, and answer it: what the Response action says, or that the run was accepted.
+
+    Raises WorkflowDisabled, TriggerNotFound, SchemaMismatch, TooManyRequests, ResponseTimedOut, NoResponse, and what
+    keeps a run from being stored.
+    """
+    trigger = callable_trigger(workflow, trigger_name)
+    fired = {"outputs": outputs, "code": "OK", "status": "Succeeded", "name": trigger.name}
+    called = Firing(workflow, trigger, fired, event_id=event_id, client_tracking_id=client_tracking_id)
+    if trigger.conditions and firing.refusal(called, engine.clock) is not None:
+        return Accepted(None), None
+    if trigger.split_on is not None:
+        return await _split(engine, called), None
+    (event,) = firing.events(called, [outputs], engine.clock)
+    started = await engine.start(workflow, trigger.name, event, answered=workflow.has_response)
+    if started.answer is None:
+        await started.stored
+        return Accepted(started.run_id), None
+    return Accepted(started.run_id), await _answer(started.answer, engine.around.limits.request_timeout_seconds)
+
+
+def callable_trigger(workflow: DeployedWorkflow, name: str) -> Trigger:
+    """Answer a trigger that can be called.
+
+    Raises TriggerNotFound, WorkflowDisabled.
+    """
+    folded = name.casefold()
+    found = next((each for key, each in workflow.definition.triggers.items() if key.casefold() == folded), None)
+    if found is None or found.type not in CALLABLE:
+        raise TriggerNotFound(f"The workflow '{workflow.name}' has no trigger '{name}' that can be called.")
+    if workflow.state != "Enabled":
+        raise WorkflowDisabled(f"The workflow '{workflow.name}' is disabled.")
+    return found
+
+
+def check_schema(trigger: Trigger, body: Any) -> None:
+    """Hold a body against the trigger's schema, where the author asked for it.
+
+    Raises SchemaMismatch naming the place.
+    """
+    inputs = trigger.raw.get("inputs")
+    schema = inputs.get("schema") if isinstance(inputs, dict) else None
+    if "enableschemavalidation" not in trigger.operation_options or not isinstance(schema, dict):
+        return
+    try:
+        jsonschema.validate(body, schema, cls=jsonschema.Draft4Validator)
+    except jsonschema.ValidationError as error:
+        place = "/".join(str(each) for each in error.absolute_path)
+        raise SchemaMismatch(f"The body does not fit the trigger's schema at '/{place}': {error.message}") from None
+    except jsonschema.SchemaError as error:
+        raise SchemaMismatch(f"The trigger's schema is not a JSON schema: {error.message}") from None
+
+
+async def _split(engine: Engine, called: Firing) -> Accepted:
+    each = split.outputs(called.workflow, called.trigger, called.fired, firing.most_items(called, engine))
+    happened = firing.events(called, each, engine.clock)
+    names = await engine.database.write(lambda connection: firing.store(connection, engine, called, happened))
+    engine.wake()
+    return Accepted(names[0] if names else None)
+
+
+async def _answer(answer: asyncio.Future[Answer | None], seconds: float) -> Answer:
+    try:
+        async with asyncio.timeout(seconds):
+            found = await answer
+    except TimeoutError:
+        raise ResponseTimedOut(
+            "The server did not receive a response from an upstream server. Request tracking id is in the headers."
+        ) from None
+    if found is None:
+        raise NoResponse("The workflow ended without a response.")
+    return found
