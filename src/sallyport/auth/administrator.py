@@ -48,7 +48,7 @@ def start(
 
     `tenant_id` is the id that the first start gives the tenant: a random one unless scripts already carry one.
     """
-    sealer = sealing.sealer(folder)
+    sealer = sealing.sealer(folder, create=True)
     first = db.write_now(lambda connection: _prepare(connection, sealer, clock, tenant_id))
     return open_authority(db, sealer, clock, lifetime_seconds), first
 
@@ -65,7 +65,7 @@ def open_authority(db: Database, sealer: Sealer, clock: Clock, lifetime_seconds:
     return db.read_now(read)
 
 
-def local_token(db: Database, folder: Path, clock: Clock) -> str:
+def local_token(db: Database, folder: Path, clock: Clock, lifetime_seconds: int = LIFETIME_SECONDS) -> str:
     """Answer a token of the local administrator with every permission, without a running server.
 
     Raises `NoSigningKey` when the server was never started on this data folder.
@@ -73,7 +73,7 @@ def local_token(db: Database, folder: Path, clock: Clock) -> str:
     administrator = db.read_now(clients.administrator)
     if administrator is None:
         raise NoSigningKey
-    authority = open_authority(db, sealing.sealer(folder), clock)
+    authority = open_authority(db, sealing.sealer(folder), clock, lifetime_seconds)
     return own_token(authority, administrator)
 
 

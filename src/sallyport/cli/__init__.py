@@ -14,8 +14,10 @@ import click
 #: Commands by name, each as "module:attribute".
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "client": "sallyport.cli.client:command",
         "expression": "sallyport.cli.expression:command",
         "validate": "sallyport.cli.validate:command",
+        "token": "sallyport.cli.token:command",
     }
 )
 

@@ -47,6 +47,16 @@ class MasterKeyInvalid(errors.SallyportError):
         self.where = where
 
 
+class MasterKeyMissing(errors.SallyportError):
+    """Raised when there are secrets to open and no master key."""
+
+    code = "MasterKeyMissing"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"There is no master key: neither the file '{path}' nor {ENVIRONMENT_KEY} in the environment.")
+        self.path = path
+
+
 class Sealer:
     """Seals with one key and opens with any that it was given, so that a master key can be replaced."""
 
@@ -74,13 +84,18 @@ class Sealer:
             raise SecretUnreadable(key_id) from error
 
 
-def sealer(folder: Path, environment: Mapping[str, str] = os.environ) -> Sealer:
-    """Answer the sealer of a data folder; its key file is made when there is none."""
+def sealer(folder: Path, environment: Mapping[str, str] = os.environ, *, create: bool = False) -> Sealer:
+    """Answer the sealer of a data folder; its key file is made when there is none and `create` says so.
+
+    Raises `MasterKeyMissing` or `MasterKeyInvalid`.
+    """
     written = environment.get(ENVIRONMENT_KEY, "")
     if written:
         return Sealer(_read(written, ENVIRONMENT_KEY))
     path = folder / FILE_NAME
     if not path.exists():
+        if not create:
+            raise MasterKeyMissing(path)
         _create(path)
     return Sealer(_read(path.read_text("ascii", errors="replace"), str(path)))
 
