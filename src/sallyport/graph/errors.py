@@ -25,6 +25,8 @@ _CHALLENGE = (
     'client_id="00000003-0000-0000-c000-000000000000"'
 )
 _LONGEST_ID = 128
+#: When to come back after the store could not take a change.
+_RETRY_AFTER_SECONDS = {503: 5, 507: 30}
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -72,17 +74,15 @@ class Exchange:
 
     def __init__(self, scope: Scope) -> None:
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
-        headers = {name.lower(): value for name, value in scope["headers"]}
         self.request_id = str(state.setdefault("request_id", str(uuid.uuid4())))
-        given = headers.get(b"client-request-id", b"").decode("latin-1").strip()
-        self.client_request_id = given[:_LONGEST_ID] if given.isprintable() and given else self.request_id
+        self.client_request_id = str(state.get("client_request_id") or _given_id(scope) or self.request_id)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Answer the headers that every response carries."""
         return [
-            (b"request-id", self.request_id.encode("latin-1", "replace")),
-            (b"client-request-id", self.client_request_id.encode("latin-1", "replace")),
+            (b"request-id", self.request_id.encode()),
+            (b"client-request-id", self.client_request_id.encode()),
             (b"odata-version", b"4.0"),
         ]
 
@@ -92,8 +92,9 @@ class Exchange:
         response = Response(orjson.dumps(body), error.status, media_type=JSON)
         if isinstance(error, errors.Unauthenticated):
             response.headers["www-authenticate"] = _CHALLENGE
-        if isinstance(error, errors.TooManyRequests):
-            response.headers["retry-after"] = str(error.retry_after_seconds)
+        seconds = getattr(error, "retry_after_seconds", None) or _RETRY_AFTER_SECONDS.get(error.status)
+        if seconds is not None:
+            response.headers["retry-after"] = str(seconds)
         if isinstance(error, MethodNotAllowed):
             response.headers["allow"] = ", ".join(error.allowed)
         return response
@@ -135,6 +136,15 @@ class GraphErrors:
             if started:
                 raise
             await exchange.drawn(_known(error, exchange), self._clock)(scope, receive, send_with_ids)
+
+
+def _given_id(scope: Scope) -> str:
+    """Answer the caller's own id when it is one that can be sent back as it is."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"client-request-id":
+            text: str = value.decode("latin-1").strip()
+            return text if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable() else ""
+    return ""
 
 
 def _known(error: Exception, exchange: Exchange) -> errors.SallyportError:

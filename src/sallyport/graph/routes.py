@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sallyport import errors, principal
 from sallyport.graph import alerts, indicators, ingest, subscriptions, triggers
 from sallyport.graph.call import Call, Deps
-from sallyport.graph.errors import EmptyToken, GraphErrors, MethodNotAllowed, UnknownSegment
+from sallyport.graph.errors import GraphErrors, MethodNotAllowed, UnknownSegment
 
 Handler = Callable[[Call], Awaitable[Response]]
 
@@ -188,11 +188,10 @@ class _Dispatcher:
         if scope["type"] != "http":
             raise errors.BadRequest("Only HTTP is spoken here.")
         request = Request(scope, receive, send)
-        if getattr(request.state, "principal", None) is None:
-            raise EmptyToken
+        caller = principal.of(scope)
         endpoint, names = find(scope["method"], split(scope))
         call = Call(self._deps, request, names.get("version", "v1.0"), _without_version(names))
-        principal.require(call.principal, *endpoint.permissions)
+        principal.require(caller, *endpoint.permissions)
         response = await endpoint.handler(call)
         await response(scope, receive, send)
 

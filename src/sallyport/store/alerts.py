@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
-from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query
 from sallyport.store import outbox, pages, schema
@@ -55,7 +54,7 @@ sa.Index("ix_alerts_provider", alerts.c.provider, alerts.c.created_at, alerts.c.
 sa.Index("ix_alerts_assigned_to", alerts.c.assigned_to, alerts.c.created_at, alerts.c.id)
 
 #: Where a property of the resource has a column of its own.
-COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
+COLUMNS: Mapping[str, sa.Column[Any]] = {
     "id": alerts.c.id,
     "severity": alerts.c.severity,
     "status": alerts.c.status,
@@ -213,27 +212,4 @@ def _write_many(connection: Connection, new: Mapping[str, Document], changed: Ma
 
 
 def _row(document: Document) -> dict[str, Any]:
-    """Answer the columns that a document fills."""
-    vendor = document.get("vendorInformation") or {}
-    return {
-        "id": document["id"],
-        "severity": _rank("severity", document),
-        "status": _rank("status", document),
-        "provider": vendor.get("provider"),
-        "vendor": vendor.get("vendor"),
-        "category": document.get("category"),
-        "assigned_to": document.get("assignedTo"),
-        "created_at": _instant(document.get("createdDateTime")),
-        "event_at": _instant(document.get("eventDateTime")),
-        "modified_at": _instant(document.get("lastModifiedDateTime")),
-        "document": document,
-    }
-
-
-def _rank(name: str, document: Document) -> int | None:
-    field, member = ALERT.field(name), document.get(name)
-    return None if field is None or field.enum is None or member is None else field.enum.rank(member)
-
-
-def _instant(text: str | None) -> str | None:
-    return None if text is None else instants.sortable(text)
+    return {**SOURCE.promoted(document), "document": document}

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sallyport import errors
+from sallyport.store import documents
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -172,12 +173,17 @@ def _settle(requests: list[_Request]) -> None:
 
 
 def _engine(url: str) -> Engine:
+    json_text = {"json_serializer": _json_text, "json_deserializer": documents.loads}
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **json_text)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return sa.create_engine(url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True)
+    return sa.create_engine(url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, **json_text)
+
+
+def _json_text(value: Any) -> str:
+    return documents.dumps(value).decode("utf-8", "surrogatepass")
 
 
 def sqlite_url(path: Path) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.odata import instants
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.query import Query
 from sallyport.store import outbox, pages, schema
@@ -53,7 +52,7 @@ sa.Index("ix_indicators_network_ipv4", indicators.c.network_ipv4)
 sa.Index("ix_indicators_file_hash_value", indicators.c.file_hash_value)
 
 #: Where a property of the resource has a column of its own.
-COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
+COLUMNS: Mapping[str, sa.Column[Any]] = {
     "id": indicators.c.id,
     "externalId": indicators.c.external_id,
     "targetProduct": indicators.c.target_product,
@@ -151,16 +150,4 @@ def _seen(view: View) -> list[sa.ColumnElement[bool]]:
 
 
 def _row(document: Document) -> dict[str, Any]:
-    """Answer the columns that a document fills."""
-    return {
-        "id": document["id"],
-        "external_id": document.get("externalId"),
-        "target_product": document.get("targetProduct"),
-        "threat_type": document.get("threatType"),
-        "domain_name": document.get("domainName"),
-        "network_ipv4": document.get("networkIPv4"),
-        "file_hash_value": document.get("fileHashValue"),
-        "ingested_at": instants.sortable(document["ingestedDateTime"]),
-        "expires_at": instants.sortable(document["expirationDateTime"]),
-        "document": document,
-    }
+    return {**SOURCE.promoted(document), "document": document}

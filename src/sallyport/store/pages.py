@@ -6,12 +6,13 @@ The rule: the next page begins behind the last row of this one, whatever has arr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from sallyport.odata import promoted
 from sallyport.odata.fields import Entity
 from sallyport.odata.ordering import Ordering
 from sallyport.odata.query import Query
@@ -35,7 +36,17 @@ class Source:
 
     table: sa.Table
     entity: Entity
-    columns: Mapping[str, sa.ColumnElement[Any]]
+    columns: Mapping[str, sa.Column[Any]]
+    #: How each column's value is read from a document.
+    _readers: tuple[tuple[str, promoted.Reader], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        read = tuple((column.name, promoted.reader(path, self.entity)) for path, column in self.columns.items())
+        object.__setattr__(self, "_readers", read)
+
+    def promoted(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer what a document's columns hold, by column."""
+        return {name: read(document) for name, read in self._readers}
 
 
 @dataclass(frozen=True, slots=True)
