@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from sallyport import errors, settings
 from sallyport.settings import Settings
+from sallyport.store import probe
 from sallyport.store.database import Database
 
 
@@ -45,11 +45,11 @@ def opened(data: Path | None) -> Iterator[Local]:
         fail(_never_started(found))
     db = Database(found.database_url)
     try:
+        if not probe.usable(db):
+            fail(_never_started(found))
         yield Local(found, db)
     except errors.SallyportError as wrong:
         fail(_never_started(found) if wrong.code == "NoSigningKey" else wrong.message)
-    except SQLAlchemyError:
-        fail(f"The database of '{found.data}' is not one that this version can read. Start the server on it once.")
     finally:
         db.close()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from sallyport.store import schema
+from sallyport.store.database import Database
 
 probes = sa.Table(
     "probes",
@@ -13,6 +15,14 @@ probes = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("at", schema.Instant, nullable=False),
 )
+
+
+def usable(db: Database) -> bool:
+    """Answer whether this is a database, and one that the server was started on."""
+    try:
+        return db.read_now(lambda connection: sa.inspect(connection).has_table(probes.name))
+    except SQLAlchemyError:
+        return False
 
 
 def read(connection: Connection) -> None:
