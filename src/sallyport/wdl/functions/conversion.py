@@ -29,7 +29,7 @@ def int_(value: Json) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, (float, Decimal)):
-        return number_parse.parse_integer(_plain(value)) if value == value else -(2**63)
+        return _parsed_integer(_plain(value))
     return _parsed_integer(arguments.text("int", value))
 
 
@@ -38,7 +38,7 @@ def float_(value: Json, locale: Json = None) -> float:
     """Answer a string, written as in a locale, or a number as a float."""
     culture = "en-US" if locale is None else arguments.text("float", locale, 2)
     if values.is_number(value):
-        return float(value)
+        return _double(value)
     try:
         return number_parse.parse_float(arguments.text("float", value, 1), culture)
     except DotnetError as error:
@@ -155,13 +155,13 @@ def data_uri_to_string(scope: Scope, value: Json) -> str:
     return content.decode("utf-8", "replace")
 
 
-@function("uriComponent", "encodeUriComponent")
-def uri_component(scope: Scope, value: Json, *more: Json) -> str:
+@function("uriComponent", "encodeUriComponent", at_least=1, parameters="a string")
+def uri_component(scope: Scope, *parts: Json) -> str:
     """Answer a string with everything escaped that is not unreserved in RFC 3986.
 
-    The pieces of a path are given as several arguments by definitions that an older designer wrote.
+    Several strings are combined first: designers save a path of several pieces so, and the service takes it.
     """
-    text = "".join(arguments.text("uriComponent", piece) for piece in (value, *more))
+    text = "".join(arguments.text("uriComponent", part) for part in parts)
     if len(text) > SMALL_TEXT:
         scope.meter.text(len(text) * (3 if text.isascii() else 12))
     return quote(values.utf8(text), safe=UNRESERVED)
@@ -185,6 +185,13 @@ def _plain(value: int | float | Decimal) -> str:
         return format(Decimal(repr(value)) if isinstance(value, float) else Decimal(value), "f")
     except InvalidOperation:
         return str(value)
+
+
+def _double(value: int | float | Decimal) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise errors.failed("float", "The number is out of the range of a double") from None
 
 
 def _parsed_integer(text: str) -> int:

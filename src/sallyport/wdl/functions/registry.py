@@ -112,7 +112,7 @@ def table(*calls: Callable[..., Any]) -> Mapping[str, Function]:
     """Answer the functions by casefolded name; a duplicate or an unmarked function fails with a sentence."""
     functions: dict[str, Function] = {}
     for call in calls:
-        facts = vars(call).get("facts")
+        facts = getattr(call, "facts", None)
         if not isinstance(facts, Function):
             raise TypeError(f"{call.__module__}.{call.__qualname__} is listed but not marked with @function.")
         for name in (facts.name, *facts.aliases):
