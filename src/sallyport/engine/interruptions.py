@@ -8,7 +8,7 @@ from __future__ import annotations
 from sallyport.engine.outcome import EndsRun
 
 
-class Interruption(Exception):  # noqa: N818 - not an error: the run goes on elsewhere or later
+class Interruption(Exception):
     """Raised when a run cannot go on where it is; the history is enough to say what to do next."""
 
 

@@ -90,6 +90,17 @@ class BatchPort(Protocol):
         ...
 
 
+class IdentityPort(Protocol):
+    """The identities that stand in for a cloud's managed ones."""
+
+    async def token(self, audience: str, identity: str) -> str:
+        """Answer an access token for an audience; an empty `identity` means the workflow's own.
+
+        Raises `SallyportError` when there is no such identity, or it gets no token.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything outside that an action may reach."""
@@ -100,3 +111,5 @@ class Ports:
     batches: BatchPort
     #: Values that `appsetting()` may read.
     app_settings: Mapping[str, str] = field(default_factory=dict)
+    #: None when no identity is configured.
+    identities: IdentityPort | None = None

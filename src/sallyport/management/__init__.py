@@ -1,1 +1,1 @@
-"""The management surface: Microsoft.Logic and Microsoft.Web as their clients know them, and the addresses of triggers."""
+"""The management surface: Microsoft.Logic and Microsoft.Web as clients know them, and the addresses of triggers."""

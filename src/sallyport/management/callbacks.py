@@ -17,7 +17,6 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.run import Answer
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import Conflict, NotFound
-from sallyport.http_messages import Headers
 from sallyport.management import errors
 from sallyport.triggers import request as request_trigger
 from sallyport.web import bodies, signed_urls
@@ -25,6 +24,8 @@ from sallyport.web import bodies, signed_urls
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: Headers that are the connection's own, or hold what must not be stored.
 _LEFT_OUT = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "authorization", "cookie"})
+#: What the signature of an address adds to its query.
+_SIGNED = frozenset({"api-version", "sp", "sv", "sig", "se"})
 
 
 class AlreadyReported(Conflict):
@@ -95,7 +96,7 @@ class Callbacks:
         headers = {name: value for name, value in request.headers.items() if name not in _LEFT_OUT}
         outputs: dict[str, Any] = {"headers": _titled(headers)}
         if raw:
-            outputs["body"] = http_content.decode(Headers(request.headers.items()), raw)
+            outputs["body"] = http_content.decode(request.headers.get("content-type", ""), raw)
         queries = {
             key: value
             for key, value in request.query_params.items()
@@ -122,9 +123,10 @@ def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
 
 
 def _answered(answer: Answer, shown: dict[str, str]) -> Response:
-    media, body = http_content.encode(answer.body)
     headers = {**shown, **{name: str(value) for name, value in answer.headers.items()}}
-    if media and not any(name.lower() == "content-type" for name in headers):
+    stated = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    body, media = http_content.encode(answer.body, stated)
+    if media and not stated:
         headers["Content-Type"] = media
     return Response(body, status_code=answer.status, headers=headers)
 

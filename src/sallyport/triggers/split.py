@@ -1,6 +1,7 @@
 """`splitOn`: one run for each item of an array in a trigger's outputs. Pure.
 
-Deviation: a `splitOn` that gives null starts no run and the trigger's history says Skipped; what Azure does is not documented.
+Deviation: a `splitOn` that gives null starts no run, and the trigger's history says Skipped; what Azure does is not
+documented.
 """
 
 from __future__ import annotations
