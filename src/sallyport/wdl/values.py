@@ -21,6 +21,8 @@ Json: TypeAlias = "bool | int | float | Decimal | str | list[Json] | dict[str, J
 CONTENT_TYPE = "$content-type"
 CONTENT = "$content"
 OCTETS = "application/octet-stream"
+#: How the names of the charsets begin that are honoured; Python knows codecs that are not charsets at all.
+CHARSETS = ("utf-16", "utf-32", "us-ascii", "iso-8859-", "windows-125", "koi8-", "shift_jis", "euc-", "gb", "big5")
 TYPE_NAMES = {
     bool: "Boolean",
     int: "Integer",
@@ -104,11 +106,13 @@ def envelope_text(value: dict[str, Json], meter: Meter | None = None) -> str:
         content = envelope_bytes(value)
     except ValueError:
         return dumps(value, meter)
-    charset = parameter_of(str(value[CONTENT_TYPE]), "charset") or "utf-8"
-    try:
-        return content.decode(charset, "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
+    charset = parameter_of(str(value[CONTENT_TYPE]), "charset").casefold()
+    if charset.startswith(CHARSETS):
+        try:
+            return content.decode(charset, "replace")
+        except (LookupError, ValueError):
+            return content.decode("utf-8", "replace")
+    return content.decode("utf-8", "replace")
 
 
 def parameter_of(header: str, name: str) -> str:

@@ -74,6 +74,28 @@ def test_a_bomb_is_refused_before_it_is_built(bomb: str) -> None:
     assert taken < 20
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "@lastIndexOf(variables('s'), variables('needle'))",
+        "@indexOf(variables('s'), variables('needle'))",
+        "@nthIndexOf(variables('s'), variables('half'), 100000)",
+        "@nthIndexOf(variables('s'), variables('half'), -100000)",
+        "@replace(variables('s'), variables('needle'), '')",
+        "@split(variables('s'), variables('needle'))",
+        "@contains(variables('s'), variables('needle'))",
+        "@intersection(range(0,100000), range(1,100000), range(2,100000))",
+        "@sort(reverse(range(0,100000)))",
+    ],
+)
+def test_a_search_that_could_take_quadratic_time_does_not(expression: str) -> None:
+    needle = "b" + "a" * 300_000
+    context: dict[str, Json] = {"s": "a" * 900_000, "needle": needle, "half": "a" * 1_000}
+    started = time.perf_counter()
+    compile_template(expression).evaluate(scope({"variables": context}, Budget()))
+    assert time.perf_counter() - started < 5
+
+
 def test_the_contract_allows_strings_of_a_hundred_million_characters_and_no_more() -> None:
     meter = Meter()
     meter.text(104_857_600)

@@ -230,7 +230,9 @@ def _property(item: Json, name: str) -> Json:
 def _sort_key(key: Json) -> tuple[int, bytes | float | int | Decimal | bool]:
     if key is None:
         return 0, 0
+    if key != key:
+        return 1, 0
     if isinstance(key, str):
-        return 1, values.ordinal(key)
+        return 2, values.ordinal(key)
     assert isinstance(key, (bool, int, float, Decimal))
-    return 1, key
+    return 2, key

@@ -128,7 +128,7 @@ def last_index_of(text: Json, sought: Json) -> int:
     whole, part = _folded("lastIndexOf", text, sought)
     if not part:
         return max(0, len(whole) - 1)
-    return whole.rfind(part)
+    return _from_end(whole, part, 1)
 
 
 @function("nthIndexOf", parameters="a string, the text to find and the number of the occurrence")
@@ -138,20 +138,7 @@ def nth_index_of(text: Json, sought: Json, occurrence: Json) -> int:
     number = arguments.integer("nthIndexOf", occurrence, 3)
     if not part or not number:
         return 0 if number and not part else -1
-    found = -1
-    if number > 0:
-        for _ in range(min(number, len(whole) + 1)):
-            found = whole.find(part, found + 1)
-            if found < 0:
-                return -1
-        return found
-    limit = len(whole)
-    for _ in range(min(-number, len(whole) + 1)):
-        found = whole.rfind(part, 0, limit)
-        if found < 0:
-            return -1
-        limit = found + len(part) - 1
-    return found
+    return _nth(whole, part, number) if number > 0 else _from_end(whole, part, -number)
 
 
 @function("startsWith", parameters="a string and the text that it may start with")
@@ -197,3 +184,19 @@ def _folded(name: str, text: Json, sought: Json) -> tuple[str, str]:
     whole = arguments.text(name, text, 1)
     part = arguments.text(name, sought, 2)
     return utf16.upper(utf16.spread(whole)), utf16.upper(utf16.spread(part))
+
+
+def _nth(whole: str, part: str, number: int) -> int:
+    """Find an occurrence, none overlapping another, in linear time."""
+    found = -len(part)
+    for _ in range(min(number, len(whole) + 1)):
+        found = whole.find(part, found + len(part))
+        if found < 0:
+            return -1
+    return found
+
+
+def _from_end(whole: str, part: str, number: int) -> int:
+    # Python finds forwards in linear time, but backwards in quadratic time at worst: so both are turned around.
+    found = _nth(whole[::-1], part[::-1], number)
+    return -1 if found < 0 else len(whole) - found - len(part)
