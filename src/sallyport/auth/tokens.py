@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import RSAKey
 from joserfc.jws import CompactSignature
 
@@ -154,6 +154,8 @@ class Tokens:
             raise TokenInvalid("length")
         try:
             claims = jwt.decode(token, self._key_of, algorithms=[ALGORITHM]).claims
+        except UnsupportedAlgorithmError as error:
+            raise TokenInvalid("algorithm") from error
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise TokenInvalid("signature") from error
         if claims.get("iss") != self.issuer:
