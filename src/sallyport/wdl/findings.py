@@ -22,7 +22,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of the Consumption plan, each adjustable.
+    """The limits of the Consumption plan, each adjustable. (How long an expression may be is in `budget.Budget`.)
 
     https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-config
     """
@@ -32,7 +32,6 @@ class Limits:
     triggers: int = 10
     switch_cases: int = 25
     variables: int = 250
-    expression_characters: int = 8_192
     tracked_properties_characters: int = 16_000
     name_characters: int = 80
     description_characters: int = 256

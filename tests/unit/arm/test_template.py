@@ -1,0 +1,212 @@
+"""Templates: finding resources wherever they are, evaluating values, reporting what is wrong or unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sallyport.arm import template
+from sallyport.arm.environment import Environment
+from sallyport.arm.errors import OverBudgetError, TemplateError
+
+SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+
+
+def a_template(*resources: dict[str, Any], **sections: Any) -> dict[str, Any]:
+    return {"$schema": SCHEMA, "contentVersion": "1.0.0.0", "resources": list(resources), **sections}
+
+
+def found(document: dict[str, Any], **options: Any) -> list[template.Resource]:
+    return list(template.resources(template.open_template(document, **options)))
+
+
+def test_names_of_properties_are_never_evaluated() -> None:
+    (resource,) = found(a_template({"type": "A.B/c", "name": "n", "properties": {"[concat('a')]": "[concat('a')]"}}))
+    assert resource.value("properties") == {"[concat('a')]": "a"}
+
+
+def test_a_value_that_cannot_be_evaluated_is_reported_and_the_rest_is_kept() -> None:
+    document = a_template({"type": "A.B/c", "name": "n", "properties": {"a/b": ["[nosuch()]", "[concat('x')]"]}})
+    (resource,) = found(document)
+    assert resource.value("properties") == {"a/b": ["[nosuch()]", "x"]}
+    (problem,) = resource.scope.report.problems
+    assert problem.pointer == "/resources/0/properties/a~1b/0"
+    assert "'nosuch'" in problem.message
+
+
+def test_children_carry_the_type_and_name_of_their_parents() -> None:
+    child = {"type": "child", "name": "c"}
+    kinds = [
+        (r.type, r.name, r.pointer) for r in found(a_template({"type": "A.B/p", "name": "p", "resources": [child]}))
+    ]
+    assert kinds == [("A.B/p", "p", "/resources/0"), ("A.B/p/child", "p/c", "/resources/0/resources/0")]
+
+
+def test_a_resource_whose_condition_is_false_is_left_out_with_a_note() -> None:
+    document = a_template({"type": "A.B/c", "name": "n", "condition": "[equals(1, 2)]"})
+    scope = template.open_template(document)
+    assert list(template.resources(scope)) == []
+    assert "condition is false" in scope.report.notes[0]
+
+
+def test_a_copy_loop_makes_one_resource_per_iteration() -> None:
+    document = a_template(
+        {"type": "A.B/c", "name": "[concat('n', copyIndex(1))]", "copy": {"name": "loop", "count": "[add(1, 1)]"}}
+    )
+    assert [r.name for r in found(document)] == ["n1", "n2"]
+
+
+def test_a_copy_loop_over_a_property_makes_one_item_per_iteration() -> None:
+    document = a_template(
+        {
+            "type": "A.B/c",
+            "name": "n",
+            "properties": {"copy": [{"name": "list", "count": 2, "input": {"i": "[copyIndex('list')]"}}], "other": 1},
+        }
+    )
+    (resource,) = found(document)
+    assert resource.value("properties") == {"other": 1, "list": [{"i": 0}, {"i": 1}]}
+
+
+@pytest.mark.parametrize("count", [-1, 801, "many", True])
+def test_a_copy_loop_with_an_impossible_count_is_a_problem(count: Any) -> None:
+    document = a_template({"type": "A.B/c", "name": "n", "copy": {"name": "loop", "count": count}})
+    scope = template.open_template(document)
+    assert list(template.resources(scope)) == []
+    assert scope.report.problems[0].pointer == "/resources/0/copy/count"
+
+
+def test_a_nested_deployment_is_evaluated_in_the_outer_scope_unless_it_asks_for_its_own() -> None:
+    def document(options: dict[str, Any]) -> dict[str, Any]:
+        inner = a_template(
+            {"type": "A.B/c", "name": "[variables('v')]"}, variables={"v": "[concat(parameters('p'), '!')]"}
+        )
+        inner["parameters"] = {"p": {"type": "string"}}
+        properties = {"template": inner, "parameters": {"p": {"value": "[variables('v')]"}}, **options}
+        deployment = {"type": "Microsoft.Resources/deployments", "name": "d", "properties": properties}
+        return a_template(deployment, variables={"v": "outer"})
+
+    assert found(document({}))[1].name == "outer"
+    assert found(document({"expressionEvaluationOptions": {"scope": "Inner"}}))[1].name == "outer!"
+
+
+def test_a_template_inside_content_loses_one_level_of_escaping_and_is_evaluated_in_its_own_scope() -> None:
+    main = a_template(
+        {"type": "A.B/c", "name": "[[variables('v')]", "properties": {"outer": "[variables('v')]", "kept": "[[[x]"}},
+        variables={"v": "inner"},
+    )
+    content = {"type": "A.B/contentTemplates", "name": "t", "properties": {"mainTemplate": main}}
+    resource = found(a_template(content, variables={"v": "outer"}))[1]
+    assert resource.pointer == "/resources/0/properties/mainTemplate/resources/0"
+    assert resource.name == "inner"
+    assert resource.value("properties") == {"outer": "outer", "kept": "[x]"}
+
+
+def test_resources_may_be_named_instead_of_listed() -> None:
+    document = a_template()
+    document["resources"] = {"first": {"type": "A.B/c", "name": "n"}}
+    assert [(r.name, r.pointer) for r in found(document)] == [("n", "/resources/first")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("string", ""), ("securestring", ""), ("int", 0), ("bool", False), ("array", []), ("object", {})],
+)
+def test_a_parameter_without_a_value_is_neutral_and_reported(kind: str, value: Any) -> None:
+    document = a_template(
+        {"type": "A.B/c", "name": "n", "properties": "[parameters('p')]"},
+        parameters={"p": {"type": kind, "metadata": {"description": "what it is for"}}},
+    )
+    (resource,) = found(document)
+    assert resource.value("properties") == value
+    report = resource.scope.report
+    assert report.notes == ["The parameter 'p' has no value."]
+    assert (report.missing[0].name, report.missing[0].description) == ("p", "what it is for")
+
+
+def test_the_first_allowed_value_stands_for_a_parameter_without_one() -> None:
+    document = a_template(
+        {"type": "A.B/c", "name": "n", "properties": "[parameters('p')]"},
+        parameters={"p": {"type": "string", "allowedValues": ["Day", "Week"]}},
+    )
+    assert found(document)[0].value("properties") == "Day"
+
+
+def test_the_value_of_a_secure_parameter_is_in_no_message() -> None:
+    document = a_template(
+        {"type": "A.B/c", "name": "n", "properties": ["[int(parameters('p'))]", "[json(parameters('p'))]"]},
+        parameters={"p": {"type": "securestring"}},
+    )
+    (resource,) = found(document, parameters={"p": "hunter2"})
+    resource.value("properties")
+    assert len(resource.scope.report.problems) == 2
+    assert "hunter2" not in repr([problem.message for problem in resource.scope.report.problems])
+
+
+def test_a_running_target_is_asked_when_the_environment_can() -> None:
+    environment = Environment(
+        resolve_callback_url=lambda target: f"https://here/{target}",
+        resolve_reference=lambda target: {"endpoint": f"of {target}"} if target == "known" else None,
+    )
+    document = a_template(
+        {
+            "type": "A.B/c",
+            "name": "n",
+            "properties": [
+                "[listCallbackUrl('t', '1').value]",
+                "[reference('known').endpoint]",
+                "[reference('new').endpoint]",
+            ],
+        }
+    )
+    (resource,) = found(document, environment=environment)
+    assert resource.value("properties") == [
+        "https://here/t",
+        "of known",
+        "https://sallyport.invalid/reference/new#endpoint",
+    ]
+    (unresolved,) = resource.scope.report.unresolved
+    assert (unresolved.function, unresolved.resource_id) == ("reference", "new")
+
+
+def test_a_chain_of_variables_that_doubles_is_stopped_before_it_fills_the_memory() -> None:
+    variables: dict[str, Any] = {"v0": ["x"]}
+    variables |= {f"v{i}": f"[createArray(variables('v{i - 1}'), variables('v{i - 1}'))]" for i in range(1, 60)}
+    document = a_template({"type": "A.B/c", "name": "n", "properties": "[variables('v59')]"}, variables=variables)
+    (resource,) = found(document)
+    with pytest.raises(OverBudgetError):
+        resource.value("properties")
+
+
+def test_a_very_long_chain_of_variables_is_a_problem_and_not_a_crash() -> None:
+    variables = {f"v{i}": f"[variables('v{i + 1}')]" for i in range(2000)}
+    document = a_template({"type": "A.B/c", "name": "n", "properties": "[variables('v0')]"}, variables=variables)
+    (resource,) = found(document)
+    resource.value("properties")
+    assert "too many variables" in resource.scope.report.problems[0].message
+
+
+def test_copies_of_copies_are_stopped() -> None:
+    copy = {"name": "loop", "count": 800}
+    children = [{"type": "c", "name": "c", "copy": {"name": "inner", "count": 800}}]
+    document = a_template({"type": "A.B/c", "name": "n", "copy": copy, "resources": children})
+    with pytest.raises(OverBudgetError):
+        found(document)
+
+
+def test_templates_inside_templates_without_end_are_refused() -> None:
+    document = a_template({"type": "A.B/c", "name": "n"})
+    for _ in range(8):
+        document = a_template(
+            {"type": "Microsoft.Resources/deployments", "name": "d", "properties": {"template": document}}
+        )
+    with pytest.raises(TemplateError, match="nested more than"):
+        found(document)
+
+
+def test_parameter_files_and_plain_values_give_the_same_values() -> None:
+    plain = {"a": 1}
+    assert template.parameter_values({"a": {"value": 1}}) == plain
+    assert template.parameter_values({"$schema": "x", "parameters": {"a": {"value": 1}}}) == plain
+    assert template.parameter_values({**plain, "secret": {"reference": {"keyVault": {}}}}) == plain

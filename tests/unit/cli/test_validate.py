@@ -1,0 +1,157 @@
+"""`sallyport validate`: what it accepts and refuses, how it says so, and that real playbooks pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sallyport.cli import main
+from sallyport.cli.validate import validate
+from workplace import SHARED, needs_shared
+
+SOUND: dict[str, Any] = {
+    "triggers": {"manual": {"type": "Request"}},
+    "actions": {"a": {"type": "Compose", "inputs": 1}},
+}
+BROKEN: dict[str, Any] = {**SOUND, "actions": {"a": {"type": "Compose", "inputs": "@body('ghost')"}}}
+
+#: Public files that Azure would refuse as well, each with a part of the reason.
+REFUSED = {
+    "Workflow_automation__Open-DevOpsTaskRecommendation__azuredeploy.json": "The trigger 'triggers' has no type.",
+    "Workflow_automation__Create-MDEDeviceTagArc_": "The template variable 'armConnectionName' is not declared.",
+    "Protect_Azure_VM_Backup_from_Ransomware__azuredeploy.json": "parameters('BCDR Admin Email') refers to a workflow",
+    "__mocks____workflows__AllScopeNodes.json": "changes the variable 'var1', which no action initialises.",
+    "__mocks____workflows__RunAfter.json": "body('Create_a_goal') refers to an action that does not exist.",
+}
+
+
+def written(path: Path, document: Any) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return str(path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["validate", *arguments])
+
+
+def test_a_sound_file_is_ok(tmp_path: Path) -> None:
+    result = run(written(tmp_path / "sound.json", SOUND))
+    assert result.exit_code == 0
+    assert result.stdout.rstrip().endswith("sound.json ok")
+    assert result.stderr == "1 file checked, 0 with errors.\n"
+
+
+def test_a_broken_file_fails_with_a_sentence_and_a_pointer(tmp_path: Path) -> None:
+    result = run(written(tmp_path / "broken.json", {"definition": BROKEN}))
+    assert result.exit_code == 1
+    assert "body('ghost') refers to an action that does not exist.  /definition/actions/a/inputs" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_warnings_do_not_fail(tmp_path: Path) -> None:
+    result = run(written(tmp_path / "w.json", {**SOUND, "actions": {"a": {"type": "Teleport"}}}))
+    assert result.exit_code == 0
+    assert "has the type 'Teleport', which cannot be run yet." in result.stdout
+
+
+def test_one_json_object_is_printed_per_file(tmp_path: Path) -> None:
+    broken = written(tmp_path / "broken.json", BROKEN)
+    result = run("--json", written(tmp_path / "sound.json", SOUND), broken)
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["ok"], first["workflows"], first["findings"]) == (True, ["sound"], [])
+    assert (second["file"], second["ok"]) == (broken, False)
+    assert second["findings"] == [
+        {
+            "severity": "error",
+            "code": "UnknownAction",
+            "pointer": "/actions/a/inputs",
+            "message": "body('ghost') refers to an action that does not exist.",
+        }
+    ]
+    assert result.exit_code == 1
+
+
+def test_a_folder_is_searched_and_files_without_workflows_are_skipped(tmp_path: Path) -> None:
+    written(tmp_path / "deep" / "Mail" / "workflow.json", {"definition": SOUND, "kind": "Stateful"})
+    written(tmp_path / "host.json", {"version": "2.0"})
+    result = run("--json", str(tmp_path))
+    reports = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [report["workflows"] for report in reports] == [["Mail"], []]
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"version": "2.0"}', "The file holds no workflow"),
+        ('{"resources": [], "$schema": "https://x/deploymentTemplate.json#"}', "The template holds no workflow."),
+        ('{"actions": {},\n "actions": {}}', 'The key "actions" stands twice in the same object. (line 2, column 2)'),
+        ('{"actions": {}} x', "There is text after the end of the document. (line 1, column 17)"),
+        ("[" * 100_000, "nested more than 200 deep"),
+        ('{"actions": {"a": {}}}', "The action 'a' has no type."),
+    ],
+)
+def test_a_named_file_that_holds_no_sound_workflow_is_refused_with_a_reason(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    result = run(written(tmp_path / "x.json", content))
+    assert result.exit_code == 1
+    assert message in result.stdout
+
+
+def test_values_of_parameters_come_from_a_file(tmp_path: Path) -> None:
+    template = {
+        "$schema": "https://x/deploymentTemplate.json#",
+        "parameters": {"name": {"type": "string"}},
+        "resources": [
+            {"type": "Microsoft.Logic/workflows", "name": "[parameters('name')]", "properties": {"definition": SOUND}}
+        ],
+    }
+    values = written(tmp_path / "values.json", {"parameters": {"name": {"value": "mine"}}, "contentVersion": "1.0.0.0"})
+    result = run("--json", "--parameters", values, written(tmp_path / "template.json", template))
+    assert json.loads(result.stdout)["workflows"] == ["mine"]
+    assert json.loads(result.stdout)["notes"] == []
+
+
+def test_a_parameter_file_that_cannot_be_read_is_wrong_use(tmp_path: Path) -> None:
+    sound = written(tmp_path / "sound.json", SOUND)
+    for content in ("{", "[]"):
+        assert run("--parameters", written(tmp_path / "values.json", content), sound).exit_code == 2
+
+
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    name = "a\x1b[31m[bold]"
+    result = run(written(tmp_path / "x.json", {**SOUND, "actions": {name: {"type": "Teleport"}}}))
+    assert "\x1b" not in result.stdout
+    assert "'a [31m[bold]'" in result.stdout
+
+
+def corpus() -> list[Path]:
+    return sorted((SHARED / "corpus" / "playbooks").rglob("*.json"))
+
+
+@needs_shared
+@pytest.mark.parametrize("path", corpus(), ids=lambda path: path.name[-80:])
+def test_a_public_playbook_is_accepted_unless_azure_would_refuse_it(path: Path) -> None:
+    reasons = [reason for name, reason in REFUSED.items() if name in path.name]
+    report = validate(path, {})
+    errors = [finding.message for finding in report.findings if finding.severity == "error"]
+    if reasons:
+        assert not report.ok
+        assert any(reasons[0] in error for error in errors)
+    else:
+        assert errors == []
+        assert report.workflows
+
+
+@needs_shared
+def test_every_public_file_that_is_refused_is_there() -> None:
+    names = [path.name for path in corpus()]
+    assert len(names) > 200
+    for refused in REFUSED:
+        assert sum(refused in name for name in names) == 1
