@@ -22,8 +22,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of the Consumption plan, each adjustable. (How long an expression may be is in `budget.Budget`.)
+    """The limits of the Consumption plan, each adjustable.
 
+    How long an expression may be is in `budget.Budget`.
     https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-config
     """
 

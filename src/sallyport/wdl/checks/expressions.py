@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sallyport.wdl import condition
 from sallyport.wdl.checks import variables
 from sallyport.wdl.checks.reach import Reach
 from sallyport.wdl.checks.subject import Subject, error, warning
@@ -57,7 +56,7 @@ class _Checker:
     def property(self, operation: Operation, key: str) -> Iterator[Finding]:
         pointer = pointer_to(operation.pointer, key)
         try:
-            template = _compiled(operation, key)
+            template = operation.template(key)
         except ExpressionError as fault:
             yield _unreadable(fault, pointer)
             return
@@ -172,12 +171,6 @@ class _Checker:
                 yield warning(
                     "MissingParameter", pointer, f"The workflow parameter '{name}' has neither a value nor a default."
                 )
-
-
-def _compiled(operation: Operation, key: str) -> Template:
-    if key == "expression" and operation.type in ("If", "Until"):
-        return condition.compile_condition(operation.raw[key])
-    return operation.template(key)
 
 
 def _faults(template: Template, pointer: str) -> Iterator[Finding]:
