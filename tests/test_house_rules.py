@@ -93,12 +93,13 @@ SQL_MODULES = frozenset({"sqlalchemy", "sqlite3", "psycopg", "alembic"})
 #: Who may open a way to the outside, and why.
 OUTBOUND = {
     "web.egress": "the guard itself",
+    "web.network": "where the guard dials the addresses that it has judged",
     "web.smtp": "the guard's counterpart for mail: the host is the administrator's setting",
     "cli": "a command is the user's own client of a server that the user named",
 }
 OUTBOUND_CALLS = re.compile(
     r"^(httpx\.(AsyncClient|Client|AsyncHTTPTransport|HTTPTransport|get|post|put|patch|delete|head|options|request|stream)"
-    r"|aiosmtplib\.(SMTP|send)|smtplib\.\w+|urllib\.request\.\w+|requests\.\w+|aiohttp\.\w+|http\.client\.\w+"
+    r"|httpcore\.\w*(Pool|Proxy|Backend|request|stream)|aiosmtplib\.(SMTP|send)|smtplib\.\w+|urllib\.request\.\w+|requests\.\w+|aiohttp\.\w+|http\.client\.\w+"
     r"|socket\.(socket|create_connection)|asyncio\.open_connection)$"
 )
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from identity import Installation, installation
+from sallyport.cli import main
+from sallyport.clock import SystemClock
+
+
+def run(data: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), env={"SALLYPORT_DATA": str(data)})
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Installation]:
+    with installation(tmp_path) as made:
+        yield made
+
+
+def test_token_prints_a_token_and_nothing_else(house: Installation) -> None:
+    result = run(house.folder, "token")
+    assert (result.exit_code, result.stderr) == (0, "")
+    (line,) = result.stdout.splitlines()
+    house.authority.tokens._clock = SystemClock()
+    assert house.authority.tokens.verify(line).app_id == house.first.client_id
+
+
+def test_token_as_json_is_what_the_token_endpoint_answers(house: Installation) -> None:
+    answer = json.loads(run(house.folder, "token", "--json").stdout)
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
+
+
+def test_a_folder_that_no_server_started_on_is_told_on_standard_error(tmp_path: Path) -> None:
+    result = run(tmp_path / "nowhere", "token")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "sallyport up --data" in result.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but a text"])
+def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "sallyport.db").write_bytes(content)
+    result = run(tmp_path, "token")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Start the server on it once" in result.stderr
+
+
+def test_a_bad_setting_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["token"], env={"SALLYPORT_DATA": str(tmp_path), "SALLYPORT_PORT": "x"})
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "SALLYPORT_PORT" in result.stderr
+
+
+def test_an_unknown_option_is_wrong_use(tmp_path: Path) -> None:
+    assert run(tmp_path, "token", "--nonsense").exit_code == 2
+
+
+def test_a_client_is_added_listed_given_a_new_secret_and_removed(house: Installation) -> None:
+    made = json.loads(run(house.folder, "client", "add", "Feeder", "--permission", "sallyport.ingest", "--json").stdout)
+    assert (made["displayName"], made["permissions"]) == ("Feeder", ["Sallyport.Ingest"])
+    listed = json.loads(run(house.folder, "client", "list", "--json").stdout)
+    assert [client["displayName"] for client in listed] == ["Local administrator", "Feeder"]
+    assert "clientSecret" not in listed[1]
+    renewed = json.loads(run(house.folder, "client", "secret", made["clientId"], "--json").stdout)
+    assert renewed["clientSecret"] != made["clientSecret"]
+    removed = run(house.folder, "client", "remove", made["clientId"])
+    assert (removed.exit_code, removed.stdout) == (0, "")
+    assert "Feeder" not in run(house.folder, "client", "list").stdout
+
+
+def test_a_permission_that_does_not_exist_is_told_with_those_that_do(house: Installation) -> None:
+    result = run(house.folder, "client", "add", "Feeder", "--permission", "Everything")
+    assert result.exit_code == 1
+    assert "There is no permission 'Everything'" in result.stderr
+    assert "SecurityEvents.ReadWrite.All" in result.stderr
