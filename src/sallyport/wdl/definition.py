@@ -39,6 +39,9 @@ class Missing(enum.Enum):
 
 MISSING: Final = Missing.MISSING
 
+#: Types whose `expression` is a condition, which may be a tree of functions.
+_CONDITIONAL = ("If", "Until")
+
 
 def pointer_to(parent: str, *keys: str | int) -> str:
     """Answer a JSON pointer (RFC 6901) to a member below another pointer."""
@@ -79,15 +82,16 @@ class Operation:
     def template(self, key: str, *, without: frozenset[str] = frozenset()) -> Template:
         """Answer one property compiled, by its path ("inputs", "inputs/where"); the constant null when it is missing.
 
-        `without` names members that are left out, for an action that evaluates them itself; for one action and key it is
-        always the same. Raises ExpressionSyntaxError when the property holds an expression that cannot be read.
+        `without` names members that are left out, for an action that evaluates them itself; for one action and key it
+        is always the same. Raises ExpressionSyntaxError when the property holds an expression that cannot be read.
         """
         found = self._templates.get(key)
         if found is None:
             value = _member(self.raw, key)
             if without and isinstance(value, dict):
                 value = {name: each for name, each in value.items() if name not in without}
-            found = self._templates[key] = _compiled(value)
+            is_condition = key == "expression" and self.type in _CONDITIONAL
+            found = self._templates[key] = _compiled_condition(value) if is_condition else _compiled(value)
         return found
 
 
@@ -221,6 +225,12 @@ def _member(raw: Mapping[str, Json], path: str) -> Json:
         for key in path.split("/"):
             value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def _compiled_condition(value: Json) -> Template:
+    from sallyport.wdl import condition
+
+    return condition.compile_condition(value)
 
 
 def _compiled(value: Json) -> Template:

@@ -1,0 +1,41 @@
+"""Response: the answer to whoever called the workflow and waits.
+
+The rule: the answer goes out only after it is committed, which is the engine's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sallyport.actions import inputs as read
+from sallyport.engine.action_type import action
+from sallyport.engine.context import ActionContext
+from sallyport.engine.outcome import Failed, Outcome, Skipped, Succeeded
+
+_SKIPPED = "ActionResponseSkipped"
+_REASONS = {
+    _SKIPPED: "the client application is not waiting for a response from service",
+    "ActionResponseTimedOut": "the client application had stopped waiting for it",
+    "ActionResponseAlreadyDefined": "another response was sent already",
+}
+
+
+@action("Response", effect=True)
+async def response(inputs: Any, ctx: ActionContext) -> Outcome:
+    """Answer the caller with `statusCode`, `headers` and `body`; skipped when nobody waits."""
+    status = read.integer(inputs, "statusCode")
+    if not (200 <= status < 300 or 400 <= status < 600):
+        raise read.InvalidInputs(f"The status code of a response is 2xx, 4xx or 5xx; it is {status}.")
+    outputs: dict[str, Any] = {"statusCode": status}
+    headers = read.texts(inputs, "headers")
+    if headers:
+        outputs["headers"] = headers
+    if read.member(inputs, "body") is not None:
+        outputs["body"] = read.member(inputs, "body")
+    refused = ctx.respond(status, headers, outputs.get("body"))
+    if refused is None:
+        return Succeeded(outputs)
+    reason = _REASONS.get(refused, refused)
+    if refused == _SKIPPED:
+        return Skipped(refused, f"The execution of template action '{ctx.action.name}' is skipped: {reason}.")
+    return Failed(refused, f"The response of action '{ctx.action.name}' was not sent: {reason}.")
