@@ -28,6 +28,9 @@ def culture(name: str) -> Culture:
         locale = Locale.parse(name.replace("_", "-"), sep="-")
     except (ValueError, TypeError, UnknownLocaleError) as error:
         raise CultureError(name) from error
+    if locale.language.casefold() != name[: len(locale.language)].casefold():
+        # Babel answers its own best guess for a language that it does not know.
+        raise CultureError(name)
     data = localedata.load(str(locale))
     return Culture(str(locale).replace("_", "-"), _numbers(locale, data), _dates(data))
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from sallyport.wdl.dotnet import date_tokens, dates
-from sallyport.wdl.dotnet.cultures import INVARIANT, Culture, DateWords, culture
+from sallyport.wdl.dotnet import date_words, dates
+from sallyport.wdl.dotnet.cultures import Culture, DateWords, culture
+from sallyport.wdl.dotnet.date_words import Vocabulary
 from sallyport.wdl.dotnet.dates import DateTime, Kind
 from sallyport.wdl.dotnet.errors import DateTextError
 
@@ -28,7 +29,7 @@ _TIME = re.compile(r"(?<!\d)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?(?![
 _HOUR_ALONE = re.compile(r"(?<!\d)(\d{1,2})(?=\s*\x00[ap])", re.ASCII)
 _HALF_DAY = re.compile("\x00([ap])")
 _ZONE = re.compile(r"\s*(Z|GMT|[+-]\d{1,2}(?::?\d{2})?)\s*\Z", re.ASCII | re.IGNORECASE)
-_PART = re.compile(r"(\d+)|([^\W\d_][^\d\s,/-]*)|[\s,./-]+|(.)", re.DOTALL)
+_PART = re.compile(r"([0-9]+)|([^\W\d_][^\d\s,/-]*)|[\s,./-]+|(.)", re.DOTALL)
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\x00": "\x01"})
 
 
@@ -97,12 +98,13 @@ def in_zone(text: str, moment: DateTime, zone: str | None) -> DateTime:
 
 def _parse_words(text: str, found: Culture) -> DateTime:
     """Read a text that is not ISO 8601: first the time with its zone, then what is left as a date."""
-    vocabulary = _vocabulary(found.name)
+    vocabulary = date_words.vocabulary(found.name)
     rest = _mark_half_day(text.translate(_SPACES).strip(), found.dates)
     if found.dates.time_separator != ":":
-        # Only what stands behind the date is a time: Finnish writes both with points.
-        date_text, space, time_text = rest.partition(" ")
-        rest = f"{date_text}{space}{time_text.replace(found.dates.time_separator, ':')}"
+        # Finnish writes dates and times with points: what stands last, apart from the rest, is the time.
+        separator = re.escape(found.dates.time_separator)
+        end = rf" (\d{{1,2}}){separator}(\d{{2}})(?:{separator}(\d{{2}}))?\Z"
+        rest = re.sub(end, lambda match: " " + ":".join(filter(None, match.groups())), rest)
     mark = _HALF_DAY.search(rest)
     time = _TIME.search(rest) or (_HOUR_ALONE.search(rest) if mark else None)
     clock, zone = 0, None
@@ -127,57 +129,20 @@ def _mark_half_day(text: str, words: DateWords) -> str:
     return text
 
 
-class _Vocabulary:
-    """The words that may stand in a date of a culture, casefolded; English ones are understood everywhere."""
-
-    def __init__(self, words: DateWords) -> None:
-        english = INVARIANT.dates
-        self.months = _index(
-            english.months, english.short_months, words.short_months, words.short_months_with_day,
-            words.months, words.months_with_day, start=1,
-        )  # fmt: skip
-        self.days = _index(english.days, english.short_days, words.short_days, words.days, start=0)
-        self.fillers = _fillers(words)
-        letters = re.sub(r"[^dMy]", "", re.sub(r"'[^']*'", "", words.short_date))
-        self.order = "".join(dict.fromkeys(letters))
-
-
-@lru_cache(maxsize=64)
-def _vocabulary(name: str) -> _Vocabulary:
-    return _Vocabulary(culture(name).dates)
-
-
-def _index(*groups: tuple[str, ...], start: int) -> dict[str, int]:
-    return {_fold(name): number for group in groups for number, name in enumerate(group, start)}
-
-
-def _fold(word: str) -> str:
-    return word.casefold().rstrip(".")
-
-
-def _fillers(words: DateWords) -> frozenset[str]:
-    """Collect the literal words of the culture's patterns, such as `de` in Spanish."""
-    literals = [
-        token.text
-        for pattern in (words.long_date, words.short_date, words.month_day, words.year_month)
-        for token in date_tokens.tokens(pattern)
-        if not token.letter
-    ]
-    return frozenset(_fold(word) for text in ["".join(literals), *literals] for word in text.split())
-
-
-def _parse_day(text: str, rest: str, vocabulary: _Vocabulary) -> DateTime:
+def _parse_day(text: str, rest: str, vocabulary: Vocabulary) -> DateTime:
     numbers: list[str] = []
     month = weekday = None
-    for digits, word, other in _PART.findall(rest):
+    names, rest = vocabulary.take_compounds(rest)
+    for digits, word, other in [*(("", name, "") for name in names), *_PART.findall(rest)]:
+        name = date_words.fold(word)
         if digits:
             numbers.append(digits)
-        elif word and month is None and _fold(word) in vocabulary.months:
-            month = vocabulary.months[_fold(word)]
-        elif word and _fold(word) in vocabulary.fillers:
+        elif word and month is None and name in vocabulary.months:
+            month = vocabulary.months[name]
+        elif word and name in vocabulary.fillers:
             continue
-        elif word and weekday is None and _fold(word) in vocabulary.days:
-            weekday = vocabulary.days[_fold(word)]
+        elif word and weekday is None and name in vocabulary.days:
+            weekday = vocabulary.days[name]
         elif word or other:
             raise DateTextError(text)
     moment = _assemble(text, numbers, month, vocabulary.order)

@@ -22,7 +22,7 @@ Number = int | float | Decimal
 
 #: Enough for every digit of the smallest double and the largest precision.
 _EXACT = Context(prec=3_000)
-_STANDARD = re.compile(r"([A-Za-z])(\d{0,9})", re.ASCII)
+_STANDARD = re.compile(r"([A-Za-z])(\d*)", re.ASCII)
 #: Up to this many digits a double is written without an exponent.
 _PLAIN_DIGITS = 15
 
@@ -159,7 +159,7 @@ def _general(value: Number, letter: str, precision: int | None, signs: NumberSig
         digits, exponent, negative = _significant(value, precision)
         digits, limit = digits.rstrip("0") or "0", precision
     sign = signs.minus if negative else ""
-    if -5 <= exponent < limit:
+    if -5 < exponent < limit:
         return f"{sign}{_localised(_place_point(digits, exponent), signs, grouped=False)}"
     mantissa = f"{digits[0]}{signs.decimal}{digits[1:]}" if len(digits) > 1 else digits
     mark = "e" if letter == "g" else "E"

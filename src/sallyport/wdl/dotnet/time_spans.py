@@ -15,7 +15,7 @@ from sallyport.wdl.dotnet.errors import FormatError, TimeSpanTextError
 MAX_FORMAT_CHARACTERS = 1_024
 
 _TEXT = re.compile(
-    r"\s*(-)?(?:(\d{1,8})|(?:(\d{1,8})[.:](?=\d+:\d+:|\d+:\d+\s*\Z))?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?)\s*\Z",
+    r"\s*(-)?(?:(\d{1,8})|(?:(\d{1,8})(?:\.|:(?=\d+:\d+:\d)))?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?)\s*\Z",
     re.ASCII,
 )
 _PIECE = re.compile(
@@ -62,7 +62,7 @@ def parse_time_span(text: str) -> int:
         raise TimeSpanTextError(text)
     ticks = (days + int(whole_days or 0)) * TICKS_PER_DAY + hours * TICKS_PER_HOUR + minutes * TICKS_PER_MINUTE
     ticks += seconds * TICKS_PER_SECOND + int((parts[4] or "").ljust(7, "0"))
-    if ticks > 2**63 - 1:
+    if ticks > 2**63 - (0 if sign else 1):
         raise TimeSpanTextError(text)
     return -ticks if sign else ticks
 

@@ -1,0 +1,133 @@
+"""A hostile document, value, path or format costs little and is refused with a sentence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sallyport.wdl import values, xpath_cost
+from sallyport.wdl.errors import BudgetExceeded, EvaluationError
+from sallyport.wdl.functions import date_time, json, number_format, xml
+from sallyport.wdl.scope import Scope
+from sallyport.wdl.values import Json
+from sallyport.wdl.xpath_cost import Wide
+
+LAUGHS = "".join(f'<!ENTITY {chr(98 + level)} "{f"&{chr(97 + level)};" * 10}">' for level in range(9))
+DOCUMENTS = {
+    "a billion laughs": f'<!DOCTYPE l [<!ENTITY a "ha">{LAUGHS}]><l>&j;</l>',
+    "a file": '<!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/passwd">]><l>&x;</l>',
+    "an address": '<!DOCTYPE l SYSTEM "http://127.0.0.1:9/x.dtd"><l/>',
+    "a parameter entity": '<!DOCTYPE l [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x"> %x;]><l/>',
+    "attributes by default": '<!DOCTYPE l [<!ATTLIST l a CDATA "b">]><l/>',
+    "depth": "<a>" * 100_000 + "</a>" * 100_000,
+    "a tag without end": "<" + "a" * 1_000_000,
+    "an undefined entity": "<l>&nope;</l>",
+}
+
+
+def quickly(call: Callable[[], object], error: type[Exception] = EvaluationError) -> str:
+    """Demand a refusal within two seconds; answer its message."""
+    started = time.perf_counter()
+    with pytest.raises(error) as failure:
+        call()
+    assert time.perf_counter() - started < 2
+    message = str(failure.value)
+    assert len(message) < 700
+    return message
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_hostile_document_is_refused(document: str) -> None:
+    envelope = values.envelope(document.encode(), "application/xml")
+    for call in (
+        lambda: xml.xml(Scope(), document),
+        lambda: json.json_(Scope(), envelope),
+        lambda: xml.xpath(Scope(), envelope, "/*"),
+    ):
+        assert "root:" not in quickly(call)
+
+
+def test_a_document_that_would_fill_the_memory_is_refused_before_it_is_parsed() -> None:
+    document = "<r>" + "<a/>" * 3_000_000 + "</r>"
+    quickly(lambda: xml.xml(Scope(), document), BudgetExceeded)
+
+
+def test_an_object_of_any_depth_is_refused_as_xml() -> None:
+    value: Json = None
+    for _ in range(10_000):
+        value = {"a": value}
+    quickly(lambda: xml.xml(Scope(), value), BudgetExceeded)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "count(//*[//*])",
+        "count(//a[following::b])",
+        "//a/following-sibling::a/following-sibling::a",
+        "//a[contains(string(/), 'x')]",
+        "/r/a[count(/r/a[count(/r/a) > 1]) > 1]",
+        "(//a)[//b]",
+        "//a[../b]",
+        "//*" * 500,
+    ],
+)
+def test_a_path_that_visits_a_large_document_over_and_over_is_refused(path: str) -> None:
+    envelope = xml.xml(Scope(), "<r>" + "<a><b>1</b></a>" * 10_000 + "</r>")
+    quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
+
+
+@pytest.mark.parametrize("path", ["(" * 4_000 + "1" + ")" * 4_000, "a[" * 2_000 + "1" + "]" * 2_000])
+def test_a_path_of_great_depth_is_refused(path: str) -> None:
+    envelope = xml.xml(Scope(), "<r/>")
+    quickly(lambda: xml.xpath(Scope(), envelope, path))
+
+
+def test_concat_in_a_path_cannot_multiply_a_document() -> None:
+    envelope = xml.xml(Scope(), f"<r>{'x' * 1_000_000}</r>")
+    path = f"concat({','.join(['string(/)'] * 700)})"
+    quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
+
+
+@pytest.mark.parametrize(
+    ("path", "wide"),
+    [
+        ("/a/b", Wide(0, 0)),
+        ("//a", Wide(1, 0)),
+        ("//a//b", Wide(1, 1)),
+        ("//a | //b", Wide(1, 0)),
+        ("count(//a) + count(//b)", Wide(1, 0)),
+        ("//*[local-name()='x']/*[local-name()='//']", Wide(1, 0)),
+        ("//*[//*[//*]]", Wide(3, 0)),
+        ("//a/following-sibling::b", Wide(2, 0)),
+        ("(//a)[//b]", Wide(2, 0)),
+    ],
+)
+def test_the_cost_of_a_path_counts_what_multiplies(path: str, wide: Wide) -> None:
+    assert xpath_cost.wide_axes(path) == wide
+
+
+def test_ordinary_paths_over_a_large_document_are_answered() -> None:
+    envelope = xml.xml(Scope(), "<r>" + "<a><b>1</b></a>" * 10_000 + "</r>")
+    assert xml.xpath(Scope(), envelope, "count(//a/b)") == 10_000.0
+    assert xml.xpath(Scope(), envelope, "count(//a//b)") == 10_000.0
+    assert xml.xpath(Scope(), envelope, "sum(/r/a[b='1']/b)") == 10_000.0
+
+
+@pytest.mark.parametrize("pattern", ["F999999999", "C1000000", "D99999999", "0" * 1_000_000, "E2147483647"])
+def test_a_number_format_without_bound_is_refused(pattern: str) -> None:
+    quickly(lambda: number_format.format_number(1, pattern))
+
+
+@pytest.mark.parametrize("pattern", ["y" * 100_000, "'" + "x" * 1_000_000 + "'", "f" * 100])
+def test_a_date_format_without_bound_is_refused(pattern: str) -> None:
+    quickly(lambda: date_time.format_date_time("2018-03-15", pattern))
+
+
+@pytest.mark.parametrize("text", ["1" * 1_000_000, " " * 1_000_000, "1:" * 100_000, "a " * 100_000])
+def test_a_long_text_is_no_timestamp(text: str) -> None:
+    quickly(lambda: date_time.ticks(text))
+    quickly(lambda: date_time.parse_date_time(text, "fr-FR", "d"))
+    quickly(lambda: date_time.format_time_span(text))
