@@ -32,7 +32,8 @@ class Scope:
 
     def ticks(self) -> int:
         """Answer the moment of the evaluation in units of 100 nanoseconds since the year 1, UTC."""
-        return (self.now() - DAY_ONE) // timedelta(microseconds=1) * 10
+        since = self.now() - DAY_ONE
+        return (since.days * 86_400 + since.seconds) * 10_000_000 + since.microseconds * 10
 
     def parameter(self, name: str) -> Json:
         """Answer the value of a workflow parameter."""
