@@ -13,7 +13,7 @@ from sallyport.engine.interruptions import JournalFailed, Superseded
 from sallyport.store import history, schema
 from sallyport.store.database import Database
 
-#: How many batches share a transaction at the most: enough to pay for the flush, few enough that the first waits little.
+#: How many batches share a transaction at the most: enough to pay for the flush, and the first still waits little.
 _GATHERED = 128
 
 

@@ -45,11 +45,10 @@ class RetryPolicy:
             return self.interval
         # Above 2**20 intervals every policy has reached its maximum.
         power = min(repeat, 20)
-        lower = max(self.interval * 2 ** (power - 2) if power > 1 else timedelta(0), self.minimum)
-        upper = min(self.interval * 2 ** (power - 1), self.maximum)
+        lower: timedelta = max(self.interval * 2 ** (power - 2) if power > 1 else timedelta(0), self.minimum)
+        upper: timedelta = min(self.interval * 2 ** (power - 1), self.maximum)
         lower = min(lower, upper)
-        spread: timedelta = (upper - lower) * chance
-        return lower + spread
+        return lower + (upper - lower) * chance
 
 
 NONE = RetryPolicy(0, SHORTEST, SHORTEST, SHORTEST, exponential=False)

@@ -130,9 +130,10 @@ class Run:
         self._pending[id(record)] = record
 
     def forget(self, names: Mapping[str, Any], repetition: str) -> None:
-        """Let go of the records of a finished iteration, which only `result()` would ask for again."""
-        if not self.workflow.reads_results:
-            for name in names:
+        """Let go of the records of a finished iteration that nobody outside of the loop will ask for."""
+        kept = self.workflow.read_from_outside
+        for name in names:
+            if name not in kept:
                 self.records.pop((name, repetition), None)
 
     # --- the journal -------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What an expression of an action may see: the run's trigger, finished actions, variables and the loops around it.
 
-The rule: an action inside a loop is looked up in the same iteration; one that is looked up from outside its loop
-answers with its last iteration.
+The rule: an action inside a loop is looked up in the same iteration; one that is looked up from outside answers with
+its last iteration, and its outputs, inside a Foreach, with one element for each.
 """
 
 from __future__ import annotations
@@ -66,10 +66,17 @@ class RunScope(Scope):
 
     def action_outputs(self, name: str) -> Any:
         outputs = self._find(name, "outputs").outputs
+        if self._run.workflow.read_from_outside:
+            repeated = self._repeated(name)
+            if repeated is not None:
+                return repeated
         return None if outputs is ABSENT else outputs
 
     def action_body(self, name: str) -> Any:
-        return body_of(self.action_outputs(name), "body")
+        outputs = self.action_outputs(name)
+        if isinstance(outputs, list) and self._repeated(name) is not None:
+            return [body_of(each, "body") for each in outputs]
+        return body_of(outputs, "body")
 
     def current_action(self) -> dict[str, Any]:
         if self._record is None:
@@ -120,6 +127,24 @@ class RunScope(Scope):
         if found is None or found.status not in TERMINAL:
             refuse(function, f"The action '{name}' has not run before this one")
         return found
+
+    def _repeated(self, name: str) -> list[Any] | None:
+        """Answer the outputs of an action by iteration, when it stands in a Foreach that is not around here."""
+        try:
+            action = self._run.workflow.action(name)
+        except KeyError:
+            return None
+        outside = next((loop for loop in action.loops if self._frame.around(loop) is None), None)
+        if outside is None or not self._run.workflow.definition.actions[outside].raw.get("foreach"):
+            return None
+        outer = records.within(self._frame.repetition, action.loops.index(outside))
+        found = [
+            record
+            for key, record in self._run.records.items()
+            if key[0] == action.name and _inside(key[1], outer) and not record.iteration
+        ]
+        found.sort(key=lambda record: record.repetition)
+        return [None if record.outputs is ABSENT else record.outputs for record in found]
 
     def _search(self, name: str) -> Record | None:
         try:

@@ -11,13 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sallyport.engine import references
 from sallyport.engine.action_type import ActionType
 from sallyport.wdl.definition import Action, Definition
-from sallyport.wdl.errors import ExpressionSyntaxError
 from sallyport.wdl.template import Reference
-
-#: Properties in which an action may refer to a secret.
-_READ = ("inputs", "expression", "foreach", "trackedProperties")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ class _Search:
         self._deriving = deriving
         self._variables: set[str] = set()
         self._actions = list(definition.actions.values())
-        self._references = {action.name: tuple(_references(action)) for action in self._actions}
+        self._references = {action.name: tuple(references.of_action(action)) for action in self._actions}
         self._folded_outputs: set[str] = set()
 
     def run(self) -> None:
@@ -99,15 +96,6 @@ class _Search:
         if reference.kind in ("action", "items", "result"):
             return name in self._folded_outputs or (not name and bool(self._folded_outputs))
         return reference.kind == "item" and bool(self._folded_outputs)
-
-
-def _references(action: Action) -> Iterable[Reference]:
-    for key in _READ:
-        try:
-            yield from action.template(key).references
-        except ExpressionSyntaxError:
-            # Such a property fails the action before it has inputs at all.
-            continue
 
 
 def _variable_names(action: Action) -> set[str]:

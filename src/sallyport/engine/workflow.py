@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sallyport.engine import secrecy
+from sallyport.engine import references, secrecy
 from sallyport.engine.action_type import ActionType
 from sallyport.errors import NotFound
 from sallyport.wdl.definition import MISSING, Action, Definition
@@ -73,12 +73,12 @@ class DeployedWorkflow:
         return bool(found)
 
     @property
-    def reads_results(self) -> bool:
-        """Whether an expression somewhere asks for `result()`, so that finished iterations must be kept in memory."""
-        found = self._facts.get("reads_results")
+    def read_from_outside(self) -> frozenset[str]:
+        """Names of actions inside loops that an expression outside of their loop asks for, in one way or another."""
+        found = self._facts.get("read_from_outside")
         if found is None:
-            found = self._facts["reads_results"] = "result(" in str(self.definition.raw)
-        return bool(found)
+            found = self._facts["read_from_outside"] = references.from_outside(self.definition)
+        return found
 
     def parameter(self, name: str) -> Any:
         """Answer a parameter's value.

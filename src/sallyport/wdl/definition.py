@@ -77,21 +77,21 @@ class Operation:
     operation_options: frozenset[str]
     secure_inputs: bool
     secure_outputs: bool
-    _templates: dict[str, Template] = field(init=False, repr=False, default_factory=dict)
+    _templates: dict[tuple[str, frozenset[str]], Template] = field(init=False, repr=False, default_factory=dict)
 
     def template(self, key: str, *, without: frozenset[str] = frozenset()) -> Template:
         """Answer one property compiled, by its path ("inputs", "inputs/where"); the constant null when it is missing.
 
-        `without` names members that are left out, for an action that evaluates them itself; for one action and key it
-        is always the same. Raises ExpressionSyntaxError when the property holds an expression that cannot be read.
+        `without` names members that are left out, for an action that evaluates them itself. Raises
+        ExpressionSyntaxError when the property holds an expression that cannot be read.
         """
-        found = self._templates.get(key)
+        found = self._templates.get((key, without))
         if found is None:
             value = _member(self.raw, key)
             if without and isinstance(value, dict):
                 value = {name: each for name, each in value.items() if name not in without}
             is_condition = key == "expression" and self.type in _CONDITIONAL
-            found = self._templates[key] = _compiled_condition(value) if is_condition else _compiled(value)
+            found = self._templates[key, without] = _compiled_condition(value) if is_condition else _compiled(value)
         return found
 
 
@@ -135,7 +135,7 @@ class Trigger(Operation):
         return recurrence if isinstance(recurrence, dict) else None
 
     def _condition(self, index: int, condition: Mapping[str, Json]) -> Template:
-        key = f"conditions/{index}"
+        key = (f"conditions/{index}", frozenset[str]())
         if key not in self._templates:
             self._templates[key] = _compiled(condition.get("expression"))
         return self._templates[key]

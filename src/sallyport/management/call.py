@@ -1,0 +1,137 @@
+"""One call of the management surface: what the house gives it, how its paths match, and how its answers are drawn.
+
+The rule: paths match whatever their letter case, with or without a slash at the end, and `api-version` is not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sallyport import principal
+from sallyport.engine.engine import Engine
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import BadRequest, NotFound, SallyportError
+from sallyport.management import errors
+
+READ = ("LogicApps.Read.All", "LogicApps.ReadWrite.All")
+WRITE = ("LogicApps.ReadWrite.All",)
+API_VERSION = "2019-05-01"
+
+
+class Triggers(Protocol):
+    """The loop of triggers, as this surface needs it."""
+
+    async def synchronise(self, workflow: DeployedWorkflow) -> None:
+        """Take note that a workflow was saved, enabled or disabled."""
+        ...
+
+    async def forget(self, workflow: DeployedWorkflow) -> None:
+        """Take note that a workflow is about to be deleted."""
+        ...
+
+    async def fire_now(self, workflow: DeployedWorkflow, trigger_name: str, body: Any = None) -> str | None:
+        """Fire a trigger at once; answers the run that it started, None when it started none."""
+        ...
+
+    async def reset(self, workflow: DeployedWorkflow) -> None:
+        """Let a workflow's trigger forget what it has seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the surface is given by the composition root."""
+
+    engine: Engine
+    triggers: Triggers
+    public_url: str
+    body_limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request."""
+
+    deps: Deps
+    request: Request
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self.deps.engine
+
+    def name(self, part: str) -> str:
+        """Answer a name from the path."""
+        return str(self.request.path_params[part])
+
+    async def workflow(self) -> DeployedWorkflow:
+        """Answer the workflow that the path names; raises WorkflowNotFound."""
+        return await self.engine.library.named(self.name("workflow"))
+
+    def origin(self) -> str:
+        """Answer the address under which the caller reached this house."""
+        url = self.request.url
+        return f"{url.scheme}://{url.netloc}"
+
+    def number(self, option: str, default: int, most: int) -> int:
+        """Answer a whole number from the query, such as `$top`; raises BadRequest."""
+        given = self.request.query_params.get(option)
+        if given is None:
+            return default
+        if not given.isdigit() or int(given) > most:
+            raise BadRequest(f"The query option '{option}' is '{given}': a whole number up to {most} is expected.")
+        return int(given)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+class ResourceRoute(Route):
+    """A route whose path matches in any letter case, with or without a slash at the end."""
+
+    def __init__(self, path: str, endpoint: Any, methods: list[str]) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        pattern = self.path_regex.pattern.removesuffix("$") + "/?$"
+        self.path_regex = re.compile(pattern, re.IGNORECASE)
+
+
+def route(deps: Deps, method: str, path: str, permissions: tuple[str, ...], handler: Handler) -> Route:
+    """Answer the route of an operation, which asks for one of some permissions first."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            principal.require(principal.of(request.scope), *permissions)
+            return await handler(Call(deps, request))
+        except SallyportError as error:
+            return errors.draw(error)
+
+    return ResourceRoute(path, endpoint, [method])
+
+
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer a value as JSON."""
+    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+
+
+def page(call: Call, values: list[Any], *, top: int, skip: int) -> Response:
+    """Answer one page of a list, with an absolute address of the next when there may be one."""
+    body: dict[str, Any] = {"value": values}
+    if len(values) >= top:
+        query = {**call.request.query_params, "$skiptoken": str(skip + len(values))}
+        query.setdefault("api-version", API_VERSION)
+        body["nextLink"] = str(call.request.url.replace(query="").include_query_params(**query))
+    return answer(body)
+
+
+class OperationUnknown(NotFound):
+    """Raised when a path below the resources means nothing here."""
+
+    code = "ResourceNotFound"

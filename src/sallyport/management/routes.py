@@ -1,0 +1,18 @@
+"""Every route of the management surface."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from sallyport.management import callbacks, runs, triggers, workflows
+from sallyport.management.call import Deps
+
+
+def routes(deps: Deps) -> list[BaseRoute]:
+    """Answer the routes: signed addresses first, because they are called most."""
+    return [
+        *callbacks.routes(deps.engine, deps.body_limit_bytes),
+        *workflows.routes(deps),
+        *triggers.routes(deps),
+        *runs.routes(deps),
+    ]

@@ -1,0 +1,223 @@
+"""Runs and their actions: list, read with everything, cancel, and the contents behind signed links."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sallyport.engine import entries, resume
+from sallyport.engine.engine import Engine
+from sallyport.engine.outcome import EndsRun
+from sallyport.engine.records import ABSENT, Record
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import BadRequest, Conflict, NotFound
+from sallyport.management import errors, shapes
+from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
+from sallyport.management.workflows import WORKFLOW
+from sallyport.statuses import Status
+from sallyport.store import documents, runs
+from sallyport.store.history import Entry
+from sallyport.web import signed_urls
+
+RUN = WORKFLOW + "/runs/{run}"
+ACTION = RUN + "/actions/{action}"
+
+_STATUS = re.compile(r"^\s*status\s+eq\s+'(?P<status>\w+)'\s*$", re.IGNORECASE)
+
+
+class ActionNotFound(NotFound):
+    """Raised when a run has no such action, or no such repetition of it."""
+
+    code = "WorkflowRunActionNotFound"
+
+
+class RunHasEnded(Conflict):
+    """Raised when a run that has ended is cancelled."""
+
+    code = "WorkflowRunHasEnded"
+
+
+async def listed(call: Call) -> Response:
+    """Answer a workflow's runs, the newest first."""
+    workflow = await call.workflow()
+    top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
+    status = _status(call)
+    rows = await call.engine.database.read(
+        lambda connection: runs.listed(connection, workflow.id, status=status, limit=top, skip=skip)
+    )
+    return page(call, [shapes.run(row, workflow, call.origin()) for row in rows], top=top, skip=skip)
+
+
+async def get(call: Call) -> Response:
+    """Answer a run; with `$expand=properties/actions,workflow/properties` also its actions and its definition."""
+    workflow, row = await _run(call)
+    shown = shapes.run(row, workflow, call.origin())
+    if "properties/actions" in call.request.query_params.get("$expand", ""):
+        pinned = await call.engine.library.at_version(row.workflow_id, row.version)
+        found = await _latest(call, row)
+        shown["properties"]["actions"] = {
+            record.name: shapes.action(entry, record, workflow, row, call.origin())["properties"]
+            for (_, repetition), (entry, record) in found.items()
+            if not repetition
+        }
+        shown["properties"]["workflow"]["properties"] = shapes.workflow(pinned, call.origin())["properties"]
+    return answer(shown)
+
+
+async def cancel(call: Call) -> Response:
+    """End a run as cancelled; answered when that is committed."""
+    _, row = await _run(call)
+    if not await call.engine.end(row.id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "The run was cancelled.")):
+        raise RunHasEnded(f"The run '{row.id}' has ended with status '{row.status}' and cannot be cancelled.")
+    return Response(status_code=200)
+
+
+async def actions(call: Call) -> Response:
+    """Answer the actions of a run outside of repetitions."""
+    workflow, row = await _run(call)
+    found = [each for (_, repetition), each in (await _latest(call, row)).items() if not repetition]
+    return _paged(call, workflow, row, found)
+
+
+async def action(call: Call) -> Response:
+    """Answer one action of a run."""
+    workflow, row = await _run(call)
+    name = call.name("action")
+    entry, record = _one(await _latest(call, row), name, "")
+    return answer(shapes.action(entry, record, workflow, row, call.origin()))
+
+
+async def repetitions(call: Call) -> Response:
+    """Answer the repetitions of an action inside loops."""
+    workflow, row = await _run(call)
+    name = call.name("action")
+    found = [
+        each
+        for (known, repetition), each in (await _latest(call, row)).items()
+        if known == name and repetition and not each[1].iteration
+    ]
+    return _paged(call, workflow, row, found)
+
+
+async def iterations(call: Call) -> Response:
+    """Answer the iterations of a loop."""
+    workflow, row = await _run(call)
+    name = call.name("action")
+    found = [each for (known, _), each in (await _latest(call, row)).items() if known == name and each[1].iteration]
+    return _paged(call, workflow, row, found)
+
+
+async def repetition(call: Call) -> Response:
+    """Answer one repetition of an action, or one iteration of a loop."""
+    workflow, row = await _run(call)
+    entry, record = _one(await _latest(call, row), call.name("action"), call.name("repetition"))
+    return answer(shapes.action(entry, record, workflow, row, call.origin()))
+
+
+class Contents:
+    """Contents of runs, read without a token by whoever holds a signed address."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def read(self, request: Request) -> Response:
+        """Answer recorded inputs or outputs as they are."""
+        path = request.path_params
+        repetition = path["repetition"].removeprefix("-")
+        permission = signed_urls.content_permission(path["run"], path["action"], repetition, path["part"])
+        try:
+            workflow = await self._engine.library.current(path["workflow"])
+        except NotFound:
+            raise signed_urls.SignatureRefused from None
+        signed_urls.check(workflow.access_key, permission, request.query_params.get("sig", ""))
+        value = await self._value(path["run"], path["action"], repetition, path["part"])
+        if value is ABSENT:
+            return Response(status_code=204)
+        headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+        return Response(documents.dumps(value), 200, headers, media_type="application/json")
+
+    async def _value(self, run_id: str, action: str, repetition: str, part: str) -> Any:
+        row = await self._engine.database.read(lambda connection: runs.get(connection, run_id))
+        stored = await self._engine.database.read(lambda connection: resume.read(connection, row))
+        reader = entries.Reader(None, stored.bodies)
+        if action == "$trigger":
+            document = documents.loads(row.trigger)
+            return reader.content(document[part]) if isinstance(document.get(part), dict) else ABSENT
+        _, record = _one(_by_key(stored.entries, reader), action, repetition)
+        return record.inputs if part == "inputs" else record.outputs
+
+
+def routes(deps: Deps) -> list[Route]:
+    """Answer the routes of runs."""
+    contents = Contents(deps.engine)
+    return [
+        route(deps, "GET", WORKFLOW + "/runs", READ, listed),
+        route(deps, "GET", RUN, READ, get),
+        route(deps, "POST", RUN + "/cancel", WRITE, cancel),
+        route(deps, "GET", RUN + "/actions", READ, actions),
+        route(deps, "GET", ACTION, READ, action),
+        route(deps, "GET", ACTION + "/repetitions", READ, repetitions),
+        route(deps, "GET", ACTION + "/repetitions/{repetition}", READ, repetition),
+        route(deps, "GET", ACTION + "/scopeRepetitions", READ, iterations),
+        route(deps, "GET", ACTION + "/scopeRepetitions/{repetition}", READ, repetition),
+        Route("/workflows/{workflow}/runs/{run}/contents/{action}/{repetition}/{part}", errors.drawn(contents.read)),
+    ]
+
+
+Latest = dict[tuple[str, str], tuple[Entry, Record]]
+
+
+async def _run(call: Call) -> tuple[DeployedWorkflow, runs.Run]:
+    workflow = await call.workflow()
+    row = await call.engine.database.read(lambda connection: runs.get(connection, call.name("run")))
+    if row.workflow_id != workflow.id:
+        raise runs.RunNotFound(f"The workflow run '{row.id}' could not be found.")
+    return workflow, row
+
+
+async def _latest(call: Call, row: runs.Run) -> Latest:
+    stored = await call.engine.database.read(lambda connection: resume.read(connection, row))
+    return _by_key(stored.entries, entries.Reader(None, stored.bodies))
+
+
+def _by_key(found: list[Entry], reader: entries.Reader) -> Latest:
+    """Answer the latest entry of each action and repetition, in the order in which they were first recorded."""
+    latest: Latest = {}
+    for entry in found:
+        latest[entry.name, entry.repetition] = (entry, reader.record(entry))
+    return latest
+
+
+def _one(latest: Latest, name: str, repetition: str) -> tuple[Entry, Record]:
+    found = latest.get((name, repetition))
+    if found is None:
+        place = f" in repetition '{repetition}'" if repetition else ""
+        raise ActionNotFound(f"The run has no action '{name}'{place}.")
+    return found
+
+
+def _paged(call: Call, workflow: DeployedWorkflow, row: runs.Run, found: list[tuple[Entry, Record]]) -> Response:
+    top, skip = call.number("$top", 1000, 10_000), call.number("$skiptoken", 0, 10**9)
+    status = _status(call)
+    kept = [each for each in found if status is None or each[1].status.value == status][skip : skip + top]
+    return page(call, [shapes.action(*each, workflow, row, call.origin()) for each in kept], top=top, skip=skip)
+
+
+def _status(call: Call) -> str | None:
+    """Answer the status that `$filter` asks for; the filter of this surface is this one fixed form."""
+    given = call.request.query_params.get("$filter", "").strip()
+    if not given:
+        return None
+    match = _STATUS.match(given)
+    return _known(match["status"] if match else "")
+
+
+def _known(status: str) -> str:
+    for each in Status:
+        if each.value.casefold() == status.casefold():
+            return each.value
+    raise BadRequest("The '$filter' of runs and actions is \"status eq '<status>'\".")

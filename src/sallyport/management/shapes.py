@@ -1,0 +1,161 @@
+"""What the resources of Microsoft.Logic look like on the wire."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from sallyport.engine import entries
+from sallyport.engine.records import Record
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.store import documents, runs
+from sallyport.store.history import Entry
+from sallyport.wdl.definition import MISSING
+from sallyport.web import signed_urls
+
+
+def workflow(found: DeployedWorkflow, origin: str) -> dict[str, Any]:
+    """Answer a workflow; values of secure parameters are left out."""
+    declared = found.definition.parameters
+    shown: dict[str, Any] = {}
+    for name, value in found.parameters.items():
+        if name != "$connections" and not declared[name].secure and value != _default(declared[name].default):
+            shown[name] = {"value": value}
+    if found.connections or "$connections" in declared:
+        shown["$connections"] = {"value": found.parameters.get("$connections", {})}
+    return {
+        "id": found.resource_id,
+        "name": found.name,
+        "type": "Microsoft.Logic/workflows",
+        "location": found.location,
+        "tags": dict(found.tags),
+        "properties": {
+            "provisioningState": "Succeeded",
+            "createdTime": found.created_at,
+            "changedTime": found.changed_at,
+            "state": found.state,
+            "version": str(found.version),
+            "accessEndpoint": f"{origin}/workflows/{found.id}",
+            "definition": _without_secrets(found),
+            "parameters": shown,
+        },
+    }
+
+
+def run(row: runs.Run, of: DeployedWorkflow, origin: str) -> dict[str, Any]:
+    """Answer a run."""
+    trigger = documents.loads(row.trigger)
+    properties: dict[str, Any] = {
+        "startTime": row.started_at,
+        "endTime": row.ended_at,
+        "status": row.status,
+        "code": row.code,
+        "error": row.error,
+        "correlation": {"clientTrackingId": row.client_tracking_id},
+        "workflow": {
+            "id": f"{of.resource_id}/versions/{row.version}",
+            "name": str(row.version),
+            "type": "Microsoft.Logic/workflows/versions",
+        },
+        "trigger": _run_trigger(trigger, of, row.id, origin),
+        "outputs": documents.loads(row.outputs) if row.outputs else {},
+    }
+    return {
+        "id": f"{of.resource_id}/runs/{row.id}",
+        "name": row.id,
+        "type": "Microsoft.Logic/workflows/runs",
+        "properties": {key: value for key, value in properties.items() if value is not None},
+    }
+
+
+def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run, origin: str) -> dict[str, Any]:
+    """Answer an action of a run, or one repetition of it, with links to its contents."""
+    properties: dict[str, Any] = {
+        "startTime": entries.instant(record.started_at),
+        "endTime": entries.instant(record.ended_at) if record.ended_at else None,
+        "status": record.status.value,
+        "code": record.code or None,
+        "error": record.error,
+        "trackingId": record.tracking_id,
+        "correlation": {"actionTrackingId": record.tracking_id, "clientTrackingId": run_row.client_tracking_id},
+        "retryHistory": record.retry_history,
+        "trackedProperties": record.tracked_properties,
+        "canResubmit": False,
+    }
+    document = documents.loads(entry.document)
+    for part in ("inputs", "outputs"):
+        stored = document.get(part)
+        if isinstance(stored, dict):
+            link = _link(stored, document, of, (run_row.id, record.name, record.repetition, part), origin)
+            properties[f"{part}Link"] = link
+    base = f"{of.resource_id}/runs/{run_row.id}/actions/{record.name}"
+    if record.repetition:
+        properties["repetitionIndexes"] = _indexes(record, of)
+    return {
+        "id": base + (f"/repetitions/{record.repetition}" if record.repetition else ""),
+        "name": record.repetition or record.name,
+        "type": "workflow/run/action/repetitions" if record.repetition else "Microsoft.Logic/workflows/runs/actions",
+        "properties": {key: value for key, value in properties.items() if value is not None},
+    }
+
+
+def _run_trigger(trigger: Mapping[str, Any], of: DeployedWorkflow, run_id: str, origin: str) -> dict[str, Any]:
+    shown = {key: value for key, value in trigger.items() if key not in ("inputs", "outputs", "clientTrackingId")}
+    shown["correlation"] = {"clientTrackingId": trigger.get("clientTrackingId")}
+    for part in ("inputs", "outputs"):
+        stored = trigger.get(part)
+        if isinstance(stored, dict):
+            shown[f"{part}Link"] = _link(stored, trigger, of, (run_id, "$trigger", "", part), origin)
+    return shown
+
+
+def _link(
+    stored: Mapping[str, Any],
+    document: Mapping[str, Any],
+    of: DeployedWorkflow,
+    place: tuple[str, str, str, str],
+    origin: str,
+) -> dict[str, Any]:
+    """Answer where a content is read; a secured one says so, and has no address."""
+    if "same" in stored:
+        stored = document["inputs"]
+    if "sealed" in stored:
+        return {"secureData": {"properties": [place[3]]}}
+    if "digest" in stored:
+        size, digest = stored["size"], stored["digest"]
+    else:
+        body = documents.dumps(stored.get("value"))
+        size, digest = len(body), hashlib.sha256(body).hexdigest()
+    permission = signed_urls.content_permission(*place)
+    return {
+        "uri": signed_urls.content_url(origin, of.id, of.access_key, permission),
+        "contentSize": size,
+        "contentHash": {"algorithm": "sha256", "value": digest},
+    }
+
+
+def _indexes(record: Record, of: DeployedWorkflow) -> list[dict[str, Any]]:
+    found = of.definition.actions.get(record.name)
+    loops = found.loops if found is not None else ()
+    indexes = [int(part) for part in record.repetition.split("-")]
+    return [{"scopeName": loop, "itemIndex": index} for loop, index in zip(loops, indexes, strict=False)]
+
+
+def _default(value: Any) -> Any:
+    return None if value is MISSING else value
+
+
+def _without_secrets(found: DeployedWorkflow) -> Any:
+    """Answer the definition without default values of secure parameters."""
+    raw = dict(found.definition.raw)
+    declared = raw.get("parameters")
+    if isinstance(declared, dict):
+        secure = {name for name, each in found.definition.parameters.items() if each.secure}
+        raw["parameters"] = {
+            name: {key: value for key, value in each.items() if key != "defaultValue"}
+            if name in secure and isinstance(each, dict)
+            else each
+            for name, each in declared.items()
+        }
+    return raw

@@ -1,0 +1,183 @@
+"""Triggers: list, their callback addresses and histories, run now, and a run's resubmission."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sallyport.engine import resume, start
+from sallyport.engine.start import Event
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import BadRequest
+from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
+from sallyport.management.workflows import WORKFLOW
+from sallyport.store import runs, trigger_histories
+from sallyport.triggers.request import CALLABLE, TriggerNotFound
+from sallyport.wdl.definition import Trigger
+from sallyport.web import bodies, signed_urls
+
+TRIGGER = WORKFLOW + "/triggers/{trigger}"
+
+
+async def listed(call: Call) -> Response:
+    """Answer a workflow's triggers."""
+    workflow = await call.workflow()
+    return answer({"value": [_shape(workflow, each) for each in workflow.definition.triggers.values()]})
+
+
+async def get(call: Call) -> Response:
+    """Answer one trigger."""
+    workflow = await call.workflow()
+    return answer(_shape(workflow, _named(workflow, call.name("trigger"))))
+
+
+async def list_callback_url(call: Call) -> Response:
+    """Answer the signed address of a trigger that can be called; `notAfter` in the body lets it expire."""
+    workflow = await call.workflow()
+    trigger = _callable(workflow, call.name("trigger"))
+    raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
+    body = bodies.parse(raw) if raw else {}
+    expires = str(body.get("notAfter") or "") if isinstance(body, dict) else ""
+    origin = call.deps.public_url or call.origin()
+    url = signed_urls.trigger_url(origin, workflow.id, workflow.access_key, trigger.name, expires)
+    parts = urlsplit(url)
+    inputs = trigger.raw.get("inputs")
+    method = inputs.get("method") if isinstance(inputs, dict) else None
+    shown: dict[str, Any] = {
+        "value": url,
+        "method": str(method or "POST").upper(),
+        "basePath": url.partition("?")[0],
+        "queries": dict(parse_qsl(parts.query)),
+    }
+    relative = inputs.get("relativePath") if isinstance(inputs, dict) else None
+    if isinstance(relative, str) and relative:
+        shown["relativePath"] = relative
+        shown["relativePathParameters"] = [part[1:-1] for part in relative.split("/") if part.startswith("{")]
+    return answer(shown)
+
+
+async def run(call: Call) -> Response:
+    """Fire a trigger at once; the body, if any, is what it shows as its own."""
+    workflow = await call.workflow()
+    trigger = _named(workflow, call.name("trigger"))
+    raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
+    body = bodies.parse(raw) if raw else None
+    run_id = await call.deps.triggers.fire_now(workflow, trigger.name, body)
+    if run_id is None:
+        return Response(status_code=204)
+    return Response(status_code=202, headers={"x-ms-workflow-run-id": run_id})
+
+
+async def reset(call: Call) -> Response:
+    """Let a trigger forget what it has seen, and begin as if its workflow had just been saved."""
+    workflow = await call.workflow()
+    _named(workflow, call.name("trigger"))
+    await call.deps.triggers.reset(workflow)
+    return Response(status_code=200)
+
+
+async def histories(call: Call) -> Response:
+    """Answer how a trigger's firings went, the latest first."""
+    workflow = await call.workflow()
+    trigger = _named(workflow, call.name("trigger"))
+    top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
+    found = await call.engine.database.read(
+        lambda connection: trigger_histories.listed(connection, workflow.id, trigger.name, limit=top, skip=skip)
+    )
+    return page(call, [_history(workflow, trigger, each) for each in found], top=top, skip=skip)
+
+
+async def resubmit(call: Call) -> Response:
+    """Start a run again with the trigger outputs of an earlier one, which its name or its history's name means."""
+    workflow = await call.workflow()
+    trigger = _named(workflow, call.name("trigger"))
+    row = await call.engine.database.read(lambda connection: runs.get(connection, call.name("history")))
+    if row.workflow_id != workflow.id:
+        raise runs.RunNotFound(f"The workflow run '{row.id}' could not be found.")
+    stored = await call.engine.database.read(lambda connection: resume.read(connection, row))
+    earlier = start.load_trigger(row.trigger, call.engine.around.seal, stored.bodies)
+    event = Event(earlier.get("outputs"), earlier.get("inputs"))
+    started = await call.engine.start(workflow, trigger.name, event)
+    await started.stored
+    return Response(status_code=202, headers={"x-ms-workflow-run-id": started.run_id})
+
+
+def routes(deps: Deps) -> list[Route]:
+    """Answer the routes of triggers."""
+    return [
+        route(deps, "GET", WORKFLOW + "/triggers", READ, listed),
+        route(deps, "GET", TRIGGER, READ, get),
+        route(deps, "POST", TRIGGER + "/listCallbackUrl", WRITE, list_callback_url),
+        route(deps, "POST", TRIGGER + "/run", WRITE, run),
+        route(deps, "POST", TRIGGER + "/reset", WRITE, reset),
+        route(deps, "GET", TRIGGER + "/histories", READ, histories),
+        route(deps, "POST", TRIGGER + "/histories/{history}/resubmit", WRITE, resubmit),
+    ]
+
+
+class NotCallable(BadRequest):
+    """Raised when the callback address of a trigger is asked for that has none."""
+
+    code = "TriggerRequestTypeInvalid"
+
+
+def _named(workflow: DeployedWorkflow, name: str) -> Trigger:
+    folded = name.casefold()
+    for key, found in workflow.definition.triggers.items():
+        if key.casefold() == folded:
+            return found
+    known = ", ".join(workflow.definition.triggers) or "none"
+    raise TriggerNotFound(f"The workflow '{workflow.name}' has no trigger '{name}'. Its triggers: {known}.")
+
+
+def _callable(workflow: DeployedWorkflow, name: str) -> Trigger:
+    trigger = _named(workflow, name)
+    if trigger.type not in CALLABLE:
+        raise NotCallable(f"The trigger '{trigger.name}' of type '{trigger.type}' has no callback address.")
+    return trigger
+
+
+def _shape(workflow: DeployedWorkflow, trigger: Trigger) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "provisioningState": "Succeeded",
+        "createdTime": workflow.created_at,
+        "changedTime": workflow.changed_at,
+        "state": workflow.state,
+        "workflow": {
+            "id": workflow.resource_id,
+            "name": workflow.name,
+            "type": "Microsoft.Logic/workflows",
+        },
+    }
+    if trigger.recurrence is not None:
+        properties["recurrence"] = trigger.recurrence
+    return {
+        "id": f"{workflow.resource_id}/triggers/{trigger.name}",
+        "name": trigger.name,
+        "type": "Microsoft.Logic/workflows/triggers",
+        "properties": properties,
+    }
+
+
+def _history(workflow: DeployedWorkflow, trigger: Trigger, row: trigger_histories.TriggerHistory) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "startTime": row.started_at,
+        "endTime": row.ended_at,
+        "scheduledTime": row.scheduled_at,
+        "status": row.status,
+        "code": row.code,
+        "error": row.error,
+        "fired": row.fired,
+    }
+    if row.run_id is not None:
+        name = f"{workflow.resource_id}/runs/{row.run_id}"
+        properties["run"] = {"id": name, "name": row.run_id, "type": "Microsoft.Logic/workflows/runs"}
+    return {
+        "id": f"{workflow.resource_id}/triggers/{trigger.name}/histories/{row.id}",
+        "name": row.id,
+        "type": "Microsoft.Logic/workflows/triggers/histories",
+        "properties": {key: value for key, value in properties.items() if value is not None},
+    }
