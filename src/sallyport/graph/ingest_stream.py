@@ -64,7 +64,7 @@ async def pieces(chunks: AsyncIterator[bytes], longest: int, *, lines: bool) -> 
 
 def _opens_only(head: bytes) -> bool:
     """Answer whether the first line only opens an object, as a document written over several lines does."""
-    first, newline, _ = head.strip(_BLANK).partition(b"\n")
+    first, newline, _ = head.lstrip(_BLANK).partition(b"\n")
     return bool(newline) and first.strip(_BLANK) == b"{"
 
 

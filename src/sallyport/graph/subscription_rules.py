@@ -113,18 +113,22 @@ def creation(given: Any, now: datetime) -> tuple[Document, Target]:
     return {**defaults, **{name: value for name, value in read.items() if value is not None}, **fixed}, watched
 
 
-def renewal(given: Any, document: Mapping[str, Any], now: datetime) -> Document:
-    """Answer a subscription's document after a PATCH; what is unchanged may be sent along."""
+def renewal(given: Any, now: datetime) -> Document:
+    """Answer what a PATCH body says, read; it must say something that can be renewed."""
     read = reading.resource(given, SUBSCRIPTION)
-    for name in ("resource", "lifecycleNotificationUrl", "notificationUrl", "changeType"):
-        if read.get(name) not in (None, document.get(name)):
-            raise InvalidRequest(f"The property '{name}' of a subscription cannot be changed.")
-    change = {name: read[name] for name in _RENEWABLE if read.get(name) is not None}
-    if not change:
+    if not any(read.get(name) is not None for name in _RENEWABLE):
         raise reading.MissingProperty("expirationDateTime", "subscription update")
-    if "expirationDateTime" in change:
-        check_expiry(change["expirationDateTime"], now)
-    return {**document, **change}
+    if read.get("expirationDateTime") is not None:
+        check_expiry(read["expirationDateTime"], now)
+    return read
+
+
+def renewed(document: Document, change: Mapping[str, Any]) -> Document:
+    """Answer a subscription's document after a renewal; what is unchanged may be sent along."""
+    for name in ("resource", "lifecycleNotificationUrl", "notificationUrl", "changeType"):
+        if change.get(name) not in (None, document.get(name)):
+            raise InvalidRequest(f"The property '{name}' of a subscription cannot be changed.")
+    return {**document, **{name: change[name] for name in _RENEWABLE if change.get(name) is not None}}
 
 
 def check_expiry(expiration: str, now: datetime) -> None:

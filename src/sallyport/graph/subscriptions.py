@@ -80,11 +80,11 @@ async def get(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """Renew one of the caller's subscriptions."""
-    given, now = await call.json(), call.deps.clock.now()
+    change = subscription_rules.renewal(await call.json(), call.deps.clock.now())
 
     def renew(connection: Connection) -> Subscription:
         found = _existing(connection, call)
-        document = subscription_rules.renewal(given, found.document, now)
+        document = subscription_rules.renewed(found.document, change)
         expires_at = instants.sortable(document["expirationDateTime"]) or found.expires_at
         return subscriptions.update(connection, found, expires_at, document)
 

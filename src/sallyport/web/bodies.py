@@ -98,7 +98,7 @@ def _check_encoding(request: Request) -> None:
 
 
 def _reason(error: orjson.JSONDecodeError, max_depth: int) -> str:
-    if "recursion" in error.msg.lower():
+    if "depth" in error.msg.lower() or "recursion" in error.msg.lower():
         return f"It nests deeper than {max_depth} levels."
     return f"{error.msg.capitalize()} (line {error.lineno}, column {error.colno})."
 
