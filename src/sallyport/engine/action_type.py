@@ -31,7 +31,7 @@ class ActionType:
     deferred: frozenset[str] = frozenset()
     #: Whether its outputs are a pure function of its inputs, so that secrets in the inputs are secrets in the outputs.
     derives: bool = False
-    #: Whether it answers the caller who waits for the run.
+    #: Whether it answers the caller who waits for the run. The answer goes out after its commit, so it is no effect.
     responds: bool = False
 
 

@@ -228,10 +228,9 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
     run.note(record)
     if isinstance(outcome, EndsRun):
         raise RunEnds(outcome)
-    if action.blocks or outcome is None:
-        return record.status
     action_type = run.workflow.action_types.get(action.type)
-    if action_type is not None and action_type.effect:
+    if action_type is not None and (action_type.effect or action_type.responds):
+        # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.
         run.flush_soon()
     return record.status
 

@@ -1,4 +1,4 @@
-"""One call of the management surface: what the house gives it, how its paths match, and how its answers are drawn.
+"""One call of the management surface: what the house gives it, how paths match, and how answers are drawn.
 
 The rule: paths match whatever their letter case, with or without a slash at the end, and `api-version` is not looked at.
 """
