@@ -7,7 +7,7 @@ from typing import Any
 from sallyport.actions import inputs as read
 from sallyport.actions import requests
 from sallyport.actions.exchange import exchange
-from sallyport.actions.requests import Request, Send
+from sallyport.actions.requests import Caller, Request, Send
 from sallyport.connector_call import ConnectorCall
 from sallyport.engine.action_type import action
 from sallyport.engine.context import ActionContext
@@ -23,7 +23,7 @@ async def api_connection(inputs: Any, ctx: ActionContext) -> Outcome:
     return await exchange(ctx, requests.stated(inputs, "path"), caller(ctx, inputs))
 
 
-def caller(ctx: ActionContext, inputs: Any, callback_url: str = "") -> Send:
+def caller(ctx: Caller, inputs: Any, callback_url: str = "") -> Send:
     """Answer what makes calls through the connection that the inputs name.
 
     Raises ConnectionMissing when the workflow has no such connection.

@@ -13,7 +13,7 @@ import orjson
 
 from sallyport.actions import client_assertion
 from sallyport.actions import inputs as read
-from sallyport.engine.context import ActionContext
+from sallyport.actions.requests import Caller
 from sallyport.errors import SallyportError
 from sallyport.http_messages import OutboundRequest
 from sallyport.wdl import values
@@ -29,7 +29,7 @@ class AuthenticationFailed(SallyportError):
     status = 401
 
 
-async def authorization(ctx: ActionContext, stated: Any) -> dict[str, str]:
+async def authorization(ctx: Caller, stated: Any) -> dict[str, str]:
     """Answer the header fields that an evaluated `authentication` means.
 
     Raises AuthenticationFailed, or ConnectionFailed when the authority did not answer.
@@ -55,7 +55,7 @@ async def authorization(ctx: ActionContext, stated: Any) -> dict[str, str]:
     raise AuthenticationFailed(f"The authentication type '{read.text(stated, 'type')}' is not known.")
 
 
-async def _identity_token(ctx: ActionContext, stated: Any) -> str:
+async def _identity_token(ctx: Caller, stated: Any) -> str:
     """Answer a token of an identity that is configured here in place of a cloud's managed one."""
     identities = ctx.ports.identities
     if identities is None:
@@ -66,7 +66,7 @@ async def _identity_token(ctx: ActionContext, stated: Any) -> str:
     return await identities.token(read.text(stated, "audience", "") or _AUDIENCE, read.text(stated, "identity", ""))
 
 
-async def _token(ctx: ActionContext, stated: Any) -> str:
+async def _token(ctx: Caller, stated: Any) -> str:
     """Ask the authority for a token with the client's own credentials, RFC 6749 section 4.4."""
     authority = (read.text(stated, "authority", "") or _AUTHORITY).rstrip("/")
     audience = read.text(stated, "audience")

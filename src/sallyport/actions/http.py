@@ -7,7 +7,7 @@ from typing import Any
 from sallyport.actions import addresses, authentication, http_content, requests
 from sallyport.actions import inputs as read
 from sallyport.actions.exchange import exchange
-from sallyport.actions.requests import Request, Send
+from sallyport.actions.requests import Caller, Request, Send
 from sallyport.engine.action_type import action
 from sallyport.engine.context import ActionContext
 from sallyport.engine.outcome import Outcome
@@ -21,7 +21,7 @@ async def http(inputs: Any, ctx: ActionContext) -> Outcome:
     return await exchange(ctx, request, sender(ctx, request.address, inputs))
 
 
-def sender(ctx: ActionContext, uri: str, inputs: Any) -> Send:
+def sender(ctx: Caller, uri: str, inputs: Any) -> Send:
     """Answer what sends requests as the inputs say, which the first one goes to `uri`.
 
     What is meant for that origin, credentials and the author's headers, goes to no other.
@@ -42,7 +42,7 @@ def sender(ctx: ActionContext, uri: str, inputs: Any) -> Send:
     return send
 
 
-async def _headers(ctx: ActionContext, request: Request, inputs: Any) -> dict[str, str]:
+async def _headers(ctx: Caller, request: Request, inputs: Any) -> dict[str, str]:
     headers = dict(request.headers)
     if read.member(inputs, "cookie") is not None:
         headers["Cookie"] = read.text(inputs, "cookie")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from sallyport.actions import inputs as read
-from sallyport.engine.context import ActionContext
+from sallyport.engine.limits import Limits
+from sallyport.engine.ports import Ports
+from sallyport.engine.workflow import Connection
 from sallyport.http_messages import Headers, InboundResponse
 
 
@@ -20,6 +23,47 @@ class Request:
     queries: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+
+
+class Caller(Protocol):
+    """Whoever calls the outside: an action of a run, or a trigger."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that are kept."""
+        ...
+
+    @property
+    def ports(self) -> Ports:
+        """The ways to the outside."""
+        ...
+
+    @property
+    def tracking_id(self) -> str:
+        """The same for every attempt of one call."""
+        ...
+
+    @property
+    def client_tracking_id(self) -> str:
+        """What correlates the call with whoever caused it."""
+        ...
+
+    @property
+    def workflow_headers(self) -> dict[str, str]:
+        """The headers that tell the other side who is calling."""
+        ...
+
+    def now(self) -> datetime:
+        """Answer the present moment, in UTC."""
+        ...
+
+    def option(self, name: str) -> bool:
+        """Answer whether an operation option is given."""
+        ...
+
+    def connection(self, connection_id: str) -> Connection:
+        """Answer the connection that an evaluated `host.connection.name` means."""
+        ...
 
 
 #: Sends a request and answers the response, whatever its status; raises ConnectionFailed when none came.
@@ -38,7 +82,7 @@ def stated(inputs: Any, address: str, default_method: str = "") -> Request:
     )
 
 
-def signed(ctx: ActionContext, headers: Mapping[str, str]) -> Headers:
+def signed(ctx: Caller, headers: Mapping[str, str]) -> Headers:
     """Answer the author's headers, and those that tell the other side who is calling and what is a repeat."""
     found = Headers(headers)
     ours = {} if ctx.option("SuppressWorkflowHeaders") else dict(ctx.workflow_headers)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sallyport.actions import http_content, status_names
 from sallyport.actions import inputs as read
-from sallyport.engine.context import ActionContext
+from sallyport.actions.requests import Caller
 from sallyport.engine.outcome import Failed, Outcome, Succeeded
 from sallyport.http_messages import ConnectionFailed, InboundResponse
 
@@ -18,7 +18,7 @@ _RETRYABLE = frozenset({408, 429})
 _LASTING = frozenset({"too_large", "redirects"})
 
 
-def outcome_of(ctx: ActionContext, response: InboundResponse) -> Outcome:
+def outcome_of(ctx: Caller, response: InboundResponse) -> Outcome:
     """Answer the outcome that a response means: 2xx succeeded, anything else failed with the status's name as code."""
     outputs = http_content.outputs(response.status, response.headers, response.body)
     name = status_names.name_of(response.status)
@@ -39,7 +39,7 @@ def unreachable(error: ConnectionFailed) -> Failed:
     return Failed(code, error.message, retryable=error.kind not in _LASTING)
 
 
-def retry_after(ctx: ActionContext, response: InboundResponse) -> float | None:
+def retry_after(ctx: Caller, response: InboundResponse) -> float | None:
     """Answer for how many seconds, a day at the most, `Retry-After` asks to wait; None when it does not."""
     stated = response.headers.get("retry-after", "").strip()
     if not stated:

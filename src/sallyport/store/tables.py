@@ -5,6 +5,7 @@ from __future__ import annotations
 from sallyport.store import (
     alerts,
     audit,
+    batches,
     callbacks,
     clients,
     contents,
@@ -17,6 +18,8 @@ from sallyport.store import (
     schema,
     subscriptions,
     tenants,
+    trigger_histories,
+    trigger_states,
     workflows,
 )
 from sallyport.store.database import Database
@@ -24,6 +27,7 @@ from sallyport.store.database import Database
 __all__ = [
     "alerts",
     "audit",
+    "batches",
     "callbacks",
     "clients",
     "contents",
@@ -36,6 +40,8 @@ __all__ = [
     "runs",
     "subscriptions",
     "tenants",
+    "trigger_histories",
+    "trigger_states",
     "workflows",
 ]
 
