@@ -52,7 +52,12 @@ def structure(given: Any, shape: Structure) -> dict[str, Any]:
         key = name if field is None else field.name
         if key in read:
             raise InvalidProperty((key,), "it is given twice, in different letter case")
-        read[key] = value if field is None else property_value(value, field)
+        if field is None or (type(value) is str and field.type is Type.STRING and not field.collection):
+            read[key] = value
+        elif value is None or value == []:
+            read[key] = [] if field.collection else property_value(value, field)
+        else:
+            read[key] = property_value(value, field)
     return read
 
 

@@ -104,7 +104,10 @@ def _reason(error: orjson.JSONDecodeError, max_depth: int) -> str:
 
 
 def _members(value: Any, max_depth: int) -> int:
-    """Answer how many members all objects together have; level by level, so that depth costs no stack."""
+    """Answer how many members all objects together have; level by level, so that depth costs no stack.
+
+    What is empty is no level of its own.
+    """
     members = depth = 0
     level = [value]
     while level:
@@ -117,7 +120,7 @@ def _members(value: Any, max_depth: int) -> int:
             if type(container) is dict:
                 members += len(container)
                 children = container.values()
-            below.extend([child for child in children if type(child) is dict or type(child) is list])
+            below += [child for child in children if child and (type(child) is dict or type(child) is list)]
         level = below
     return members
 
