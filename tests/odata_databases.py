@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Engine,
+    Float,
     Integer,
     MetaData,
     String,
@@ -41,7 +41,7 @@ COLUMNS: Mapping[str, Mapping[str, type[Any]]] = {
         "category": Text,
         "title": Text,
         "assignedTo": Text,
-        "confidence": Integer,
+        "confidence": Float,
         "vendorInformation/provider": Text,
         "vendorInformation/vendor": Text,
         "createdDateTime": String,
@@ -61,14 +61,12 @@ COLUMNS: Mapping[str, Mapping[str, type[Any]]] = {
 }
 
 
-@dataclass
 class Resources:
     """One table of one entity on one database."""
 
-    engine: Engine
-    entity: Entity
-
-    def __post_init__(self) -> None:
+    def __init__(self, engine: Engine, entity: Entity) -> None:
+        self.engine = engine
+        self.entity = entity
         self._promoted = COLUMNS[self.entity.name]
         self._table = Table(
             self.entity.name.rpartition(".")[2] + "_" + str(len(self.entity.name)),

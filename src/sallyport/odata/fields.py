@@ -80,7 +80,7 @@ class Field:
         return [] if self.collection else self.default
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Structure:
     """A complex type or an entity: its fields, and the types derived from it."""
 
@@ -112,6 +112,10 @@ class Structure:
         """Answer the folded `@odata.type` values of this structure and of all derived from it."""
         names = [name.lower() for name in (self.name, *self._derived)]
         return tuple(f"{mark}{name}" for name in names for mark in ("#", ""))
+
+    def __repr__(self) -> str:
+        # Structures name one another; written out they would fill pages.
+        return f"<Structure {self.name}>"
 
     def __iter__(self) -> Iterator[Field]:
         """Answer the fields, inherited ones first, in the schema's order."""

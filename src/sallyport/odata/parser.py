@@ -31,8 +31,14 @@ T = TypeVar("T")
 
 #: Nodes that one filter may have.
 MAX_NODES = 2_000
-#: How deep parentheses, functions and lambdas may nest.
-MAX_DEPTH = 40
+#: Parts that a lambda counts as, because a database works that much more for it.
+LAMBDA_WEIGHT = 15
+#: Conditions that one filter may join with `and` and `or`: SQLite refuses expressions that are a thousand deep.
+MAX_CONDITIONS = 500
+#: How deep parentheses, functions and lambdas may nest: SQLite's own parser has room for a hundred symbols.
+MAX_DEPTH = 16
+#: How deep lambdas may nest: each level multiplies the work by the size of its collection.
+MAX_LAMBDAS = 3
 
 _COMPARISONS = frozenset({"eq", "ne", "gt", "ge", "lt", "le", "has"})
 _LITERAL_TOKENS = {
@@ -65,6 +71,8 @@ class _Parser:
         self._at = 0
         self._depth = 0
         self._nodes = 0
+        self._conditions = 0
+        self._lambdas = 0
 
     def whole(self) -> Node:
         tree = self._or()
@@ -81,6 +89,9 @@ class _Parser:
         column = self._here.column
         operands = [operand()]
         while self._takes_word(word):
+            self._conditions += 1
+            if self._conditions >= MAX_CONDITIONS:
+                raise self._wrong(f"more than {MAX_CONDITIONS} conditions")
             operands.append(operand())
         if len(operands) == 1:
             return operands[0]
@@ -191,13 +202,19 @@ class _Parser:
 
     def _lambda(self, name: Token, collection: Path) -> Node:
         quantifier = name.text.lower()
+        self._count_node(LAMBDA_WEIGHT)
         if self._is_symbol(")"):
             if quantifier == "all":
                 raise self._wrong("'all' needs a condition, such as all(x: x/name eq 'a')")
             return Lambda(name.column, quantifier, collection, "", None)
         variable = self._expect("name", "a variable name")
         self._expect_symbol(":")
-        return Lambda(name.column, quantifier, collection, variable.text, self._or())
+        self._lambdas += 1
+        if self._lambdas > MAX_LAMBDAS:
+            raise self._wrong(f"more than {MAX_LAMBDAS} lambdas inside one another")
+        body = self._or()
+        self._lambdas -= 1
+        return Lambda(name.column, quantifier, collection, variable.text, body)
 
     # --- tokens and limits
 
@@ -246,8 +263,8 @@ class _Parser:
         self._expect_symbol(")")
         return inner
 
-    def _count_node(self) -> None:
-        self._nodes += 1
+    def _count_node(self, weight: int = 1) -> None:
+        self._nodes += weight
         if self._nodes > MAX_NODES:
             raise self._wrong(f"more than {MAX_NODES} parts")
 

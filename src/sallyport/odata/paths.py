@@ -11,6 +11,9 @@ from sallyport.odata.errors import InvalidQuery
 from sallyport.odata.fields import Entity, Field, Structure, Type
 from sallyport.odata.kinds import OF_TYPE, Kind
 
+#: Types that one path may name: each adds a condition to its SQL.
+MAX_CASTS = 3
+
 #: What an unknown property of an open type may contain.
 _ANYTHING = Structure("anything", open=True)
 
@@ -95,6 +98,8 @@ class Names:
         return _grown(at, typed.Member(segment.name), Kind.ANY, _ANYTHING)
 
     def _cast(self, at: Target, segment: ast.Segment) -> Target:
+        if sum(isinstance(step, typed.Cast) for step in at.property.steps) >= MAX_CASTS:
+            raise self._wrong(segment, f"more than {MAX_CASTS} types in one path")
         derived = at.structure.derived(segment.name) if at.structure is not None else None
         if at.property.kind is Kind.COLLECTION:
             raise self._wrong(segment, f"name the type inside: any(x: x/{segment.name}/…)")

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Boolean, FromClause, Integer, Numeric, Text, case, cast, column, func, literal, literal_column
+from sqlalchemy import (
+    Boolean,
+    FromClause,
+    Integer,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from sallyport.odata.kinds import Kind
@@ -19,13 +32,16 @@ class PostgresqlPlace:
 
     document: Column
     path: tuple[str, ...] = ()
+    #: Where this is not true, nothing is here: the types that the path names.
+    guard: Column | None = None
 
     def member(self, name: str) -> Place:
         return replace(self, path=(*self.path, name))
 
     def cast(self, type_names: tuple[str, ...]) -> Place:
         name = func.lower(self.member("@odata.type").read(Kind.STRING).collate("C"))
-        return PostgresqlPlace(case((name.in_(type_names), self._json())))
+        known = name.in_(type_names)
+        return replace(self, guard=known if self.guard is None else and_(self.guard, known))
 
     def read(self, kind: Kind) -> Column:
         match kind:
@@ -60,7 +76,8 @@ class PostgresqlPlace:
         return self.document.op("#>>", return_type=Text())(literal_column("'{}'"))
 
     def _type(self) -> Column:
-        return func.jsonb_typeof(self._json())
+        found: Column = func.jsonb_typeof(self._json())
+        return found if self.guard is None else case((self.guard, found))
 
     def _array(self) -> Column:
         return case((self._type() == "array", self._json()), else_=literal_column("'[]'::jsonb"))

@@ -25,15 +25,17 @@ class SqlitePlace:
     document: Column
     path: tuple[str, ...] = ()
     row: TableValuedAlias | None = None
+    #: Where this is not true, nothing is here: the types that the path names.
+    guard: Column | None = None
 
     def member(self, name: str) -> Place:
         if self.row is not None:
-            return SqlitePlace(self._object(), (name,))
+            return SqlitePlace(self._object(), (name,), guard=self.guard)
         return replace(self, path=(*self.path, name))
 
     def cast(self, type_names: tuple[str, ...]) -> Place:
         known = func.lower(self.member("@odata.type").read(Kind.STRING)).in_(type_names)
-        return SqlitePlace(case((known, self._object())))
+        return replace(self, guard=known if self.guard is None else and_(self.guard, known))
 
     def read(self, kind: Kind) -> Column:
         if kind is Kind.DATETIME:
@@ -55,7 +57,8 @@ class SqlitePlace:
         return row, SqlitePlace(null(), (), row)
 
     def _type(self) -> Column:
-        return self.row.c.type if self.row is not None else func.json_type(self.document, self._path())
+        found: Column = self.row.c.type if self.row is not None else func.json_type(self.document, self._path())
+        return found if self.guard is None else case((self.guard, found))
 
     def _value(self) -> Column:
         return self.row.c.value if self.row is not None else func.json_extract(self.document, self._path())
@@ -64,8 +67,9 @@ class SqlitePlace:
         return literal("$" + "".join(f'."{name}"' for name in self.path), Text)
 
     def _object(self) -> Column:
-        """Answer this place as a document of its own; a text is none, although it may look like one."""
-        return case((self._type() == "object", self._value()))
+        """Answer a row as a document of its own; a text is none, although it may look like one."""
+        assert self.row is not None
+        return case((self.row.c.type == "object", self.row.c.value))
 
     def _array(self) -> Column:
         return case((self._type() == "array", self._value()))

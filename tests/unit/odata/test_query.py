@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odata_entities import ENTITIES
+from sallyport.odata import query
+from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_incident import INCIDENT
+from sallyport.odata.errors import InvalidQuery
+from sallyport.odata.matches import matches
+from sallyport.odata.projection import project
+from workplace import CASES
+
+FILTER = "severity eq 'high' and createdDateTime ge 2026-11-01T00:00:00Z and hostStates/any(h: h/fqdn eq 'a')"
+SELECTED = {"severity": "high", "createdDateTime": "2026-11-05T00:00:00Z", "hostStates": [{"fqdn": "a"}]}
+FILTERS = json.loads((Path(CASES) / "odata" / "filters.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"$filter={quote(FILTER, safe='')}",
+        f"%24filter={quote_plus(FILTER)}",
+        f"$filter={FILTER}",
+        f"filter={FILTER.replace(' ', '+')}&foo=bar",
+        f"?$FILTER=%20{quote(FILTER)}%20",
+        f"$filter={FILTER.replace(' and ', '+and%20').replace('/', '%2F')}&$top=5",
+    ],
+)
+def test_a_filter_arrives_however_it_is_encoded(raw: str) -> None:
+    found = query.parse_query(raw, ALERT).filter
+    assert matches(found, SELECTED, ALERT)
+    assert not matches(found, {**SELECTED, "severity": "low"}, ALERT)
+
+
+def test_an_offset_survives_a_plus_sign_that_was_not_encoded() -> None:
+    found = query.parse_query("$filter=createdDateTime ge 2026-11-01T02:00:00+02:00", ALERT).filter
+    assert matches(found, {"createdDateTime": "2026-11-01T00:00:00Z"}, ALERT)
+    assert not matches(found, {"createdDateTime": "2026-10-31T23:59:59.9999999Z"}, ALERT)
+
+
+@pytest.mark.parametrize("raw", ["", "$filter=", "$filter=%20", "filter=+"])
+def test_an_empty_filter_is_none(raw: str) -> None:
+    assert query.parse_query(raw, ALERT).filter is None
+
+
+def test_all_options_are_read() -> None:
+    found = query.parse_query(
+        "$orderBy=CreatedDateTime desc,vendorInformation/provider&$TOP=5&skip=500&$count=True"
+        "&$select=ID, title,vendorinformation/Vendor&$search=evil&api=1",
+        ALERT,
+    )
+    assert [str(term) for term in found.orderby] == ["createdDateTime desc", "vendorInformation/provider asc"]
+    assert (found.top, found.skip, found.count, found.search) == (5, 500, True, "evil")
+    assert found.select == (("id",), ("title",), ("vendorInformation", "vendor"))
+
+
+def test_what_is_not_given_has_a_default() -> None:
+    found = query.parse_query("", ALERT, default_top=100, default_orderby="createdDateTime desc")
+    assert (found.top, found.skip, found.skiptoken, found.count, found.select, found.expand) == (
+        100,
+        0,
+        None,
+        False,
+        None,
+        (),
+    )
+    assert [str(term) for term in found.orderby] == ["createdDateTime desc"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("$top=1001", "$top must be at most 1000"),
+        ("$top=" + "9" * 5000, "$top must be at most 1000"),
+        ("$skip=501", "$skip must be at most 500"),
+        ("$top=-1", "$top must be a whole number"),
+        ("$top=²", "$top must be a whole number"),
+        ("$skip=a", "$skip must be a whole number"),
+        ("$count=maybe", "$count must be true or false"),
+        ("$filter=true&filter=true", "$filter is given more than once"),
+        ("$apply=x", "'$apply' is not supported"),
+        ("$orderby=hostStates", "a collection has no order"),
+        ("$orderby=vendorInformation", "an object has no order"),
+        ("$orderby=title sideways", "is not a property"),
+        ("$orderby=hostStates/fqdn", "a collection has no property 'fqdn'"),
+        ("$orderby=" + ",".join(["title"] * 9), "more than 8 properties"),
+        ("$select=title,,id", "'' is not a property"),
+        ("$select=title desc", "belongs in $orderby"),
+        ("$expand=alerts", "'alerts' cannot be expanded, only nothing"),
+        ("&".join(["a=b"] * 300), "more than 200 options"),
+    ],
+)
+def test_an_option_that_cannot_be_honoured_is_refused_with_its_reason(raw: str, reason: str) -> None:
+    with pytest.raises(InvalidQuery, match=r"Invalid \w+ clause") as caught:
+        query.parse_query(raw, ALERT)
+    assert reason in caught.value.message
+
+
+def test_a_skiptoken_makes_skip_irrelevant() -> None:
+    assert query.parse_query("$skip=5&$skiptoken=abc", ALERT).skip == 0
+
+
+def test_only_navigation_can_be_expanded() -> None:
+    assert query.parse_query("$expand=Alerts", INCIDENT).expand == ("alerts",)
+
+
+def test_the_next_page_repeats_all_options_and_replaces_skip() -> None:
+    first = query.parse_query("filter=severity eq 'high'&$top=5&$skip=10&custom=1", ALERT)
+    again = query.parse_query(first.next_query("token+/="), ALERT)
+    assert again.skiptoken == "token+/="
+    assert dict(again.given) == {
+        "$filter": "severity eq 'high'",
+        "$top": "5",
+        "custom": "1",
+        "$skiptoken": "token+/=",
+    }
+
+
+@pytest.mark.parametrize("case", FILTERS, ids=lambda case: str(case["name"]))
+def test_every_filter_survives_the_next_page(case: dict[str, str]) -> None:
+    text = case["filter"]
+    first = query.parse_query([("$filter", text)], ENTITIES[case["entity"]])
+    assert dict(query.parse_query(first.next_query("t"), ENTITIES[case["entity"]]).given)["$filter"] == text
+
+
+def test_a_projection_keeps_what_was_selected_and_annotations() -> None:
+    resource = {
+        "@odata.type": "#x",
+        "id": "1",
+        "title": "t",
+        "vendorInformation": {"provider": "p", "vendor": "v"},
+        "tags": [],
+        "custom": 1,
+    }
+    chosen = query.parse_query("$select=TITLE,vendorInformation/provider,custom,closedDateTime", ALERT).select
+    assert project(resource, chosen) == {
+        "@odata.type": "#x",
+        "title": "t",
+        "vendorInformation": {"provider": "p"},
+        "custom": 1,
+    }
+    assert project(resource, None) == resource
+    assert query.parse_query("$select=*,title", ALERT).select is None
+
+
+def test_a_whole_object_beats_a_part_of_it() -> None:
+    chosen = query.parse_query("$select=vendorInformation/provider,vendorInformation", ALERT).select
+    assert project({"vendorInformation": {"provider": "p", "vendor": "v"}}, chosen) == {
+        "vendorInformation": {"provider": "p", "vendor": "v"}
+    }
+
+
+@given(st.text(max_size=60))
+def test_any_query_string_is_read_or_refused(raw: str) -> None:
+    for text in (raw, f"$filter={raw}", f"$orderby={raw}&$select={raw}", f"$skiptoken={raw}&$top={raw}&$expand={raw}"):
+        error = _refusal(text)
+        assert error is None or error.caret().count("\n") == 1
+
+
+def _refusal(raw: str) -> InvalidQuery | None:
+    try:
+        query.parse_query(raw, ALERT)
+    except InvalidQuery as error:
+        return error
+    return None
