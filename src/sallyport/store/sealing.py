@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
@@ -62,7 +63,12 @@ class Sealer:
 
     def __init__(self, key: bytes, former: Iterable[bytes] = ()) -> None:
         self.key_id = _key_id(key)
+        self._key = key
         self._ciphers: Mapping[str, AESGCM] = {_key_id(one): AESGCM(one) for one in (*former, key)}
+
+    def derive(self, purpose: str) -> bytes:
+        """Answer a key of its own for a purpose, such as signing addresses: the same as long as the master key is."""
+        return hmac.new(self._key, purpose.encode(), hashlib.sha256).digest()
 
     def seal(self, plain: bytes, aad: str) -> str:
         """Answer a text that only `open` with the same associated text can read."""
