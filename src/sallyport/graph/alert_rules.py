@@ -2,6 +2,8 @@
 
 The rule: an analyst changes six properties, and each change is kept in the history; whoever brings the alert again
 changes everything else and never those six.
+Deviation: Azure documents no way for customers to create alerts; here `POST /security/alerts` and `/ingest/alerts` do.
+Deviation: `comments` and `tags` of an update replace what was there (undocumented in Azure); any text is a comment.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """What may happen to an indicator: how one is submitted, what makes two the same, what an update may change. Pure.
 
 The rule: observables never change; whoever needs others deletes the indicator and makes a new one.
+Deviation: of the documented required properties only product, expiry and an observable are demanded, unless strict.
+Deviation: a submission with the key of an earlier one (application, product, external id or observables) updates it.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ class _Ingest:
                 self._read(piece)
                 if len(self._waiting) >= BATCH or self._weight >= _BATCH_BYTES:
                     await self._store()
-        except (bodies.BodyTooLarge, bodies.MalformedJson) as error:
+        except errors.SallyportError as error:
+            # The body broke off: too large, too slow, no array. What was committed before stays, and is told.
             self._fail(line + 1, error)
         await self._store()
 

@@ -1,6 +1,7 @@
 """What a subscription may ask for: which resources, which changes, how long, where to. Pure.
 
 The rule: what is accepted here can be delivered later: its resource is a filter that can be read, or one alert.
+Deviation: plain http is taken for an endpoint on loopback; everywhere else it must be https.
 """
 
 from __future__ import annotations
