@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,13 +93,24 @@ class Engine:
         self.dispatch.begin(begun)
         return Started(begun.id, begun.stored, begun.caller)
 
-    def store_start(self, connection: Connection, workflow: DeployedWorkflow, trigger_name: str, event: Event) -> str:
+    def store_start(
+        self,
+        connection: Connection,
+        workflow: DeployedWorkflow,
+        trigger_name: str,
+        event: Event,
+        *,
+        crowded: bool = False,
+    ) -> str:
         """Store a run to be claimed, in a transaction of the caller's, who calls `wake` after it; answers its name.
 
-        Raises TooManyRequests when the trigger's waiting list is full.
+        `crowded` lets it wait however many wait already. Raises TooManyRequests when the trigger's waiting list is full.
         """
         prepared = starting.prepare(self.around, workflow, trigger_name, event)
-        return starting.store(connection, prepared, starting.concurrency(workflow, trigger_name))
+        limit = starting.concurrency(workflow, trigger_name)
+        if crowded and limit is not None:
+            limit = Concurrency(limit.runs, sys.maxsize)
+        return starting.store(connection, prepared, limit)
 
     def wake(self) -> None:
         """Say that a run was stored that wants attention."""

@@ -54,6 +54,11 @@ async def execute(run: Run) -> Result:
     except JournalFailed as error:
         log.warning("run.stalled", run_id=run.id, error=str(error))
         return GivenUp(error.__cause__ or error)
+    except Exception:
+        # Whatever this is, it would happen again: the run fails, rather than be tried for ever.
+        log.exception("run.broken", run_id=run.id, workflow=run.workflow.name)
+        message = "The run could not go on: an internal error occurred. The log has it under the run's name."
+        return await end(run, EndsRun(Status.FAILED, "InternalServerError", message))
 
 
 async def end(run: Run, ending: EndsRun) -> Result:
@@ -105,6 +110,7 @@ async def _end(run: Run, ending: EndsRun) -> Result:
 
 
 async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Result:
+    run.leaving = True
     outputs, failure = _outputs(run)
     if failure is not None and status is Status.SUCCEEDED:
         status, error = Status.FAILED, failure
@@ -124,6 +130,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
 
 
 async def _put_away(run: Run) -> Result:
+    run.leaving = True
     waiting = [record for record in run.records.values() if record.status is Status.RUNNING]
     moments = [record.waits_until for record in waiting if record.waits_until is not None]
     overdue = any(record.waits_for_callback and record.key in run.waits.callbacks for record in waiting)

@@ -88,6 +88,8 @@ class Run:
         self.meter = Meter()
         #: How the run is to end, when somebody outside asks for it.
         self.ending: EndsRun | None = None
+        #: Whether its end, or its being put away, is on its way into the journal: nothing can be asked of it any more.
+        self.leaving = False
         #: The caller who waits for a response; None when nobody does.
         self.caller: asyncio.Future[Answer | None] | None = None
         self.sequence = 0

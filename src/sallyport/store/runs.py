@@ -190,6 +190,13 @@ def release(connection: Connection, run_id: str, epoch: int, wake_at: str) -> No
     connection.execute(sa.update(runs).where(held).values(owner=None, wake_at=wake_at))
 
 
+def fail(connection: Connection, run_id: str, epoch: int, error: dict[str, Any], now: str) -> None:
+    """End a run as failed that nobody can work on."""
+    held = (runs.c.id == run_id) & (runs.c.epoch == epoch)
+    ended = {"status": "Failed", "code": error["code"], "error": error, "ended_at": now, "owner": None, "wake_at": None}
+    connection.execute(sa.update(runs).where(held).values(ended))
+
+
 def wake(connection: Connection, run_id: str, now: str) -> bool:
     """Ask for a run's attention now; False when it has ended."""
     live = (runs.c.id == run_id) & (runs.c.status == "Running")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from sallyport.engine.library import Library
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
-from sallyport.errors import SallyportError, StorageUnavailable
+from sallyport.errors import NotFound, SallyportError, StorageUnavailable
 from sallyport.store import callbacks, runs
 from sallyport.store.database import Database
 
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 _LONGEST_SLEEP_SECONDS = 30.0
 #: How long a run rests whose journal could not be written.
 _REST_SECONDS = 2.0
+#: How long a run rests that cannot be read, such as one whose secrets were sealed with another key.
+_LONG_REST = timedelta(minutes=5)
 
 
 class Embedded:
@@ -90,11 +93,13 @@ class Embedded:
         """
         run = self.active.get(run_id)
         if run is not None:
-            run.ending = ending
             task = self._tasks[run_id]
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            return True
+            if not run.leaving:
+                run.ending = ending
+                task.cancel()
+            await asyncio.wait((task,))
+            if run.ending is not None:
+                return True
         row = await self._database.write(lambda connection: runs.claim_one(connection, run_id, self.owner))
         if row is None:
             await self._database.read(lambda connection: runs.get(connection, run_id))
@@ -130,10 +135,24 @@ class Embedded:
             now, limit = entries.instant(self._clock.now()), min(free, 50)
             claimed = await self._database.write(lambda c, n=now, k=limit: runs.claim(c, self.owner, n, k))  # type: ignore[misc]
             for row in claimed:
-                self._live(await self._load(row))
+                await self._take(row)
             free = self.capacity - len(self.active)
             if len(claimed) < limit:
                 return
+
+    async def _take(self, row: runs.Run) -> None:
+        """Work on a claimed run; one whose workflow is gone can only fail."""
+        try:
+            self._live(await self._load(row))
+        except NotFound as error:
+            log.warning("run.orphaned", run_id=row.id, error=error.message)
+            now = entries.instant(self._clock.now())
+            failure = {"code": error.code, "message": error.message}
+            await self._database.write(lambda connection: runs.fail(connection, row.id, row.epoch, failure, now))
+        except SallyportError as error:
+            log.error("run.unreadable", run_id=row.id, error=error.message)
+            later = entries.instant(self._clock.now() + _LONG_REST)
+            await self._database.write(lambda connection: runs.release(connection, row.id, row.epoch, later))
 
     async def _load(self, row: runs.Run) -> Run:
         workflow = await self._library.at_version(row.workflow_id, row.version)

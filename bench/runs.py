@@ -1,0 +1,265 @@
+"""How many actions a second one server runs, durably, against what a bare SQLite writer does with the same bytes.
+
+A real server process over SQLite with `synchronous=FULL` runs a workflow: Request trigger, ten Compose actions with
+expressions over a body of 2 KB, Response; the full history is kept. Clients wait for each answer. Before and after each
+round the bare writer puts the very entries of that history into a table of the same shape, ten to a transaction, on the
+same disk; the ratio is of the round to the mean of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+ACTIONS = 10
+EXPRESSIONS = (
+    "@concat('Alert ', toUpper(triggerBody()?['title']), ' sev ', string(add(1,2)))",
+    "@triggerBody()?['userStates'][0]?['userPrincipalName']",
+    "@if(equals(triggerBody()?['severity'], 'high'), 'page', 'mail')",
+    {"title": "@triggerBody()?['title']", "host": "@{triggerBody()?['hostStates'][0]?['fqdn']}"},
+    "@length(triggerBody()?['tags'])",
+)
+FIELDS = ("run_id", "sequence", "name", "repetition", "status", "document")
+TABLE = "CREATE TABLE h (run_id TEXT, sequence INT, name TEXT, repetition TEXT, status TEXT, document TEXT, "
+
+
+def body() -> dict[str, Any]:
+    """Answer an alert of about 2 KB."""
+    return {
+        "id": "da637727919412649530_-883158861",
+        "title": "Suspicious sign-in from an unfamiliar place",
+        "severity": "high",
+        "category": "InitialAccess",
+        "description": "A sign-in that does not fit what this user usually does. " * 20,
+        "tags": ["identity", "sign-in", "review"],
+        "userStates": [{"userPrincipalName": "ada@contoso.example", "accountName": "ada", "logonIp": "203.0.113.7"}],
+        "hostStates": [{"fqdn": "pc-17.contoso.example", "privateIpAddress": "10.0.0.17", "os": "Windows"}],
+        "vendorInformation": {"provider": "IPC", "vendor": "Microsoft", "subProvider": None},
+    }
+
+
+def definition() -> dict[str, Any]:
+    """Answer the measured workflow."""
+    actions: dict[str, Any] = {}
+    before = ""
+    for index in range(ACTIONS):
+        name = f"Compose_{index}"
+        after = {before: ["Succeeded"]} if before else {}
+        actions[name] = {"type": "Compose", "inputs": EXPRESSIONS[index % len(EXPRESSIONS)], "runAfter": after}
+        before = name
+    answer = {"statusCode": 200, "body": {"said": "@outputs('Compose_0')"}}
+    actions["Response"] = {"type": "Response", "kind": "Http", "inputs": answer, "runAfter": {before: ["Succeeded"]}}
+    return {"triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}, "actions": actions}
+
+
+class Server:
+    """A server process on a data folder of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.origin = f"http://127.0.0.1:{port}"
+        environment = {**os.environ, "SALLYPORT_DATA": str(folder), "SALLYPORT_URL": self.origin}
+        self._environment = {**environment, "SALLYPORT_LOG_LEVEL": "warning"}
+        command = [sys.executable, "-m", "sallyport", "up", "--port", str(port), "--data", str(folder)]
+        with (folder / "server.log").open("wb") as log:
+            self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    def ready(self) -> None:
+        """Wait until the server answers."""
+        ends = perf_counter() + 30
+        while perf_counter() < ends:
+            try:
+                httpx.get(f"{self.origin}/healthz")
+            except httpx.TransportError:
+                if self.process.poll() is not None:
+                    sys.exit(f"the server ended: {(self.folder / 'server.log').read_text()}")
+                continue
+            return
+        sys.exit("the server did not answer within 30 seconds")
+
+    def token(self) -> str:
+        """Answer a token of the local administrator."""
+        command = [sys.executable, "-m", "sallyport", "token"]
+        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True).stdout.strip()
+
+    def callback_url(self) -> str:
+        """Deploy the workflow and answer its address."""
+        group = f"/subscriptions/{'0' * 8}-0000-0000-0000-{'0' * 12}/resourceGroups/bench/providers/Microsoft.Logic"
+        address = f"{self.origin}{group}/workflows/bench"
+        with httpx.Client(headers={"Authorization": f"Bearer {self.token()}"}) as client:
+            client.put(address, json={"properties": {"definition": definition()}}).raise_for_status()
+            found = client.post(f"{address}/triggers/manual/listCallbackUrl").raise_for_status()
+        return str(found.json()["value"])
+
+    def rss_mb(self) -> float:
+        """Answer the process's resident memory, in MB."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def close(self) -> None:
+        """Stop the server."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
+async def call(url: str, concurrency: int, number: int) -> float:
+    """Start runs from so many connections at once and answer the seconds that all of them took."""
+    parts = urlsplit(url)
+    content = json.dumps(body()).encode()
+    head = (
+        f"POST {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    request = head.encode() + content
+    start = perf_counter()
+    await asyncio.gather(
+        *(_client(parts.hostname, parts.port, request, number // concurrency) for _ in range(concurrency))
+    )
+    return perf_counter() - start
+
+
+async def _client(host: str | None, port: int | None, request: bytes, number: int) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    for _ in range(number):
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        if b" 200 " not in head[:20]:
+            sys.exit(f"the server answered {head!r}")
+        at = head.index(b"content-length: ") + 16
+        await reader.readexactly(int(head[at : head.index(b"\r", at)]))
+    writer.close()
+    await writer.wait_closed()
+
+
+def entries(folder: Path) -> list[tuple[Any, ...]]:
+    """Answer the journal's entries of the Compose actions of the latest runs."""
+    with sqlite3.connect(folder / "sallyport.db") as connection:
+        query = f"SELECT {', '.join(FIELDS)} FROM run_history WHERE name LIKE 'Compose%' ORDER BY run_id LIMIT 2000"
+        return connection.execute(query).fetchall()
+
+
+def bare_writer(folder: Path, rows: Sequence[tuple[Any, ...]], seconds: float) -> float:
+    """Write entries ten to a transaction for some seconds and answer how many a second were committed."""
+    path = folder / "bare.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(TABLE + "PRIMARY KEY (run_id, sequence)) WITHOUT ROWID")
+    marks = ", ".join("?" * len(FIELDS))
+    written, start = 0, perf_counter()
+    while (passed := perf_counter() - start) < seconds:
+        batch = [(f"{written:040d}", *row[1:]) for row in _ten(rows, written)]
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(f"INSERT INTO h VALUES ({marks})", batch)
+        connection.execute("COMMIT")
+        written += len(batch)
+    connection.close()
+    for name in ("bare.db", "bare.db-wal", "bare.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    return written / passed
+
+
+def _ten(rows: Sequence[tuple[Any, ...]], at: int) -> list[tuple[Any, ...]]:
+    begin = at % (len(rows) - ACTIONS)
+    return [(*row[:1], index, *row[2:]) for index, row in enumerate(rows[begin : begin + ACTIONS])]
+
+
+@dataclass
+class Round:
+    """What one level of concurrency gave."""
+
+    concurrency: int
+    runs_per_second: float
+    actions_per_second: float
+    bare_actions_per_second: float
+    ratio_to_bare_writer: float
+
+
+def measure(server: Server, url: str, concurrency: int, number: int, seconds: float) -> Round:
+    """Measure one level of concurrency between two measurements of the bare writer."""
+    rows = entries(server.folder)
+    before = bare_writer(server.folder, rows, seconds)
+    passed = asyncio.run(call(url, concurrency, number))
+    bare = statistics.mean((before, bare_writer(server.folder, rows, seconds)))
+    runs = (number // concurrency) * concurrency / passed
+    return Round(concurrency, runs, runs * ACTIONS, bare, runs * ACTIONS / bare)
+
+
+def flatness(url: str, server: Server, total: int) -> dict[str, float]:
+    """Go on until so many runs are stored; answer the cost of a run at the end in units of the cost at the beginning."""
+    window = 1000
+    stored = 0
+    first = last = 0.0
+    while stored < total:
+        passed = asyncio.run(call(url, 50, window))
+        stored += window
+        first = first or passed
+        last = passed
+    return {"cost_growth": last / first, "runs_stored": stored, "rss_mb": server.rss_mb()}
+
+
+def main() -> None:
+    """Measure, print one table, and write JSON when asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--quick", action="store_true", help="fewer runs, for a look")
+    parser.add_argument("--port", type=int, default=18080)
+    chosen = parser.parse_args()
+    number, seconds, total = (600, 0.5, 2_000) if chosen.quick else (6_000, 3.0, 100_000)
+    with tempfile.TemporaryDirectory(prefix="sallyport-bench-") as folder:
+        server = Server(Path(folder), chosen.port)
+        try:
+            server.ready()
+            url = server.callback_url()
+            asyncio.run(call(url, 10, 300))
+            rounds = [measure(server, url, each, number, seconds) for each in (1, 10, 50)]
+            grown = flatness(url, server, total)
+        finally:
+            server.close()
+    report(rounds, grown, chosen.json)
+
+
+def report(rounds: list[Round], grown: dict[str, float], target: Path | None) -> None:
+    """Print the table and write the figures."""
+    print(f"{'concurrency':>12} {'runs/s':>9} {'actions/s':>10} {'bare writer':>12} {'ratio':>7}")
+    for each in rounds:
+        print(
+            f"{each.concurrency:>12} {each.runs_per_second:>9.0f} {each.actions_per_second:>10.0f} "
+            f"{each.bare_actions_per_second:>12.0f} {each.ratio_to_bare_writer:>7.1%}"
+        )
+    print(
+        f"after {grown['runs_stored']:.0f} runs: {grown['rss_mb']:.0f} MB resident, "
+        f"a run costs {grown['cost_growth']:.2f} times what it cost at first"
+    )
+    if target is not None:
+        by = {str(each.concurrency): each for each in rounds}
+        figures = {
+            "ratio_to_bare_writer": {key: each.ratio_to_bare_writer for key, each in by.items()},
+            "actions_per_second": {key: each.actions_per_second for key, each in by.items()},
+            "runs_per_second": {key: each.runs_per_second for key, each in by.items()},
+            "bare_actions_per_second": {key: each.bare_actions_per_second for key, each in by.items()},
+            **grown,
+            "machine": platform.platform(),
+            "cores": os.cpu_count(),
+        }
+        target.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
