@@ -71,7 +71,7 @@ def test_a_filter_may_nest_only_so_deep() -> None:
 
     assert matches(bind.read_filter(nested(parser.MAX_DEPTH), ALERT), {}, ALERT)
     for opening, closing in (("(", ")"), ("not (", ")"), ("tags/any(t: ", ")"), ("tolower(", ")")):
-        with pytest.raises(InvalidQuery, match="nested deeper|more than 3 lambdas"):
+        with pytest.raises(InvalidQuery, match=r"nested deeper|more than 3 lambdas"):
             bind.read_filter(opening * 500 + "true" + closing * 500, ALERT)
 
 
