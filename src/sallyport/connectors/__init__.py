@@ -1,0 +1,80 @@
+"""Outside APIs, each described by a Swagger file: what `ApiConnection` actions and triggers call.
+
+The rule: one folder for each connector, and a line for it in the tables here and in `catalog`; whatever is described
+alone, a custom connector, is called by the generic caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+
+from sallyport.connector_call import ConnectorCall
+from sallyport.connectors import answers, catalog, graph_security, office365, smtp
+from sallyport.connectors import call as generic
+from sallyport.connectors.catalog import Connector, UnknownConnector
+from sallyport.connectors.outside import Outside
+from sallyport.http_messages import InboundResponse
+
+#: Makes a call of one connector; raises what `Connectors.call` raises, and `InvalidCall` for what is answered with 400.
+Caller = Callable[[Outside, Connector, ConnectorCall], Awaitable[InboundResponse]]
+
+#: How the connectors that come with the house are called, by their folder.
+CALLERS: Mapping[str, Caller] = {
+    "graph_security": graph_security.call,
+    "office365": office365.call,
+    "smtp": smtp.call,
+}
+
+
+class Connectors:
+    """Every connector, ready to be called."""
+
+    def __init__(self, outside: Outside, custom: Iterable[Connector] = ()) -> None:
+        self._outside = outside
+        self._connectors = catalog.built_in()
+        for connector in custom:
+            self.add(connector)
+
+    @property
+    def connectors(self) -> tuple[Connector, ...]:
+        """Every connector, in the order of their ids."""
+        return tuple(self._connectors[api] for api in sorted(self._connectors))
+
+    def add(self, connector: Connector) -> None:
+        """Add a custom connector, in place of one with the same id."""
+        self._connectors[connector.api] = connector
+
+    def remove(self, api: str) -> None:
+        """Take a custom connector away."""
+        connector = self.find(api)
+        if not connector.folder:
+            del self._connectors[connector.api]
+
+    def find(self, api: str) -> Connector:
+        """Answer a connector by the id of its API, however it is written.
+
+        Raises UnknownConnector.
+        """
+        found = self._connectors.get(catalog.api_id(api))
+        if found is None:
+            raise UnknownConnector(api, self._connectors)
+        return found
+
+    async def call(self, call: ConnectorCall) -> InboundResponse:
+        """Make a call and answer the response, whatever its status; a call that lacks something is answered with 400.
+
+        Raises UnknownConnector, UnknownOperation, EgressDenied or ConnectionFailed.
+        """
+        connector = self.find(call.api)
+        caller = CALLERS[connector.folder] if connector.folder else _custom
+        try:
+            return await caller(self._outside, connector, replace(call, api=connector.api))
+        except answers.InvalidCall as error:
+            return answers.refusal(error)
+
+
+async def _custom(outside: Outside, connector: Connector, call: ConnectorCall) -> InboundResponse:
+    call = generic.on_path(call, (connector.url,))
+    found = connector.find(call.method, call.path)
+    return await generic.send(outside.http, connector.url, found, call, connector.credential)

@@ -1,0 +1,7 @@
+"""The Microsoft Graph Security connector: 16 actions and 2 triggers, over the Graph that is configured."""
+
+from __future__ import annotations
+
+from sallyport.connectors.graph_security.operations import call
+
+__all__ = ["call"]
