@@ -23,7 +23,7 @@ from sallyport.engine.ports import Ports
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.engine.start import Concurrency, Event, Start
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.store import callbacks, documents
+from sallyport.store import callbacks, documents, schema
 from sallyport.store.database import Database
 
 __all__ = ["Engine", "Event", "Parts", "Started"]
@@ -121,7 +121,7 @@ class Engine:
 
         Answers after the commit; False when there was one before, or the run has ended.
         """
-        now = entries.instant(self.clock.now())
+        now = schema.instant(self.clock.now())
         received = callbacks.Callback(action, repetition, documents.dumps(request).decode())
         kept = await self.database.write(lambda connection: callbacks.receive(connection, run_id, received, now))
         if kept:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from sallyport.engine.records import ABSENT, Record
 from sallyport.statuses import Status
-from sallyport.store import contents, documents
+from sallyport.store import contents, documents, schema
 from sallyport.store.history import Entry
 
 REDACTED = "*sanitized*"
@@ -43,9 +42,9 @@ class Writer:
 
     def entry(self, record: Record, sequence: int) -> Entry:
         """Answer a record as an entry of the journal."""
-        document: dict[str, Any] = {"start": instant(record.started_at), "tracking": record.tracking_id}
+        document: dict[str, Any] = {"start": record.started_at, "tracking": record.tracking_id}
         if record.ended_at is not None:
-            document["end"] = instant(record.ended_at)
+            document["end"] = record.ended_at
         if record.code:
             document["code"] = record.code
         if record.inputs is not ABSENT:
@@ -79,14 +78,14 @@ class Writer:
 
     def text(self, document: Mapping[str, Any]) -> str:
         """Answer a document as the text that is stored."""
-        return self._redacted(orjson.dumps(document)).decode()
+        return self._redacted(orjson.dumps(document, option=orjson.OPT_UTC_Z)).decode()
 
     def _rest(self, record: Record, document: dict[str, Any]) -> None:
         """Write what only actions that wait, contain, fail or change variables have."""
         if record.error is not None:
             document["error"] = record.error
         if record.waits_until is not None:
-            document["until"] = instant(record.waits_until)
+            document["until"] = record.waits_until
         if record.waits_for_callback:
             document["callback"] = True
         if record.memory is not None:
@@ -115,14 +114,14 @@ class Reader:
             name=entry.name,
             repetition=entry.repetition,
             status=Status(entry.status),
-            started_at=moment(document["start"]),
+            started_at=schema.moment(document["start"]),
             tracking_id=document["tracking"],
             code=document.get("code", ""),
-            ended_at=moment(document["end"]) if "end" in document else None,
+            ended_at=schema.moment(document["end"]) if "end" in document else None,
             error=document.get("error"),
             retry_history=document.get("retries"),
             tracked_properties=document.get("tracked"),
-            waits_until=moment(document["until"]) if "until" in document else None,
+            waits_until=schema.moment(document["until"]) if "until" in document else None,
             waits_for_callback=document.get("callback", False),
             iteration=document.get("iteration", False),
         )
@@ -154,13 +153,3 @@ def digests(document: Mapping[str, Any]) -> list[str]:
     """Answer the hashes of the large contents that an entry's document names."""
     parts = (document.get(name) for name in ("inputs", "outputs", "memory", "changes"))
     return [part["digest"] for part in parts if isinstance(part, dict) and "digest" in part]
-
-
-def instant(moment: datetime) -> str:
-    """Answer a UTC moment as stored text, with seven digits behind the second."""
-    return moment.isoformat(timespec="microseconds")[:26] + "0Z"
-
-
-def moment(text: str) -> datetime:
-    """Answer the moment that stored text says."""
-    return datetime.fromisoformat(text[:26]).replace(tzinfo=UTC)

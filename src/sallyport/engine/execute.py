@@ -15,6 +15,7 @@ from sallyport.engine.outcome import EndsRun
 from sallyport.engine.plan import Skip
 from sallyport.engine.run import Run
 from sallyport.statuses import Status
+from sallyport.store import schema
 from sallyport.wdl.errors import ExpressionError
 
 log = structlog.get_logger(__name__)
@@ -119,7 +120,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
         "status": status.value,
         "code": code or (error["code"] if error else None),
         "error": error,
-        "ended_at": entries.instant(now),
+        "ended_at": schema.instant(now),
         "outputs": outputs,
         "owner": None,
         "wake_at": None,
@@ -135,7 +136,7 @@ async def _put_away(run: Run) -> Result:
     moments = [record.waits_until for record in waiting if record.waits_until is not None]
     overdue = any(record.waits_for_callback and record.key in run.waits.callbacks for record in waiting)
     moments.append(run.started_at + run.limits.run_duration)
-    wake_at = entries.instant(run.clock.now() if overdue else min(moments))
+    wake_at = schema.instant(run.clock.now() if overdue else min(moments))
     await run.flush({"owner": None, "wake_at": wake_at})
     return PutAway(wake_at)
 

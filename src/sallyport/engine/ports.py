@@ -77,13 +77,15 @@ class BatchMessage:
     content: Any
     message_id: str
     partition: str = "DEFAULT"
+    #: The same however often the message is delivered; empty when its own id is.
+    delivery_id: str = ""
 
 
 class BatchPort(Protocol):
     """The batches that workflows gather."""
 
     async def send(self, message: BatchMessage) -> None:
-        """Add a message, once for each message id.
+        """Add a message, once however often it is delivered.
 
         Raises `NotFound` when there is no such workflow or batch trigger.
         """

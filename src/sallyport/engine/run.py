@@ -25,7 +25,7 @@ from sallyport.engine.variables import Variables
 from sallyport.engine.waits import Waits
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.statuses import Status
-from sallyport.store import history, runs
+from sallyport.store import history, runs, schema
 from sallyport.wdl.budget import Meter
 from sallyport.wdl.definition import Action
 
@@ -74,7 +74,7 @@ class Run:
         self.workflow = workflow
         self.id = row.id
         self.row = row
-        self.started_at: datetime = entries.moment(row.started_at)
+        self.started_at: datetime = schema.moment(row.started_at)
         self.client_tracking_id = row.client_tracking_id
         #: What `trigger()` answers.
         self.trigger = trigger

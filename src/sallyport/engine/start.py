@@ -70,12 +70,12 @@ def prepare(around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: 
         trigger_name=trigger_name,
         event_id=event.event_id,
         status=Status.RUNNING.value,
-        started_at=entries.instant(now),
+        started_at=schema.instant(now),
         client_tracking_id=trigger["clientTrackingId"],
         trigger=writer.text(stored),
         epoch=1,
         owner=None,
-        wake_at=entries.instant(now),
+        wake_at=schema.instant(now),
     )
     return Start(row, trigger, writer.bodies)
 
@@ -153,8 +153,8 @@ def _above(connection: Connection, row: runs.Run, limit: Concurrency) -> runs.Ru
 def _trigger(trigger_name: str, event: Event, now: datetime, name: str) -> dict[str, Any]:
     trigger: dict[str, Any] = {
         "name": trigger_name,
-        "startTime": entries.instant(event.started_at or now),
-        "endTime": entries.instant(now),
+        "startTime": schema.instant(event.started_at or now),
+        "endTime": schema.instant(now),
         "trackingId": run.tracking_id(),
         "clientTrackingId": event.client_tracking_id or name,
         "originHistoryName": name,
@@ -162,7 +162,7 @@ def _trigger(trigger_name: str, event: Event, now: datetime, name: str) -> dict[
         "code": event.code,
     }
     if event.scheduled_at is not None:
-        trigger["scheduledTime"] = entries.instant(event.scheduled_at)
+        trigger["scheduledTime"] = schema.instant(event.scheduled_at)
     if event.inputs is not None:
         trigger["inputs"] = event.inputs
     if event.outputs is not None:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from sallyport import principal
 from sallyport.engine.engine import Engine
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import BadRequest, NotFound, SallyportError
+from sallyport.errors import BadRequest, NotFound
 from sallyport.management import errors
 
 READ = ("LogicApps.Read.All", "LogicApps.ReadWrite.All")
@@ -107,13 +107,10 @@ def route(deps: Deps, method: str, path: str, permissions: tuple[str, ...], hand
     """Answer the route of an operation, which asks for one of some permissions first."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            principal.require(principal.of(request.scope), *permissions)
-            return await handler(Call(deps, request))
-        except SallyportError as error:
-            return errors.draw(error)
+        principal.require(principal.of(request.scope), *permissions)
+        return await handler(Call(deps, request))
 
-    return ResourceRoute(path, endpoint, [method])
+    return ResourceRoute(path, errors.Drawn(endpoint), [method])
 
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -110,13 +110,13 @@ class Callbacks:
 def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
     """Answer the routes of signed addresses."""
     callbacks = Callbacks(engine, body_limit_bytes)
-    invoke = errors.drawn(callbacks.invoke)
+    invoke = errors.Drawn(callbacks.invoke)
     return [
         Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke", invoke, methods=_METHODS),
         Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", invoke, methods=_METHODS),
         Route(
             "/workflows/{workflow}/runs/{run}/actions/{action}/callback/{repetition}",
-            errors.drawn(callbacks.report),
+            errors.Drawn(callbacks.report),
             methods=["POST", "PUT"],
         ),
     ]

@@ -7,22 +7,26 @@ from collections.abc import Awaitable, Callable
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from sallyport.errors import SallyportError, TooManyRequests
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def drawn(handler: Handler) -> Handler:
-    """Answer a handler whose errors are drawn."""
+class Drawn:
+    """A handler as an ASGI application, whose errors are drawn in this surface's shape."""
 
-    async def draws(request: Request) -> Response:
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
         try:
-            return await handler(request)
+            response = await self.handler(Request(scope, receive, send))
         except SallyportError as error:
-            return draw(error)
-
-    return draws
+            response = draw(error)
+        await response(scope, receive, send)
 
 
 def draw(error: SallyportError) -> Response:

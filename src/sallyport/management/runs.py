@@ -164,7 +164,7 @@ def routes(deps: Deps) -> list[Route]:
         route(deps, "GET", ACTION + "/repetitions/{repetition}", READ, repetition),
         route(deps, "GET", ACTION + "/scopeRepetitions", READ, iterations),
         route(deps, "GET", ACTION + "/scopeRepetitions/{repetition}", READ, repetition),
-        Route("/workflows/{workflow}/runs/{run}/contents/{action}/{repetition}/{part}", errors.drawn(contents.read)),
+        Route("/workflows/{workflow}/runs/{run}/contents/{action}/{repetition}/{part}", errors.Drawn(contents.read)),
     ]
 
 

@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from sallyport.engine import entries
 from sallyport.engine.records import Record
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.store import documents, runs
+from sallyport.store import documents, runs, schema
 from sallyport.store.history import Entry
 from sallyport.wdl.definition import MISSING
 from sallyport.web import signed_urls
@@ -72,8 +71,8 @@ def run(row: runs.Run, of: DeployedWorkflow, origin: str) -> dict[str, Any]:
 def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run, origin: str) -> dict[str, Any]:
     """Answer an action of a run, or one repetition of it, with links to its contents."""
     properties: dict[str, Any] = {
-        "startTime": entries.instant(record.started_at),
-        "endTime": entries.instant(record.ended_at) if record.ended_at else None,
+        "startTime": schema.instant(record.started_at),
+        "endTime": schema.instant(record.ended_at) if record.ended_at else None,
         "status": record.status.value,
         "code": record.code or None,
         "error": record.error,

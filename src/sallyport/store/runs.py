@@ -228,4 +228,4 @@ def promote_waiting(connection: Connection, workflow_id: str, limit: int, now: s
 
 
 def _record(row: Row[Any]) -> Run:
-    return Run(*row)
+    return Run(*tuple(row))

@@ -35,12 +35,12 @@ Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def instant(moment: datetime) -> str:
     """Answer a moment as the text that `Instant` columns hold."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
 
 
 def moment(instant_text: str) -> datetime:
     """Answer the moment that an `Instant` column holds, cut to microseconds."""
-    return datetime.fromisoformat(instant_text[:26] + "+00:00")
+    return datetime.fromisoformat(instant_text)
 
 
 def ordered(connection: Connection, sequence: str) -> None:

@@ -174,7 +174,7 @@ def _joined(on: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def _record(row: Row[Any]) -> Workflow:
-    return Workflow(*row)
+    return Workflow(*tuple(row))
 
 
 def _head(workflow: Workflow) -> dict[str, Any]:

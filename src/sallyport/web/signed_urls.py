@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 from urllib.parse import quote
 
 from sallyport import errors
@@ -25,6 +26,7 @@ class SignatureRefused(errors.Unauthenticated):
         super().__init__("The request must be authenticated only by Shared Access scheme: its signature is not valid.")
 
 
+@lru_cache(maxsize=4096)
 def signature(access_key: bytes, permission: str, expires: str = "") -> str:
     """Answer the signature of a permission such as `/triggers/manual/run`."""
     signed = f"{VERSION}\n{permission}\n{expires}".encode()

@@ -14,13 +14,13 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.engine import entries, execute, resume, start
+from sallyport.engine import execute, resume, start
 from sallyport.engine.library import Library
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.errors import NotFound, SallyportError, StorageUnavailable
-from sallyport.store import callbacks, runs
+from sallyport.store import callbacks, runs, schema
 from sallyport.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ class Embedded:
 
     async def open(self) -> None:
         """Take back what a process of before a restart had, and begin to work."""
-        now = entries.instant(self._clock.now())
+        now = schema.instant(self._clock.now())
         released = await self._database.write(lambda connection: runs.release_all(connection, now))
         if released:
             log.info("runs.recovered", count=released)
@@ -132,7 +132,7 @@ class Embedded:
     async def _claim(self) -> None:
         free = self.capacity - len(self.active)
         while free > 0:
-            now, limit = entries.instant(self._clock.now()), min(free, 50)
+            now, limit = schema.instant(self._clock.now()), min(free, 50)
             claimed = await self._database.write(lambda c, n=now, k=limit: runs.claim(c, self.owner, n, k))  # type: ignore[misc]
             for row in claimed:
                 await self._take(row)
@@ -146,12 +146,12 @@ class Embedded:
             self._live(await self._load(row))
         except NotFound as error:
             log.warning("run.orphaned", run_id=row.id, error=error.message)
-            now = entries.instant(self._clock.now())
+            now = schema.instant(self._clock.now())
             failure = {"code": error.code, "message": error.message}
             await self._database.write(lambda connection: runs.fail(connection, row.id, row.epoch, failure, now))
         except SallyportError as error:
             log.error("run.unreadable", run_id=row.id, error=error.message)
-            later = entries.instant(self._clock.now() + _LONG_REST)
+            later = schema.instant(self._clock.now() + _LONG_REST)
             await self._database.write(lambda connection: runs.release(connection, row.id, row.epoch, later))
 
     async def _load(self, row: runs.Run) -> Run:
@@ -165,7 +165,7 @@ class Embedded:
         due = await self._database.read(runs.next_wake_at)
         if due is None:
             return _LONGEST_SLEEP_SECONDS
-        seconds = (entries.moment(due) - self._clock.now()).total_seconds()
+        seconds = (schema.moment(due) - self._clock.now()).total_seconds()
         full = len(self.active) >= self.capacity
         return min(max(seconds, 1.0 if full else 0.0), _LONGEST_SLEEP_SECONDS)
 
@@ -207,7 +207,7 @@ class Embedded:
         if self.on_end is not None:
             self.on_end(run, result.status.value)
         limit = start.concurrency(run.workflow, run.row.trigger_name)
-        now = entries.instant(self._clock.now())
+        now = schema.instant(self._clock.now())
         waited_for_calls = bool(run.waits.callbacks)
         if limit is not None or waited_for_calls:
             await self._database.write(lambda connection: _tidy(connection, run, limit, now))
@@ -224,7 +224,7 @@ class Embedded:
             return
         await self._clock.sleep(_REST_SECONDS)
         epoch = run.row.epoch
-        now = entries.instant(self._clock.now())
+        now = schema.instant(self._clock.now())
         while True:
             try:
                 await self._database.write(lambda connection: runs.release(connection, run.id, epoch, now))
