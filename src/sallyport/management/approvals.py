@@ -1,0 +1,113 @@
+"""The links in mails that ask: a page to confirm, and the choice handed on to the workflow that waits.
+
+The rule: opening a link changes nothing, because mail scanners open links too; only the form behind it decides. The
+workflow takes the first answer, and everybody later is told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sallyport import errors
+from sallyport.clock import Clock
+from sallyport.connectors.office365 import approval, pages
+from sallyport.connectors.office365.approval import Choice
+from sallyport.http_messages import ConnectionFailed, EgressDenied, InboundResponse, OutboundRequest
+
+_TIMEOUT_SECONDS = 30.0
+#: What a callback address says when it takes no answer any more: no such run, no permission, gone.
+_GONE = frozenset({401, 403, 404, 410})
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class HttpPort(Protocol):
+    """The guarded way out."""
+
+    async def send(self, request: OutboundRequest) -> InboundResponse:
+        """Send a request and answer the response, whatever its status."""
+        ...
+
+
+class Approvals:
+    """The handlers of the links."""
+
+    def __init__(self, http: HttpPort, sign: Callable[[bytes], str], clock: Clock) -> None:
+        self._http = http
+        self._sign = sign
+        self._clock = clock
+
+    async def confirm(self, request: Request) -> Response:
+        """Show what is about to be chosen."""
+        try:
+            choice = self._choice(request)
+        except errors.SallyportError as error:
+            return _refused(error)
+        return _page(pages.confirmation(choice))
+
+    async def choose(self, request: Request) -> Response:
+        """Hand the choice on, and show what became of it."""
+        try:
+            choice = self._choice(request)
+        except errors.SallyportError as error:
+            return _refused(error)
+        try:
+            status = (await self._http.send(_report(choice))).status
+        except (ConnectionFailed, EgressDenied) as error:
+            _log.warning("approval.not_delivered", approval=choice.id, reason=error.code)
+            return _page(pages.not_delivered(choice), 502)
+        _log.info("approval.chosen", approval=choice.id, status=status)
+        return _result(choice, status)
+
+    def _choice(self, request: Request) -> Choice:
+        return approval.read(request.path_params["token"], self._sign, self._clock.now())
+
+
+def routes(http: HttpPort, sign: Callable[[bytes], str], clock: Clock) -> list[Route]:
+    """Answer the routes of the links; `sign` is the one that the connectors sign with."""
+    approvals = Approvals(http, sign, clock)
+    return [
+        Route("/approvals/{token}", approvals.confirm, methods=["GET"]),
+        Route("/approvals/{token}", approvals.choose, methods=["POST"]),
+    ]
+
+
+def _report(choice: Choice) -> OutboundRequest:
+    said = {"SelectedOption": choice.option, "UserEmailAddress": choice.recipient}
+    return OutboundRequest(
+        "POST",
+        choice.url,
+        {"Content-Type": "application/json"},
+        orjson.dumps(said),
+        timeout_seconds=_TIMEOUT_SECONDS,
+        follow_redirects=False,
+    )
+
+
+def _result(choice: Choice, status: int) -> Response:
+    if 200 <= status < 300:
+        return _page(pages.accepted(choice))
+    if status == errors.Conflict.status:
+        return _page(pages.answered_before(choice), status)
+    if status in _GONE:
+        return _page(pages.nobody_waits(choice), 410)
+    return _page(pages.not_delivered(choice), 502)
+
+
+def _refused(error: errors.SallyportError) -> Response:
+    return _page(pages.refused("This link is not valid", error.message), error.status)
+
+
+def _page(html: str, status: int = 200) -> Response:
+    headers = {
+        "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    return Response(html, status, headers, media_type="text/html")
