@@ -83,8 +83,14 @@ class NoBatches:
 class Stage:
     """An engine over a database file, which can be closed and opened again as after a crash."""
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, clock: Clock | None = None, limits: Limits | None = None, url: str | None = None
+    ) -> None:
         self.folder = folder
+        #: Where the database is; by default a file in the folder.
+        self.url = url or sqlite_url(folder / "stage.db")
+        #: The name under which this stage's engine claims runs.
+        self.owner = "stage"
         self.clock: Clock = clock or SystemClock()
         self.outside = Recorded()
         self.limits = limits or Limits()
@@ -94,8 +100,11 @@ class Stage:
         self.database: Database
         self.engine: Engine
 
+    def connect(self, url: str) -> Database:
+        return Database(url)
+
     async def open(self) -> Stage:
-        self.database = Database(sqlite_url(self.folder / "stage.db"))
+        self.database = self.connect(self.url)
         tables.create(self.database)
         seal = entries.Seal(lambda plain: self.sealer.seal(plain, "run"), lambda text: self.sealer.open(text, "run"))
         parts = Parts(
@@ -106,7 +115,7 @@ class Stage:
             seal=seal,
             place=PLACE,
             action_types=ACTIONS,
-            owner="stage",
+            owner=self.owner,
             callback_url=lambda workflow, run, action, repetition: f"https://stage.test/{run}/{action}/{repetition}",
         )
         self.engine = Engine(parts, Journal(self.database, self.clock, self.after_commit))
