@@ -30,8 +30,8 @@ def digest(body: bytes) -> str:
 def put(connection: Connection, bodies: Mapping[str, bytes], stored_at: str) -> None:
     """Store contents by their hash; those that are there already stay as they are."""
     if bodies:
-        rows = [{"digest": name, "body": body, "stored_at": stored_at} for name, body in bodies.items()]
-        connection.execute(upsert.ignoring(connection, contents), rows)
+        statement = upsert.written_out(connection.dialect.name, contents, ignore=True)
+        connection.exec_driver_sql(statement, [(name, body, stored_at) for name, body in bodies.items()])
 
 
 def get(connection: Connection, digests: Collection[str]) -> dict[str, bytes]:

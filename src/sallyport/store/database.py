@@ -51,6 +51,7 @@ class Database:
         self.engine = _engine(url)
         self.dialect: str = self.engine.dialect.name
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._writing: Connection | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sallyport-read")
         self._writer = threading.Thread(target=self._write_forever, name="sallyport-write", daemon=True)
         self._writer.start()
@@ -92,6 +93,8 @@ class Database:
         """Finish what is waiting to be written, then let go of every connection."""
         self._requests.put(None)
         self._writer.join()
+        if self._writing is not None:
+            self._writing.close()
         self._readers.shutdown()
         self.engine.dispose()
 
@@ -119,16 +122,31 @@ class Database:
     def _commit(self, batch: list[_Request]) -> None:
         """Run a batch in one transaction; when one of several fails, run each again in a savepoint of its own."""
         try:
-            with self.engine.connect() as connection:
-                _begin_write(connection)
-                with connection.begin():
-                    for request in batch:
-                        request.result = request.work(connection)
+            connection = self._held()
+            with connection.begin():
+                for request in batch:
+                    request.result = request.work(connection)
         except Exception as error:  # noqa: BLE001 - every failure is handed to the caller whose work it was
+            if isinstance(error, DBAPIError):
+                self._let_go()
             if len(batch) == 1:
                 batch[0].error = _translated(error)
             else:
                 self._commit_apart(batch)
+
+    def _held(self) -> Connection:
+        """Answer the writer's own connection, which it keeps: taking one for each commit costs more than the commit."""
+        if self._writing is None:
+            self._writing = self.engine.connect()
+            _begin_write(self._writing)
+        return self._writing
+
+    def _let_go(self) -> None:
+        """Give the connection back after a failure; whatever was wrong with it, the next one is new."""
+        connection, self._writing = self._writing, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
     def _commit_apart(self, batch: list[_Request]) -> None:
         try:

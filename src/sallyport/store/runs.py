@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from sallyport.errors import NotFound
-from sallyport.store import schema, upsert
+from sallyport.store import documents, schema, upsert
 
 runs = sa.Table(
     "runs",
@@ -88,6 +88,8 @@ class Run:
     wake_at: str | None = None
 
 
+#: The names of the columns, in the table's order.
+_NAMES = tuple(column.name for column in runs.columns)
 #: The columns in the order of the record's fields.
 _COLUMNS = tuple(runs.c[each.name] for each in fields(Run))
 
@@ -101,7 +103,8 @@ class RunNotFound(NotFound):
 def insert(connection: Connection, new: Sequence[Run]) -> None:
     """Store runs that nothing can have started before."""
     if new:
-        connection.execute(sa.insert(runs), [asdict(run) for run in new])
+        statement = upsert.written_out(connection.dialect.name, runs)
+        connection.exec_driver_sql(statement, [_row(run) for run in new])
 
 
 def insert_once(connection: Connection, run: Run) -> str:
@@ -225,6 +228,14 @@ def promote_waiting(connection: Connection, workflow_id: str, limit: int, now: s
     if ids:
         connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(status="Running", wake_at=now))
     return len(ids)
+
+
+def _row(run: Run) -> tuple[Any, ...]:
+    """Answer a run as the driver takes it, in the order of the table's columns."""
+    values = [getattr(run, name) for name in _NAMES]
+    if run.error is not None:
+        values[_NAMES.index("error")] = documents.dumps(run.error).decode()
+    return tuple(values)
 
 
 def _record(row: Row[Any]) -> Run:

@@ -125,12 +125,20 @@ def claim_one(
     return next(iter(_take(connection, [(workflow_id, trigger_name)], owner, until)), None)
 
 
-def settle(connection: Connection, claimed: TriggerState, next_at: str | None, memory: dict[str, Any]) -> None:
-    """Store what a look leaves behind and give the trigger back.
+def settle(
+    connection: Connection,
+    claimed: TriggerState,
+    next_at: str | None,
+    memory: dict[str, Any],
+    *,
+    repeated: bool = False,
+) -> None:
+    """Store what a look leaves behind and give the trigger back; one that is to be repeated does not count.
 
     Raises ClaimLost.
     """
-    values = {**_FREE, "next_at": next_at, "memory": memory, "sequence": claimed.sequence + 1}
+    sequence = claimed.sequence + (0 if repeated else 1)
+    values = {**_FREE, "next_at": next_at, "memory": memory, "sequence": sequence}
     changed = connection.execute(sa.update(trigger_states).where(*_held(claimed)).values(values))
     if not changed.rowcount:
         raise ClaimLost(claimed)
