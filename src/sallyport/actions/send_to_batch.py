@@ -21,6 +21,7 @@ async def send_to_batch(inputs: Any, ctx: ActionContext) -> Outcome:
         content=read.member(inputs, "content"),
         message_id=read.text(inputs, "messageId", "") or ctx.tracking_id,
         partition=read.text(inputs, "partitionName", "") or "DEFAULT",
+        delivery_id=ctx.tracking_id,
     )
     await ctx.ports.batches.send(message)
     return Succeeded({"body": {"messageId": message.message_id, "partitionName": message.partition}})

@@ -104,7 +104,7 @@ class Engine:
     ) -> str:
         """Store a run to be claimed, in a transaction of the caller's, who calls `wake` after it; answers its name.
 
-        `crowded` lets it wait however many wait already. Raises TooManyRequests when the trigger's waiting list is full.
+        `crowded` lets it wait however many wait already; else TooManyRequests is raised when the waiting list is full.
         """
         prepared = starting.prepare(self.around, workflow, trigger_name, event)
         limit = starting.concurrency(workflow, trigger_name)

@@ -1,10 +1,11 @@
-"""What every trigger does when it fires: its conditions decide, `splitOn` makes runs of one firing, and they start.
+"""One firing of a trigger: what its expressions may see, the events that it means, and how their runs are stored.
 
 The rule: all runs of one firing are stored in one transaction, and with them whatever the trigger must remember.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,6 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.wdl.definition import Trigger
-from sallyport.wdl.errors import ExpressionError
 from sallyport.wdl.scope import Scope, refuse
 
 
@@ -24,13 +24,19 @@ class TriggerScope(Scope):
     """What the expressions of a trigger may see: parameters, the workflow, and a firing of the trigger."""
 
     def __init__(
-        self, workflow: DeployedWorkflow, fired: dict[str, Any] | None, clock: Clock | None = None, callback: str = ""
+        self,
+        workflow: DeployedWorkflow,
+        fired: dict[str, Any] | None,
+        clock: Clock | None = None,
+        callback: str = "",
+        app_settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._workflow = workflow
         self._fired = fired
         self._clock = clock
         self._callback = callback
+        self._app_settings = app_settings or {}
 
     def now(self) -> datetime:
         return self._clock.now() if self._clock is not None else super().now()
@@ -58,13 +64,8 @@ class TriggerScope(Scope):
     def callback_url(self) -> str:
         return self._callback or super().callback_url()
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a firing starts no run."""
-
-    code: str
-    message: str
+    def app_setting(self, name: str) -> str:
+        return self._app_settings[name] if name in self._app_settings else super().app_setting(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,6 @@ class Firing:
     started_at: datetime | None = None
     #: Names of the items of `splitOn`, when the source knows them; else they are numbered.
     item_ids: tuple[str, ...] = field(default=())
-
-
-def refusal(firing: Firing, clock: Clock) -> Refusal | None:
-    """Answer why a firing starts no run, None when its conditions let it."""
-    scope = TriggerScope(firing.workflow, firing.fired, clock)
-    for condition in firing.trigger.conditions:
-        try:
-            met = condition.evaluate(scope)
-        except ExpressionError as error:
-            return Refusal("TriggerConditionEvaluationFailed", error.message)
-        if met is not True:
-            return Refusal("TriggerConditionNotMet", f"A condition of trigger '{firing.trigger.name}' is not met.")
-    return None
 
 
 def tracking(firing: Firing, clock: Clock) -> str:
@@ -125,9 +113,16 @@ def events(firing: Firing, outputs: list[Any], clock: Clock) -> list[Event]:
     ]
 
 
-def store(connection: Connection, engine: Engine, firing: Firing, happened: list[Event]) -> list[str]:
-    """Store the runs of a firing in the caller's transaction; answers their names."""
-    return [engine.store_start(connection, firing.workflow, firing.trigger.name, event) for event in happened]
+def store(
+    connection: Connection, engine: Engine, firing: Firing, happened: list[Event], *, crowded: bool = False
+) -> list[str]:
+    """Store the runs of a firing in the caller's transaction; answers their names.
+
+    `crowded` lets them wait however many wait already: for those who looked for room before they fired. Raises
+    TooManyRequests when the trigger's waiting list is full.
+    """
+    name = firing.trigger.name
+    return [engine.store_start(connection, firing.workflow, name, event, crowded=crowded) for event in happened]
 
 
 def most_items(firing: Firing, engine: Engine) -> int:

@@ -13,12 +13,18 @@ import jsonschema
 
 from sallyport.engine.engine import Engine
 from sallyport.engine.run import Answer
+from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, Conflict, NotFound, SallyportError
-from sallyport.triggers import firing, split
+from sallyport.statuses import Status
+from sallyport.triggers import decision, firing
 from sallyport.triggers.firing import Firing
+from sallyport.triggers.split import InvalidSplitOn
+from sallyport.triggers.trigger_type import TriggerType
 from sallyport.wdl.definition import Trigger
 
+#: The trigger itself: it never looks, it is called.
+REQUEST = TriggerType("Request", called=True)
 #: Types that start a run when somebody posts to their address; the old name of Request is Manual.
 CALLABLE = frozenset({"Request", "Manual", "ApiConnectionWebhook", "HttpWebhook"})
 
@@ -79,11 +85,12 @@ async def fire(
     trigger = callable_trigger(workflow, trigger_name)
     fired = {"outputs": outputs, "code": "OK", "status": "Succeeded", "name": trigger.name}
     called = Firing(workflow, trigger, fired, event_id=event_id, client_tracking_id=client_tracking_id)
-    if trigger.conditions and firing.refusal(called, engine.clock) is not None:
-        return Accepted(None), None
-    if trigger.split_on is not None:
-        return await _split(engine, called), None
-    (event,) = firing.events(called, [outputs], engine.clock)
+    decided = decision.decide(called, engine)
+    if decided.status is Status.FAILED:
+        raise InvalidSplitOn((decided.error or {}).get("message", ""))
+    if trigger.split_on is not None or not decided.events:
+        return await _store(engine, called, decided.events), None
+    (event,) = decided.events
     started = await engine.start(workflow, trigger.name, event, answered=workflow.has_response)
     if started.answer is None:
         await started.stored
@@ -123,12 +130,12 @@ def check_schema(trigger: Trigger, body: Any) -> None:
         raise SchemaMismatch(f"The trigger's schema is not a JSON schema: {error.message}") from None
 
 
-async def _split(engine: Engine, called: Firing) -> Accepted:
-    each = split.outputs(called.workflow, called.trigger, called.fired, firing.most_items(called, engine))
-    happened = firing.events(called, each, engine.clock)
+async def _store(engine: Engine, called: Firing, happened: list[Event]) -> Accepted:
+    if not happened:
+        return Accepted(None)
     names = await engine.database.write(lambda connection: firing.store(connection, engine, called, happened))
     engine.wake()
-    return Accepted(names[0] if names else None)
+    return Accepted(names[0])
 
 
 async def _answer(answer: asyncio.Future[Answer | None], seconds: float) -> Answer:

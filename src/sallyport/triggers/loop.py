@@ -1,0 +1,267 @@
+"""Keeps the triggers of one process going: takes those that are due, lets them look, and stores what they found.
+
+The rule: the runs that a look starts, what the trigger remembers, when it looks next and its history entry are one
+transaction. A crash before it is as if nobody had looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from sallyport.engine import start
+from sallyport.engine.engine import Engine
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import NotFound, SallyportError
+from sallyport.statuses import Status
+from sallyport.store import runs, schema, trigger_states
+from sallyport.store.trigger_states import ClaimLost, TriggerState
+from sallyport.triggers import TRIGGERS, decision, settling, subscribing
+from sallyport.triggers.context import TriggerContext, TriggerUrl
+from sallyport.triggers.firing import Firing
+from sallyport.triggers.planning import Planner
+from sallyport.triggers.request import TriggerNotFound, WorkflowDisabled
+from sallyport.triggers.split import InvalidSplitOn
+from sallyport.triggers.trigger_type import Change, Look, TriggerType
+from sallyport.wdl.definition import Trigger
+
+log = structlog.get_logger(__name__)
+
+#: How often the database is asked even when nobody said that something is due.
+_LONGEST_SLEEP_SECONDS = 30.0
+#: How long to rest after the database could not be reached.
+_REST_SECONDS = 2.0
+#: After so long somebody else may take what a look has not finished.
+_CLAIM = timedelta(minutes=10)
+#: The shortest time until a look that failed, or found no room, is made again.
+_AGAIN = timedelta(seconds=10)
+
+
+class Loop:
+    """The triggers of one process."""
+
+    def __init__(
+        self, engine: Engine, url: TriggerUrl, *, types: Mapping[str, TriggerType] = TRIGGERS, at_once: int = 20
+    ) -> None:
+        self._engine = engine
+        self._types = types
+        self._planner = Planner(engine.around, types, url)
+        self._at_once = at_once
+        self._looking: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Plan every trigger anew, take back what was looked for before a restart, and begin to look."""
+        database = self._engine.database
+        deployed = {each.id: each for each in await self._engine.library.listed()}
+        known = await database.read(trigger_states.workflow_ids)
+        for workflow_id in {*deployed, *known}:
+            await database.write(
+                lambda connection, name=workflow_id: self._planner.synchronise(connection, name, deployed.get(name))  # type: ignore[misc]
+            )
+        await database.write(trigger_states.release_all)
+        self._loop = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop looking; what is not committed is looked for again after the next start."""
+        tasks = [*self._looking, *([self._loop] if self._loop else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trigger looks just now."""
+        return bool(self._looking)
+
+    # --- what others ask for -----------------------------------------------------------------------------------------
+
+    async def synchronise(self, workflow: DeployedWorkflow) -> None:
+        """Follow a workflow that was saved, enabled, disabled, given another key, or deleted.
+
+        Subscriptions are made and given up before this answers; one that fails is told by the trigger's history.
+        """
+        try:
+            current = await self._engine.library.current(workflow.id)
+        except NotFound:
+            current = None
+        database = self._engine.database
+        await database.write(lambda connection: self._planner.synchronise(connection, workflow.id, current))
+        states = await database.read(lambda connection: trigger_states.of_workflow(connection, workflow.id))
+        for state in states.values():
+            if self._concerns_subscription(state):
+                await self._ask(state.workflow_id, state.trigger_name)
+        self._woken.set()
+
+    async def reset(self, workflow: DeployedWorkflow, trigger_name: str) -> None:
+        """Let a trigger forget what it has seen, and begin as after its first save.
+
+        Raises TriggerNotFound.
+        """
+        trigger = _named(workflow, trigger_name)
+        await self._engine.database.write(lambda connection: self._planner.reset(connection, workflow, trigger))
+        self._woken.set()
+
+    async def fire_now(self, workflow: DeployedWorkflow, trigger_name: str, body: Any = None) -> list[str]:
+        """Let a trigger look, or fire with a body, now; answers the names of the runs that were started.
+
+        A trigger that is called by others fires; one that polls polls, and may find nothing. Raises TriggerNotFound,
+        WorkflowDisabled, TooManyRequests, InvalidSplitOn.
+        """
+        trigger = _named(workflow, trigger_name)
+        if workflow.state != "Enabled":
+            raise WorkflowDisabled(f"The workflow '{workflow.name}' is disabled.")
+        trigger_type = self._types.get(trigger.type)
+        if body is not None or trigger_type is None or trigger_type.called:
+            return await self._fire(workflow, trigger, body)
+        return await self._ask(workflow.id, trigger.name)
+
+    async def _fire(self, workflow: DeployedWorkflow, trigger: Trigger, body: Any) -> list[str]:
+        outputs = {"headers": {}} if body is None else {"headers": {}, "body": body}
+        fired = {"name": trigger.name, "outputs": outputs, "code": "OK", "status": Status.SUCCEEDED.value}
+        happened = Firing(workflow, trigger, fired)
+        decided = decision.decide(happened, self._engine)
+        if decided.status is Status.FAILED:
+            raise InvalidSplitOn((decided.error or {}).get("message", ""))
+        return await settling.start(self._engine, happened, decided)
+
+    async def _ask(self, workflow_id: str, trigger_name: str) -> list[str]:
+        owner, until = self._engine.dispatch.owner, self._until()
+        claimed = await self._engine.database.write(
+            lambda connection: trigger_states.claim_one(connection, workflow_id, trigger_name, owner, until)
+        )
+        return await self._take(claimed, asked=True) if claimed is not None else []
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._claim()
+                pause = await self._pause()
+            except SallyportError as error:
+                log.warning("triggers.stalled", error=error.message)
+                pause = _REST_SECONDS
+            await self._rest(pause)
+
+    async def _claim(self) -> None:
+        free = self._at_once - len(self._looking)
+        if free <= 0:
+            return
+        now, owner, until = schema.instant(self._engine.clock.now()), self._engine.dispatch.owner, self._until()
+        claimed = await self._engine.database.write(
+            lambda connection: trigger_states.claim(connection, owner, now, until, free)
+        )
+        for state in claimed:
+            task = asyncio.create_task(self._work_on(state))
+            self._looking.add(task)
+            task.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looking.discard(task)
+        self._woken.set()
+
+    async def _pause(self) -> float:
+        due = await self._engine.database.read(trigger_states.next_due)
+        if due is None or len(self._looking) >= self._at_once:
+            return _LONGEST_SLEEP_SECONDS
+        seconds = (schema.moment(due) - self._engine.clock.now()).total_seconds()
+        return min(max(seconds, 0.0), _LONGEST_SLEEP_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        sleeper = asyncio.ensure_future(self._engine.clock.sleep(seconds))
+        waker = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait((sleeper, waker), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()
+        self._woken.clear()
+
+    async def _work_on(self, claimed: TriggerState) -> None:
+        try:
+            await self._take(claimed)
+        except ClaimLost:
+            log.info("trigger.overtaken", workflow_id=claimed.workflow_id, trigger=claimed.trigger_name)
+        except SallyportError as error:
+            log.warning("trigger.not_stored", workflow_id=claimed.workflow_id, error=error.message)
+            await self._engine.clock.sleep(_REST_SECONDS)
+            await self._engine.database.write(lambda connection: trigger_states.release(connection, claimed))
+
+    # --- one look ----------------------------------------------------------------------------------------------------
+
+    async def _take(self, claimed: TriggerState, *, asked: bool = False) -> list[str]:
+        """Let a trigger look and store what it found; answers the names of the runs that were started.
+
+        Raises ClaimLost, and what keeps the database from storing.
+        """
+        if "subscription" in claimed.memory:
+            await subscribing.give_up(self._engine.around, claimed.memory["subscription"])
+        if claimed.memory.get("last"):
+            await self._engine.database.write(lambda connection: trigger_states.remove(connection, claimed))
+            return []
+        workflow = await self._engine.library.at_version(claimed.workflow_id, claimed.version)
+        trigger = workflow.definition.triggers[claimed.trigger_name]
+        ctx = self._planner.context(workflow, trigger, claimed, asked=asked)
+        look = await self._look(ctx)
+        return await settling.settle(self._engine, ctx, self._decided(ctx, look))
+
+    async def _look(self, ctx: TriggerContext) -> Look:
+        trigger_type = self._types[ctx.trigger.type]
+        assert trigger_type.handler is not None
+        began = ctx.now()
+        if trigger_type.waits_for_room and not await self._has_room(ctx):
+            message = "No more runs of this trigger may wait."
+            return self._later(ctx, Status.SKIPPED, "TriggerConcurrencyLimitReached", message)
+        try:
+            return await trigger_type.handler(ctx)
+        except SallyportError as error:
+            return self._later(ctx, Status.FAILED, error.code, error.message)
+        except Exception:
+            log.exception("trigger.broken", workflow_id=ctx.workflow.id, trigger=ctx.trigger.name, began=began)
+            return self._later(ctx, Status.FAILED, "InternalServerError", "An internal error occurred.")
+
+    async def _has_room(self, ctx: TriggerContext) -> bool:
+        limit = start.concurrency(ctx.workflow, ctx.trigger.name)
+        if limit is None:
+            return True
+        name, waiting = ctx.workflow.id, Status.WAITING.value
+        return (
+            await self._engine.database.read(lambda connection: runs.count(connection, name, waiting)) < limit.waiting
+        )
+
+    def _later(self, ctx: TriggerContext, status: Status, code: str, message: str) -> Look:
+        """Answer a look that came to nothing, and when to look again: what was known stays known."""
+        plan = self._planner.plan(ctx, Change.RESUMED)
+        next_at = plan.next_at
+        if self._types[ctx.trigger.type].subscribes:
+            next_at = None
+        elif next_at is not None:
+            next_at = max(next_at, ctx.now() + _AGAIN)
+        memory = {name: value for name, value in plan.memory.items() if name != "subscription"}
+        return Look(next_at, memory, status, code, decision.told(code, message), scheduled_at=ctx.scheduled_at)
+
+    def _decided(self, ctx: TriggerContext, look: Look) -> settling.Settled:
+        return settling.decided(self._engine, ctx, look, lambda code, text: self._later(ctx, Status.FAILED, code, text))
+
+    def _concerns_subscription(self, state: TriggerState) -> bool:
+        if state.next_at is None or state.next_at > schema.instant(self._engine.clock.now()):
+            return False
+        known = self._types.get(str(state.memory.get("type")))
+        return bool(state.memory.get("last")) or (known is not None and known.subscribes)
+
+    def _until(self) -> str:
+        return schema.instant(self._engine.clock.now() + _CLAIM)
+
+
+def _named(workflow: DeployedWorkflow, name: str) -> Trigger:
+    folded = name.casefold()
+    found = next((each for key, each in workflow.definition.triggers.items() if key.casefold() == folded), None)
+    if found is None:
+        raise TriggerNotFound(f"The workflow '{workflow.name}' has no trigger '{name}'.")
+    return found
