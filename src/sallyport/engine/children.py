@@ -46,8 +46,8 @@ class Children:
         if trigger not in workflow.definition.triggers:
             raise ChildTriggerMissing(f"The workflow '{workflow.name}' has no trigger '{trigger}'.")
         outputs = {"headers": dict(child.headers), "body": child.body}
-        event = Event(outputs, event_id=child.event_id, client_tracking_id=child.client_tracking_id)
-        started = await engine.start(workflow, trigger, event, answered=True)
+        event = Event(outputs, event_id=child.event_id, client_tracking_id=child.client_tracking_id, awaited=True)
+        started = await engine.start(workflow, trigger, event)
         return started.run_id
 
     async def answer(self, run_id: str) -> InboundResponse | None:

@@ -146,15 +146,15 @@ class Engine:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer | None] | None = loop.create_future() if answered else None
         if answer is not None:
-            self.dispatch.callers[prepared.row.id] = answer
+            self.dispatch.await_answer(prepared.row.id, answer)
         try:
             stored = await self.database.write(lambda connection: starting.store(connection, prepared, limit))
         except BaseException:
-            self.dispatch.callers.pop(prepared.row.id, None)
+            if answer is not None:
+                answer.cancel()
             raise
         if answer is not None and stored != prepared.row.id:
             # The event started a run before: whoever asked then has its answer.
-            self.dispatch.callers.pop(prepared.row.id, None)
             answer.set_result(None)
         self.dispatch.wake()
         done: asyncio.Future[None] = loop.create_future()

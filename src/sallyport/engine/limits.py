@@ -22,4 +22,4 @@ class Limits:
     retry_attempts: int = 90
     url_characters: int = 16_384
     #: Contents above this are stored once, by their hash, and not in the history's row.
-    inline_content_bytes: int = 1_024
+    inline_content_bytes: int = 4_096

@@ -92,10 +92,13 @@ class Run:
         self.leaving = False
         #: The caller who waits for a response; None when nobody does.
         self.caller: asyncio.Future[Answer | None] | None = None
+        #: Whether another run reads the response from the history: then somebody waits, whoever calls.
+        self.awaited = False
+        #: Whether a response was given.
+        self.answered = False
         self.sequence = 0
         #: Done when the run's row is committed.
         self.stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answered = False
         self._answer: Answer | None = None
         self._stored = stored
         if stored:
@@ -143,12 +146,14 @@ class Run:
     async def flush(self, change: dict[str, Any] | None = None) -> None:
         """Commit everything that is noted, and with it a change of the run's row; then let the answer go out.
 
-        Raises Superseded or JournalFailed.
+        Raises Superseded or JournalFailed, also when it was an earlier batch that failed: what comes after it must not be
+        committed without it.
         """
         if self._pending or change is not None or not self._stored:
             self._committing = self._append(change)
         if self._committing is not None:
-            await self._committing
+            # Whoever waits here may be cancelled; the commit itself goes on, and its failure must not be missed.
+            await asyncio.shield(self._committing)
 
     def flush_soon(self) -> None:
         """Commit what is noted without waiting for it; a failure shows at the next flush."""
@@ -162,6 +167,9 @@ class Run:
             self._committing = self._append(None)
 
     def _append(self, change: dict[str, Any] | None) -> asyncio.Future[None]:
+        earlier = self._committing
+        if earlier is not None and earlier.done() and earlier.exception() is not None:
+            return earlier
         writer = entries.Writer(self.around.seal, self._texts, self.limits.inline_content_bytes)
         written = []
         for record in self._pending.values():
@@ -174,17 +182,18 @@ class Run:
             batch.start, batch.change = started(self.row, change), None
             batch.contents.update(self.start_contents)
         committed = self.around.journal.append(batch)
-        committed.add_done_callback(self._committed)
+        # An answer goes out with the commit that holds it, not with one that was on its way before.
+        answer = self._answer
+        committed.add_done_callback(lambda done: self._committed(done, answer))
         return committed
 
-    def _committed(self, committed: asyncio.Future[None]) -> None:
-        failed = committed.cancelled() or committed.exception() is not None
-        if not failed and not self.stored.done():
-            self.stored.set_result(None)
-        if failed:
+    def _committed(self, committed: asyncio.Future[None], answer: Answer | None) -> None:
+        if committed.cancelled() or committed.exception() is not None:
             return
-        if self._answer is not None and self.caller is not None and not self.caller.done():
-            self.caller.set_result(self._answer)
+        if not self.stored.done():
+            self.stored.set_result(None)
+        if answer is not None and self.caller is not None and not self.caller.done():
+            self.caller.set_result(answer)
 
     async def take_turns(self) -> None:
         """Let other runs have a turn now and then: a long row of actions that only compute never waits by itself."""
@@ -206,13 +215,13 @@ class Run:
 
     def respond(self, status: int, headers: Mapping[str, str], body: Any) -> str | None:
         """Keep an answer for the waiting caller until it is committed; else answer why there is nobody to answer."""
-        if self._answered:
+        if self.answered:
             return "ActionResponseAlreadyDefined"
-        if self.caller is None:
+        if self.caller is None and not self.awaited:
             return "ActionResponseSkipped"
-        if self.caller.done():
+        if self.caller is not None and self.caller.done():
             return "ActionResponseTimedOut"
-        self._answered = True
+        self.answered = True
         self._answer = Answer(status, headers, body)
         return None
 

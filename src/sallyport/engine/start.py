@@ -39,6 +39,8 @@ class Event:
     #: When the trigger was due, for those that follow a schedule.
     scheduled_at: datetime | None = None
     started_at: datetime | None = None
+    #: Whether another run waits for the response, which it reads from the history: a restart does not change that.
+    awaited: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ def prepare(around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: 
     for key, secret in (("inputs", secrets.trigger_inputs), ("outputs", secrets.trigger_outputs)):
         if trigger.get(key) is not None:
             stored[key] = writer.content(trigger[key], secret=secret)
+    if event.awaited:
+        stored["awaited"] = True
     row = runs.Run(
         id=name,
         workflow_id=workflow.id,

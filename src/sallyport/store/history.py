@@ -53,10 +53,10 @@ class Batch:
     change: dict[str, Any] | None = None
 
 
-def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[str]:
-    """Commit batches of several runs; answer the runs whose epoch has moved on, of which nothing was stored."""
+def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tuple[str, int]]:
+    """Commit batches of several runs; answer the runs and their epochs that have moved on, of which nothing was stored."""
     stale = _stale(connection, batches)
-    kept = [batch for batch in batches if batch.run_id not in stale] if stale else batches
+    kept = [batch for batch in batches if (batch.run_id, batch.epoch) not in stale] if stale else batches
     runs.insert(connection, [batch.start for batch in kept if batch.start is not None])
     bodies: dict[str, bytes] = {}
     rows = []
@@ -81,13 +81,14 @@ def read(connection: Connection, run_id: str) -> list[Entry]:
     return [Entry(*row) for row in connection.execute(query)]
 
 
-def _stale(connection: Connection, batches: Sequence[Batch]) -> set[str]:
-    held = {batch.run_id: batch.epoch for batch in batches if batch.start is None}
+def _stale(connection: Connection, batches: Sequence[Batch]) -> set[tuple[str, int]]:
+    started_here = {batch.run_id for batch in batches if batch.start is not None}
+    held = {(batch.run_id, batch.epoch) for batch in batches if batch.run_id not in started_here}
     if not held:
         return set()
-    query = sa.select(runs.runs.c.id, runs.runs.c.epoch, runs.runs.c.status).where(runs.runs.c.id.in_(list(held)))
+    named = sorted({run_id for run_id, _ in held})
+    query = sa.select(runs.runs.c.id, runs.runs.c.epoch, runs.runs.c.status).where(runs.runs.c.id.in_(named))
     if connection.dialect.name == "postgresql":
         query = query.with_for_update()
-    started_here = {batch.run_id for batch in batches if batch.start is not None}
-    actual = {run_id: epoch for run_id, epoch, status in connection.execute(query) if status == "Running"}
-    return {run_id for run_id, epoch in held.items() if actual.get(run_id, -1) != epoch and run_id not in started_here}
+    actual = {(run_id, epoch) for run_id, epoch, status in connection.execute(query) if status == "Running"}
+    return held - actual

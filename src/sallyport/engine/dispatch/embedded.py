@@ -44,8 +44,8 @@ class Embedded:
         self.owner = owner
         self.capacity = 500
         self.active: dict[str, Run] = {}
-        #: Callers who wait for the answer of a run that is not claimed yet.
-        self.callers: dict[str, asyncio.Future[Answer | None]] = {}
+        #: Callers who wait for the answer of a run, whether it is in memory or put away.
+        self._callers: dict[str, asyncio.Future[Answer | None]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -72,8 +72,15 @@ class Embedded:
 
     def begin(self, run: Run) -> None:
         """Work on a run that was not stored yet; its first commit stores it."""
+        if run.caller is not None:
+            self.await_answer(run.id, run.caller)
         self._live(run)
         run.flush_soon()
+
+    def await_answer(self, run_id: str, caller: asyncio.Future[Answer | None]) -> None:
+        """Remember who waits for the answer of a run, until there is one."""
+        self._callers[run_id] = caller
+        caller.add_done_callback(lambda _: self._callers.pop(run_id, None))
 
     def wake(self) -> None:
         """Say that a run wants attention."""
@@ -158,7 +165,7 @@ class Embedded:
         workflow = await self._library.at_version(row.workflow_id, row.version)
         stored = await self._database.read(lambda connection: resume.read(connection, row))
         run = resume.build(self._around, workflow, stored)
-        run.caller = self.callers.pop(row.id, None)
+        run.caller = self._callers.get(row.id)
         return run
 
     async def _pause(self) -> float:
