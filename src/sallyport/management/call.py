@@ -97,8 +97,11 @@ Handler = Callable[[Call], Awaitable[Response]]
 class ResourceRoute(Route):
     """A route whose path matches in any letter case, with or without a slash at the end."""
 
-    def __init__(self, path: str, endpoint: Any, methods: list[str]) -> None:
-        super().__init__(path, endpoint, methods=methods)
+    def __init__(self, path: str, endpoint: Any, method: str, permissions: tuple[str, ...], handler: Handler) -> None:
+        super().__init__(path, endpoint, methods=[method])
+        #: One of these is needed; the documentation reads them here, and the handler's docstring.
+        self.permissions = permissions
+        self.handler = handler
         pattern = self.path_regex.pattern.removesuffix("$") + "/?$"
         self.path_regex = re.compile(pattern, re.IGNORECASE)
 
@@ -110,7 +113,7 @@ def route(deps: Deps, method: str, path: str, permissions: tuple[str, ...], hand
         principal.require(principal.of(request.scope), *permissions)
         return await handler(Call(deps, request))
 
-    return ResourceRoute(path, errors.Drawn(endpoint), [method])
+    return ResourceRoute(path, errors.Drawn(endpoint), method, permissions, handler)
 
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
