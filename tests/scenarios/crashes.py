@@ -329,8 +329,10 @@ def _end(workflow: str, run: runs.Run, records: list[Record]) -> Any:
     actions = {}
     for each in records:
         shown = [each.status.value, each.code, (each.error or {}).get("code")]
-        for value in (each.inputs, each.outputs):
-            shown.append("absent" if value is ABSENT else _without_run(json.dumps(value, sort_keys=True), run.id))
+        shown += [
+            "absent" if value is ABSENT else _without_run(json.dumps(value, sort_keys=True), run.id)
+            for value in (each.inputs, each.outputs)
+        ]
         actions[f"{each.name}/{each.repetition}{'*' if each.iteration else ''}"] = shown
     outputs = json.loads(run.outputs) if run.outputs else None
     return {"workflow": workflow, "status": run.status, "code": run.code, "outputs": outputs, "actions": actions}

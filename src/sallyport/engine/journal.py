@@ -71,7 +71,7 @@ class Journal:
                 committed.set_result(None)
 
     async def _commit_apart(self, taken: list[_Appended]) -> None:
-        """Commit each run's batches by themselves: what one of them holds cannot be stored, which is not the others' fault."""
+        """Commit each run's batches by themselves: that one run's cannot be stored is not the others' fault."""
         runs: dict[str, list[_Appended]] = {}
         for each in taken:
             runs.setdefault(each[0].run_id, []).append(each)

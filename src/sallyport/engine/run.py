@@ -146,8 +146,8 @@ class Run:
     async def flush(self, change: dict[str, Any] | None = None) -> None:
         """Commit everything that is noted, and with it a change of the run's row; then let the answer go out.
 
-        Raises Superseded or JournalFailed, also when it was an earlier batch that failed: what comes after it must not be
-        committed without it.
+        Raises Superseded or JournalFailed, also when it was an earlier batch that failed: what comes after it must not
+        be committed without it.
         """
         if self._pending or change is not None or not self._stored:
             self._committing = self._append(change)

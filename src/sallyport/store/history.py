@@ -54,7 +54,7 @@ class Batch:
 
 
 def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tuple[str, int]]:
-    """Commit batches of several runs; answer the runs and their epochs that have moved on, of which nothing was stored."""
+    """Commit batches of several runs; answer runs, and epochs, that have moved on: of them nothing was stored."""
     stale = _stale(connection, batches)
     kept = [batch for batch in batches if (batch.run_id, batch.epoch) not in stale] if stale else batches
     runs.insert(connection, [batch.start for batch in kept if batch.start is not None])
