@@ -1,6 +1,6 @@
-"""One call of the management surface: what the house gives it, how paths match, and how answers are drawn.
+"""One call of the management surface: what it is given, how paths match, and how answers are drawn.
 
-The rule: paths match whatever their letter case, with or without a slash at the end, and `api-version` is not looked at.
+The rule: paths match whatever their letter case, with or without a slash at the end; `api-version` is not looked at.
 """
 
 from __future__ import annotations
@@ -30,18 +30,14 @@ class Triggers(Protocol):
     """The loop of triggers, as this surface needs it."""
 
     async def synchronise(self, workflow: DeployedWorkflow) -> None:
-        """Take note that a workflow was saved, enabled or disabled."""
+        """Follow a workflow that was saved, enabled, disabled, given another key, or deleted."""
         ...
 
-    async def forget(self, workflow: DeployedWorkflow) -> None:
-        """Take note that a workflow is about to be deleted."""
+    async def fire_now(self, workflow: DeployedWorkflow, trigger_name: str, body: Any = None) -> list[str]:
+        """Let a trigger look, or fire with a body; answers the runs that it started."""
         ...
 
-    async def fire_now(self, workflow: DeployedWorkflow, trigger_name: str, body: Any = None) -> str | None:
-        """Fire a trigger at once; answers the run that it started, None when it started none."""
-        ...
-
-    async def reset(self, workflow: DeployedWorkflow) -> None:
+    async def reset(self, workflow: DeployedWorkflow, trigger_name: str) -> None:
         """Let a workflow's trigger forget what it has seen."""
         ...
 

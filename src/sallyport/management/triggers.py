@@ -65,17 +65,17 @@ async def run(call: Call) -> Response:
     trigger = _named(workflow, call.name("trigger"))
     raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
     body = bodies.parse(raw) if raw else None
-    run_id = await call.deps.triggers.fire_now(workflow, trigger.name, body)
-    if run_id is None:
+    started = await call.deps.triggers.fire_now(workflow, trigger.name, body)
+    if not started:
         return Response(status_code=204)
-    return Response(status_code=202, headers={"x-ms-workflow-run-id": run_id})
+    return Response(status_code=202, headers={"x-ms-workflow-run-id": started[0]})
 
 
 async def reset(call: Call) -> Response:
     """Let a trigger forget what it has seen, and begin as if its workflow had just been saved."""
     workflow = await call.workflow()
-    _named(workflow, call.name("trigger"))
-    await call.deps.triggers.reset(workflow)
+    trigger = _named(workflow, call.name("trigger"))
+    await call.deps.triggers.reset(workflow, trigger.name)
     return Response(status_code=200)
 
 

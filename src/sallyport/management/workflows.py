@@ -67,8 +67,8 @@ async def delete(call: Call) -> Response:
         workflow = await call.workflow()
     except NotFound:
         return Response(status_code=204)
-    await call.deps.triggers.forget(workflow)
     await call.engine.library.delete(workflow)
+    await call.deps.triggers.synchronise(workflow)
     return Response(status_code=200)
 
 
@@ -91,7 +91,9 @@ async def validate(call: Call) -> Response:
 
 async def regenerate_access_key(call: Call) -> Response:
     """Give a workflow another key, which revokes its callback addresses."""
-    await call.engine.library.regenerate_access_key(await call.workflow())
+    workflow = await call.workflow()
+    await call.engine.library.regenerate_access_key(workflow)
+    await call.deps.triggers.synchronise(workflow)
     return Response(status_code=200)
 
 

@@ -1,0 +1,244 @@
+"""The composition root: settings become a database, the tables of plug-ins, an ASGI application and background loops.
+
+The rule: this is the only place that knows every part of the house; no part knows this place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from starlette.middleware import Middleware
+from starlette.routing import Router
+from starlette.types import ASGIApp
+
+from sallyport import settings
+from sallyport.actions import ACTIONS
+from sallyport.auth import administrator
+from sallyport.auth import routes as auth_routes
+from sallyport.auth.administrator import FirstSecret
+from sallyport.auth.authority import Authority
+from sallyport.auth.bearer import Bearer
+from sallyport.auth.tokens import Subject
+from sallyport.clock import Clock, SystemClock
+from sallyport.connectors import Connectors
+from sallyport.connectors.outside import MailPort, Outside
+from sallyport.engine import entries
+from sallyport.engine.children import Children
+from sallyport.engine.engine import Engine, Parts
+from sallyport.engine.library import Place
+from sallyport.engine.limits import Limits
+from sallyport.engine.ports import ConnectorPort, Ports
+from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.graph import routes as graph_routes
+from sallyport.graph.call import Deps as GraphDeps
+from sallyport.management import approvals
+from sallyport.management import routes as management_routes
+from sallyport.management.call import Deps as ManagementDeps
+from sallyport.store import tables
+from sallyport.store.database import Database
+from sallyport.store.sealing import Sealer
+from sallyport.triggers.batch import Batches
+from sallyport.triggers.loop import Loop
+from sallyport.web import errors as web_errors
+from sallyport.web import signed_urls
+from sallyport.web.egress import Egress
+from sallyport.web.egress_policy import EgressPolicy
+from sallyport.web.health import Health
+from sallyport.web.limits import Limits as RequestLimits
+from sallyport.web.mailbox import Mailbox
+from sallyport.web.request_ids import RequestIds
+from sallyport.web.security_headers import SecurityHeaders
+from sallyport.web.smtp import Smtp
+
+log = structlog.get_logger(__name__)
+
+#: Where the house reaches its own Graph without leaving the process.
+GRAPH_ORIGIN = "http://graph.internal"
+#: The folder of the data folder in which the mailbox keeps its mails.
+MAIL_FOLDER = "mail"
+RESOURCE_GROUP = "sallyport"
+LOCATION = "local"
+#: The connector's application, by the id that the product brief gives it.
+CONNECTOR_APP = Subject(
+    "c4829704-0edc-4c3d-a347-7c4a67586f3c",
+    "MicrosoftGraphSecurityConnector",
+    ("SecurityEvents.ReadWrite.All", "ThreatIndicators.ReadWrite.OwnedBy"),
+)
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that runs in one process."""
+
+    settings: settings.Settings
+    clock: Clock
+    database: Database
+    authority: Authority
+    engine: Engine
+    triggers: Loop
+    egress: Egress
+    #: The mailbox on loopback that stands in while no mail server is configured.
+    mailbox: Mailbox | None
+    app: ASGIApp
+    #: What a first start tells once.
+    first: FirstSecret | None
+
+    async def open(self) -> None:
+        """Begin to work: first the runs that were going on, then the triggers."""
+        if self.mailbox is not None:
+            await self.mailbox.open()
+        await self.engine.open()
+        await self.triggers.open()
+        log.info("house.open", url=self.settings.public_url, data=str(self.settings.data))
+
+    async def close(self) -> None:
+        """Stop; whatever is not finished goes on after the next start."""
+        await self.triggers.close()
+        await self.engine.close()
+        await self.egress.close()
+        if self.mailbox is not None:
+            await self.mailbox.close()
+        self.database.close()
+        log.info("house.closed")
+
+
+def build(
+    chosen: settings.Settings,
+    *,
+    clock: Clock | None = None,
+    mail: MailPort | None = None,
+    connectors: ConnectorPort | None = None,
+) -> House:
+    """Put the house together over the data folder and the database that the settings name; nothing runs yet.
+
+    `mail` and `connectors` stand in for the mail server and the outside APIs where a test or an offline run says so.
+    Raises StorageUnavailable when the database cannot be opened, and MailboxUnavailable when its port is taken.
+    """
+    clock = clock or SystemClock()
+    chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(chosen.database_url)
+    tables.create(database)
+    authority, first = administrator.start(
+        database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
+    )
+    egress = Egress(EgressPolicy.of(chosen.egress_allow, chosen.egress_private), clock)
+    mailbox = None
+    if mail is None:
+        mailbox = None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
+        mail = Smtp(chosen, mailbox_port=mailbox.port if mailbox is not None else 0)
+    reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
+    engine = _engine(chosen, clock, database, authority, egress, reached)
+    triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
+    graph = _graph(chosen, clock, database, authority, egress)
+    egress.mount(GRAPH_ORIGIN, graph)
+    app = _app(chosen, clock, authority, _surfaces(chosen, engine, triggers, authority, egress, graph))
+    # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
+    egress.mount(chosen.public_url, app)
+    return House(chosen, clock, database, authority, engine, triggers, egress, mailbox, app, first)
+
+
+def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egress: Egress, mail: MailPort) -> Outside:
+    return Outside(
+        http=egress,
+        mail=mail,
+        clock=clock,
+        graph_token=lambda: authority.tokens.mint(CONNECTOR_APP),
+        graph_base_url=chosen.graph_base_url or GRAPH_ORIGIN,
+        public_url=chosen.public_url,
+        sign=_sign(authority.sealer),
+        from_address=chosen.from_address,
+    )
+
+
+def _engine(
+    chosen: settings.Settings,
+    clock: Clock,
+    database: Database,
+    authority: Authority,
+    egress: Egress,
+    connectors: ConnectorPort,
+) -> Engine:
+    sealer = authority.sealer
+    ports = Ports(
+        http=egress,
+        connectors=connectors,
+        children=Children(lambda: engine),
+        batches=Batches(lambda: engine),
+        app_settings=chosen.app_settings,
+    )
+
+    def callback_url(workflow: DeployedWorkflow, run_id: str, action: str, repetition: str) -> str:
+        key = workflow.access_key
+        return signed_urls.action_url(chosen.public_url, workflow.id, key, run_id, action, repetition)
+
+    engine = Engine(
+        Parts(
+            database=database,
+            clock=clock,
+            ports=ports,
+            limits=Limits(
+                request_timeout_seconds=chosen.request_timeout_seconds,
+                run_duration=timedelta(days=chosen.run_duration_days),
+            ),
+            seal=entries.Seal(lambda plain: sealer.seal(plain, "run"), lambda text: sealer.open(text, "run")),
+            place=Place(authority.tenant_id, RESOURCE_GROUP, LOCATION),
+            action_types=ACTIONS,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            callback_url=callback_url,
+        )
+    )
+    engine.dispatch.capacity = chosen.max_concurrent_runs
+    return engine
+
+
+def _trigger_url(chosen: settings.Settings, workflow: DeployedWorkflow, name: str) -> str:
+    return signed_urls.trigger_url(chosen.public_url, workflow.id, workflow.access_key, name)
+
+
+def _graph(
+    chosen: settings.Settings, clock: Clock, database: Database, authority: Authority, egress: Egress
+) -> ASGIApp:
+    deps = GraphDeps(database, clock, egress, authority.tenant_id)
+    checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
+    return graph_routes.graph_app(deps, [checked])
+
+
+def _surfaces(
+    chosen: settings.Settings,
+    engine: Engine,
+    triggers: Loop,
+    authority: Authority,
+    egress: Egress,
+    graph: ASGIApp,
+) -> ASGIApp:
+    managed = ManagementDeps(engine, triggers, chosen.public_url, chosen.body_limit_bytes)
+    health = Health(engine.database, engine.clock)
+    return Router(
+        [
+            *management_routes.routes(managed),
+            graph_routes.GraphRoute(graph),
+            *health.routes(),
+            *approvals.routes(egress, _sign(authority.sealer), engine.clock),
+            *auth_routes.routes(authority),
+        ]
+    )
+
+
+def _app(chosen: settings.Settings, clock: Clock, authority: Authority, surfaces: ASGIApp) -> ASGIApp:
+    """Put what every request passes through around the surfaces, innermost first."""
+    app: ASGIApp = Bearer(surfaces, authority, chosen.accept_bare_tokens)
+    app = RequestLimits(app, clock, chosen.body_limit_bytes)
+    app = web_errors.Errors(app, clock)
+    return RequestIds(SecurityHeaders(app))
+
+
+def _sign(sealer: Sealer) -> Callable[[bytes], str]:
+    key = sealer.derive("approvals")
+    return lambda data: hmac.new(key, data, hashlib.sha256).hexdigest()
