@@ -35,6 +35,7 @@ from sallyport.engine.engine import Engine, Parts
 from sallyport.engine.library import Place
 from sallyport.engine.limits import Limits
 from sallyport.engine.ports import ConnectorPort, Ports
+from sallyport.engine.retention import Retention
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.graph import routes as graph_routes
 from sallyport.graph.call import Deps as GraphDeps
@@ -83,6 +84,7 @@ class House:
     authority: Authority
     engine: Engine
     triggers: Loop
+    retention: Retention
     egress: Egress
     #: The mailbox on loopback that stands in while no mail server is configured.
     mailbox: Mailbox | None
@@ -96,10 +98,12 @@ class House:
             await self.mailbox.open()
         await self.engine.open()
         await self.triggers.open()
+        await self.retention.open()
         log.info("house.open", url=self.settings.public_url, data=str(self.settings.data))
 
     async def close(self) -> None:
         """Stop; whatever is not finished goes on after the next start."""
+        await self.retention.close()
         await self.triggers.close()
         await self.engine.close()
         await self.egress.close()
@@ -141,7 +145,8 @@ def build(
     app = _app(chosen, clock, authority, _surfaces(chosen, engine, triggers, authority, egress, graph))
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
-    return House(chosen, clock, database, authority, engine, triggers, egress, mailbox, app, first)
+    retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
+    return House(chosen, clock, database, authority, engine, triggers, retention, egress, mailbox, app, first)
 
 
 def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egress: Egress, mail: MailPort) -> Outside:

@@ -18,6 +18,7 @@ contents = sa.Table(
     sa.Column("stored_at", schema.Instant, nullable=False),
 )
 
+_AGAIN = " ON CONFLICT (digest) DO UPDATE SET stored_at = excluded.stored_at"
 #: How many hashes one query asks for; SQLite allows many more, but a longer list is no faster.
 _ASKED = 500
 
@@ -28,9 +29,10 @@ def digest(body: bytes) -> str:
 
 
 def put(connection: Connection, bodies: Mapping[str, bytes], stored_at: str) -> None:
-    """Store contents by their hash; those that are there already stay as they are."""
+    """Store contents by their hash; of those that are there already, only the moment of storing changes."""
     if bodies:
-        statement = upsert.written_out(connection.dialect.name, contents, ignore=True)
+        # The moment says how long somebody may still need the content.
+        statement = upsert.written_out(connection.dialect.name, contents) + _AGAIN
         connection.exec_driver_sql(statement, [(name, body, stored_at) for name, body in bodies.items()])
 
 

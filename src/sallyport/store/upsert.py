@@ -22,15 +22,14 @@ def ignoring(connection: Connection, table: sa.Table) -> Any:
 
 
 @lru_cache
-def written_out(dialect: str, table: sa.Table, *, ignore: bool = False) -> str:
+def written_out(dialect: str, table: sa.Table) -> str:
     """Answer an insert of every column in order, as text for `exec_driver_sql`: what is on the path of every run.
 
     Written out, it costs a third of a composed one; the values must be what the driver takes.
     """
     names = [column.name for column in table.columns]
     marks = ", ".join(["%s" if dialect == "postgresql" else "?"] * len(names))
-    tail = " ON CONFLICT DO NOTHING" if ignore else ""
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}){tail}"  # noqa: S608 - names of ours
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of ours
 
 
 def replacing(connection: Connection, table: sa.Table, key: Sequence[str]) -> Any:
