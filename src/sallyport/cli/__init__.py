@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 checked and failed, 2 wrong use. Data goes to standard out
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -14,10 +15,17 @@ import click
 #: Commands by name, each as "module:attribute".
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "alert": "sallyport.cli.alert:command",
         "client": "sallyport.cli.client:command",
+        "deploy": "sallyport.cli.deploy:command",
         "expression": "sallyport.cli.expression:command",
-        "validate": "sallyport.cli.validate:command",
+        "run": "sallyport.cli.run:command",
+        "runs": "sallyport.cli.runs:command",
+        "mail": "sallyport.cli.mail:command",
         "token": "sallyport.cli.token:command",
+        "up": "sallyport.cli.up:command",
+        "validate": "sallyport.cli.validate:command",
+        "workflows": "sallyport.cli.workflows:command",
     }
 )
 
@@ -43,3 +51,7 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="sallyport")
 def main() -> None:
     """Run Logic Apps playbooks, and serve the Microsoft Graph Security API that they need."""
+    from sallyport.cli import logs
+
+    # `up` writes its log as its settings say; any other command speaks for itself.
+    logs.configure("warning", "text", sys.stderr)

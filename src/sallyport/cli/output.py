@@ -1,0 +1,108 @@
+"""What commands share in talking to people and programs: options, JSON on standard output, tables, durations.
+
+The rule: data goes to standard output, as JSON when `--json` is given; messages go to standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA."
+)
+json_document = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+json_lines = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+
+STYLES = {
+    "Succeeded": "green",
+    "Failed": "bold red",
+    "TimedOut": "bold red",
+    "Cancelled": "yellow",
+    "Skipped": "dim",
+    "Running": "cyan",
+    "Waiting": "cyan",
+    "Aborted": "yellow",
+    "Faulted": "bold red",
+}
+#: The statuses of runs that go on.
+GOING_ON = frozenset({"Running", "Waiting"})
+FAILED = 1
+
+
+def console(*, messages: bool = False) -> Console:
+    """Answer where to draw: standard output, or standard error for messages."""
+    drawn = Console(highlight=False, soft_wrap=True, stderr=messages)
+    if not drawn.is_terminal:
+        # Nobody's window ends here: whoever reads this gets whole lines.
+        drawn.width = 10_000
+    return drawn
+
+
+def emit(value: Any) -> None:
+    """Print one JSON value on a line of its own."""
+    click.echo(orjson.dumps(value).decode())
+
+
+def emit_pretty(value: Any) -> None:
+    """Print one JSON value for people to read."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def tell(message: str) -> None:
+    """Say something on standard error."""
+    click.echo(message, err=True)
+
+
+def failed() -> NoReturn:
+    """End the command with the exit code that says: checked, and failed."""
+    raise click.exceptions.Exit(FAILED)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """Print rows under their titles."""
+    drawn = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for title in titles:
+        drawn.add_column(title, no_wrap=True, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
+    console().print(drawn, crop=False, no_wrap=True)
+
+
+def status(name: str) -> Text:
+    """Answer a status in its colour."""
+    return Text(name, style=STYLES.get(name, ""))
+
+
+def duration(started_at: str | None, ended_at: str | None) -> str:
+    """Answer how long something took, as people say it; empty while it goes on."""
+    if not started_at or not ended_at:
+        return ""
+    seconds = (datetime.fromisoformat(ended_at[:26]) - datetime.fromisoformat(started_at[:26])).total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def clock_time(moment: str | None) -> str:
+    """Answer a UTC moment without its fractions, as `2026-01-05 09:00:00`."""
+    return (moment or "")[:19].replace("T", " ")
+
+
+def printable(text: str) -> Text:
+    """Answer text without the characters with which its author could steer a terminal."""
+    return Text("".join(each if each.isprintable() else " " for each in text))

@@ -1,0 +1,195 @@
+"""For commands that talk to a running server: where it is, who is asking, and what its answers mean.
+
+The rule: a refusal becomes one sentence on standard error and exit code 1; nothing that the server says is swallowed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import orjson
+
+from sallyport import settings
+from sallyport.cli import local, lock
+from sallyport.clock import SystemClock
+from sallyport.errors import SallyportError
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
+WORKFLOWS = SUBSCRIPTION + "/resourceGroups/sallyport/providers/Microsoft.Logic/workflows"
+API_VERSION = "2019-05-01"
+ALERTS = "/v1.0/security/alerts"
+INGEST = "/ingest/alerts"
+#: Types of triggers that have an address of their own.
+CALLABLE = frozenset({"request", "manual", "apiconnectionwebhook", "httpwebhook"})
+EXPANDED = {"$expand": "properties/actions,workflow/properties"}
+
+#: A call may wait for what a synchronous workflow answers.
+_TIMEOUT = httpx.Timeout(130.0, connect=5.0)
+
+
+class Refused(SallyportError):
+    """Raised when the server answers a call with an error; the code and the status are the server's."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class Unreachable(SallyportError):
+    """Raised when no server answers."""
+
+    code = "ServerUnreachable"
+    status = 503
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(
+            f"No sallyport server answers at {url} ({detail}). Start one with `sallyport up`, "
+            "or name another with SALLYPORT_URL."
+        )
+        self.url = url
+
+
+class Remote:
+    """A running server, as the local administrator sees it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "sallyport-cli"}
+        # A proxy for the outside world has no business between a command and its server.
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Send a request and answer the response, when it is not an error.
+
+        Raises Refused, Unreachable.
+        """
+        try:
+            response = self._client.request(method, path, **more)
+        except httpx.TransportError as error:
+            raise Unreachable(self.url, str(error) or type(error).__name__) from None
+        if response.is_error:
+            raise _refusal(response)
+        return response
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """Answer the JSON value at a path."""
+        return self.call("GET", path, params=dict(query or {})).json()
+
+    def every(self, path: str, query: Mapping[str, Any] | None = None, most: int | None = None) -> Iterator[Any]:
+        """Give the values of a list, page after page."""
+        page, given = self.get(path, query), 0
+        while True:
+            for value in page["value"]:
+                if most is not None and given >= most:
+                    return
+                given += 1
+                yield value
+            following = page.get("nextLink") or page.get("@odata.nextLink")
+            if not following or not page["value"]:
+                return
+            page = self.get(_on_server(following))
+
+    def workflow(self, name: str) -> str:
+        """Answer the path of a workflow."""
+        return f"{WORKFLOWS}/{quote(name, safe='')}"
+
+    def put_workflow(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a workflow, and answer it as the server shows it."""
+        saved: dict[str, Any] = self.call("PUT", self.workflow(name), json=body).json()
+        return saved
+
+    def callback_url(self, workflow: str, trigger: str) -> str:
+        """Answer the signed address of a trigger."""
+        path = f"{self.workflow(workflow)}/triggers/{quote(trigger, safe='')}/listCallbackUrl"
+        return str(self.call("POST", path).json()["value"])
+
+    def fire(self, workflow: str, trigger: str, body: bytes | None = None) -> str | None:
+        """Fire a trigger at once, and answer the run that it started, None when it started none."""
+        path = f"{self.workflow(workflow)}/triggers/{quote(trigger, safe='')}/run"
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        response = self.call("POST", path, content=body, headers=headers)
+        started: str | None = response.headers.get("x-ms-workflow-run-id")
+        return started
+
+    def content(self, link: Mapping[str, Any] | None) -> Any:
+        """Answer the inputs or outputs that a link of the history names; None when there is nothing to read."""
+        if not link or not link.get("uri"):
+            return None
+        response = self.call("GET", _on_server(link["uri"]))
+        return response.json() if response.content else None
+
+
+@contextmanager
+def opened(data: Path | None = None) -> Iterator[Remote]:
+    """Answer the server that the environment names; whatever goes wrong ends the command."""
+    try:
+        found = settings.load(os.environ, given={"data": data})
+    except settings.InvalidSetting as wrong:
+        local.fail(wrong.message)
+    remote = Remote(address(os.environ, found.data), token(os.environ, data))
+    try:
+        yield remote
+    except SallyportError as refused:
+        local.fail(sentence(refused))
+    finally:
+        remote.close()
+
+
+def address(environ: Mapping[str, str], folder: Path) -> str:
+    """Answer where the server is: SALLYPORT_URL, else the server that runs on the data folder, else the default."""
+    running = lock.holder(folder)
+    return (environ.get("SALLYPORT_URL") or (running.url if running else "") or DEFAULT_URL).rstrip("/")
+
+
+def token(environ: Mapping[str, str], data: Path | None = None) -> str:
+    """Answer a token: SALLYPORT_TOKEN where somebody else issued one, else one made from the data folder's keys."""
+    given = environ.get("SALLYPORT_TOKEN")
+    if given:
+        return given
+    from sallyport.auth import administrator
+
+    with local.opened(data) as here:
+        seconds = here.settings.token_lifetime_seconds
+        return administrator.local_token(here.db, here.settings.data, SystemClock(), seconds)
+
+
+def sentence(error: SallyportError) -> str:
+    """Answer what went wrong, as one line."""
+    message = " ".join(error.message.split())
+    known = error.code and error.code not in message and isinstance(error, Refused)
+    return f"{message} ({error.code})" if known else message
+
+
+def _refusal(response: httpx.Response) -> Refused:
+    """Answer the error that a response shows, whatever shape it has."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        code, message = str(error.get("code") or ""), str(error.get("message") or "")
+    elif isinstance(error, str) and isinstance(body, dict):
+        code, message = error, str(body.get("error_description") or "")
+    else:
+        code, message = "", ""
+    described = message or f"The server answered {response.status_code} {response.reason_phrase}."
+    return Refused(code or str(response.status_code), described, response.status_code)
+
+
+def _on_server(url: str) -> str:
+    """Answer a link's path and query, so that it is followed on the server that was asked, whatever it calls itself."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
