@@ -188,10 +188,18 @@ class Loop:
             await self._take(claimed)
         except ClaimLost:
             log.info("trigger.overtaken", workflow_id=claimed.workflow_id, trigger=claimed.trigger_name)
-        except SallyportError as error:
-            log.warning("trigger.not_stored", workflow_id=claimed.workflow_id, error=error.message)
+        except Exception:
+            log.exception("trigger.not_stored", workflow_id=claimed.workflow_id, trigger=claimed.trigger_name)
+            await self._give_back(claimed)
+
+    async def _give_back(self, claimed: TriggerState) -> None:
+        while True:
             await self._engine.clock.sleep(_REST_SECONDS)
-            await self._engine.database.write(lambda connection: trigger_states.release(connection, claimed))
+            try:
+                await self._engine.database.write(lambda connection: trigger_states.release(connection, claimed))
+                return
+            except SallyportError as error:
+                log.warning("triggers.stalled", error=error.message)
 
     # --- one look ----------------------------------------------------------------------------------------------------
 
