@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import socket
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,6 +84,7 @@ class Mailbox:
         self._clock = clock
         self._most = most
         self._server: asyncio.Server | None = None
+        self._sessions: weakref.WeakSet[SMTP] = weakref.WeakSet()
         try:
             self._socket = socket.create_server((_LOOPBACK, port))
         except OSError as error:
@@ -99,16 +101,24 @@ class Mailbox:
         """Stop; what was taken stays."""
         if self._server is not None:
             self._server.close()
+            for session in list(self._sessions):
+                if session.transport is not None:
+                    session.transport.close()
+            # A transport is closed one round of the loop later.
+            await self._clock.sleep(0)
+            await self._server.wait_closed()
         self._socket.close()
 
     def _session(self) -> SMTP:
-        return SMTP(
+        session = SMTP(
             self,
             data_size_limit=_LARGEST_BYTES,
             hostname="localhost",
             ident="sallyport mailbox",
             loop=asyncio.get_running_loop(),
         )
+        self._sessions.add(session)
+        return session
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
         """Store a mail, and answer the server's last word on it."""

@@ -114,10 +114,9 @@ def _failure(error: aiosmtplib.SMTPException) -> MailNotSent:
         kind: MailFailure = "message" if _is_lasting(error.code) else "temporary"
         return MailNotSent(kind, _shown(f"{error.code} {error.message}"))
     if isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPServerDisconnected):
-        return MailNotSent("unreachable", _shown(str(error)))
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
-        return MailNotSent("protocol", _shown(str(error)))
-    return MailNotSent("protocol")
+        return MailNotSent("unreachable", f"({type(error.__cause__ or error).__name__})")
+    # What is not supported, and what no server should say, is told in the library's words.
+    return MailNotSent("protocol", f"({' '.join(str(error).split())[:_DETAIL] or type(error).__name__})")
 
 
 def _is_lasting(code: int) -> bool:
