@@ -8,14 +8,15 @@ from typing import Any
 
 import structlog
 
-from sallyport.engine import branch, entries
+from sallyport.engine import branch, entries, start
 from sallyport.engine.frame import ROOT
 from sallyport.engine.interruptions import JournalFailed, RunEnds, Superseded
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.plan import Skip
 from sallyport.engine.run import Run
 from sallyport.statuses import Status
-from sallyport.store import schema
+from sallyport.store import history, schema
+from sallyport.wdl.definition import Block
 from sallyport.wdl.errors import ExpressionError
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ async def _execute(run: Run) -> Result:
     try:
         outcome = await branch.run_block(run, run.workflow.definition.root, ROOT)
     except RunEnds as ends:
+        run.note(ends.record)
         return await _end(run, ends.ending)
     except asyncio.CancelledError:
         ending = run.ending
@@ -101,13 +103,21 @@ async def _end(run: Run, ending: EndsRun) -> Result:
             record.error = {"code": "ActionCancelled", "message": f"The run ended with status '{ending.status}'."}
             record.memory, record.waits_until, record.waits_for_callback = None, None, False
             run.note(record)
-    reason = "The execution of template action '{}' is skipped: the run was terminated."
-    for name, action in run.workflow.definition.root.actions.items():
-        branch.skip(run, action, ROOT, Skip(name, "Terminated", reason.format(name)))
+    _skip_rest(run, run.workflow.definition.root)
     error = None
     if ending.status is not Status.SUCCEEDED and (ending.code or ending.message):
         error = {"code": ending.code, "message": ending.message}
     return await _settle(run, ending.status, error, code=ending.code)
+
+
+def _skip_rest(run: Run, block: Block) -> None:
+    """Record what never began as skipped, also inside what had begun; the body of a loop has no place to say so."""
+    for name, action in block.actions.items():
+        reason = f"The execution of template action '{name}' is skipped: the run was terminated."
+        branch.skip(run, action, ROOT, Skip(name, "Terminated", reason))
+        for inner in action.blocks.values():
+            if all(each.loops == action.loops for each in inner.actions.values()):
+                _skip_rest(run, inner)
 
 
 async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Result:
@@ -125,7 +135,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
         "owner": None,
         "wake_at": None,
     }
-    await run.flush(change)
+    await run.flush(change, _leaving(run))
     log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=status.value)
     return Ended(status)
 
@@ -137,8 +147,13 @@ async def _put_away(run: Run) -> Result:
     overdue = any(record.waits_for_callback and record.key in run.waits.callbacks for record in waiting)
     moments.append(run.started_at + run.limits.run_duration)
     wake_at = schema.instant(run.clock.now() if overdue else min(moments))
-    await run.flush({"owner": None, "wake_at": wake_at})
+    await run.flush({"owner": None, "wake_at": wake_at}, _leaving(run))
     return PutAway(wake_at)
+
+
+def _leaving(run: Run) -> history.Leaving:
+    limit = start.concurrency(run.workflow, run.row.trigger_name)
+    return history.Leaving(run.workflow.id, len(run.waits.callbacks), limit.runs if limit is not None else None)
 
 
 def _outputs(run: Run) -> tuple[str | None, dict[str, Any] | None]:

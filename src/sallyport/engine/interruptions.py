@@ -6,6 +6,7 @@ The rule: only the top of a run catches these; a step lets them pass.
 from __future__ import annotations
 
 from sallyport.engine.outcome import EndsRun
+from sallyport.engine.records import Record
 
 
 class Interruption(Exception):
@@ -23,6 +24,9 @@ class JournalFailed(Interruption):
 class RunEnds(Interruption):
     """Raised when an action ends the whole run."""
 
-    def __init__(self, ending: EndsRun) -> None:
+    def __init__(self, ending: EndsRun, record: Record) -> None:
         super().__init__(ending.code)
         self.ending = ending
+        #: The action's own record, which is committed with the run's end and never before: a run that is resumed in
+        #: between must come to its end again.
+        self.record = record

@@ -143,14 +143,14 @@ class Run:
 
     # --- the journal -------------------------------------------------------------------------------------------------
 
-    async def flush(self, change: dict[str, Any] | None = None) -> None:
+    async def flush(self, change: dict[str, Any] | None = None, leaving: history.Leaving | None = None) -> None:
         """Commit everything that is noted, and with it a change of the run's row; then let the answer go out.
 
         Raises Superseded or JournalFailed, also when it was an earlier batch that failed: what comes after it must not
         be committed without it.
         """
         if self._pending or change is not None or not self._stored:
-            self._committing = self._append(change)
+            self._committing = self._append(change, leaving)
         if self._committing is not None:
             # Whoever waits here may be cancelled; the commit itself goes on, and its failure must not be missed.
             await asyncio.shield(self._committing)
@@ -166,7 +166,7 @@ class Run:
         if self._pending:
             self._committing = self._append(None)
 
-    def _append(self, change: dict[str, Any] | None) -> asyncio.Future[None]:
+    def _append(self, change: dict[str, Any] | None, leaving: history.Leaving | None = None) -> asyncio.Future[None]:
         earlier = self._committing
         if earlier is not None and earlier.done() and earlier.exception() is not None:
             return earlier
@@ -176,7 +176,7 @@ class Run:
             written.append(writer.entry(record, self.sequence))
             self.sequence += 1
         self._pending.clear()
-        batch = history.Batch(self.id, self.row.epoch, None, written, writer.bodies, change)
+        batch = history.Batch(self.id, self.row.epoch, None, written, writer.bodies, change, leaving)
         if not self._stored:
             self._stored = True
             batch.start, batch.change = started(self.row, change), None

@@ -213,7 +213,7 @@ async def _within(deadline: datetime | None, now: datetime, *, late: bool) -> As
 
 
 def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Status:
-    """Record an outcome; an action that ends the run is recorded first, then ends it."""
+    """Record an outcome; the record of an action that ends the run goes with the end."""
     record.ended_at = run.clock.now()
     record.memory, record.waits_until, record.waits_for_callback = None, None, False
     if isinstance(outcome, Succeeded):
@@ -225,9 +225,9 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
         record.status, record.code, record.outputs = Status.SUCCEEDED, "Terminated", ABSENT
     if "trackedProperties" in action.raw and not isinstance(outcome, Skipped):
         record.tracked_properties = _tracked(run, action, record)
-    run.note(record)
     if isinstance(outcome, EndsRun):
-        raise RunEnds(outcome)
+        raise RunEnds(outcome, record)
+    run.note(record)
     action_type = run.workflow.action_types.get(action.type)
     if action_type is not None and (action_type.effect or action_type.responds):
         # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.

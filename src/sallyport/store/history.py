@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import contents, runs, schema, upsert
+from sallyport.store import callbacks, contents, runs, schema, upsert
 
 history = sa.Table(
     "run_history",
@@ -39,6 +39,17 @@ class Entry:
     document: str
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a process says of a run that it lets go of, so that nothing is lost in between."""
+
+    workflow_id: str
+    #: How many requests to the run's callback addresses the process has heard of.
+    callbacks: int
+    #: How many runs of the workflow may go on at once; None when that is not limited.
+    concurrency: int | None
+
+
 @dataclass(slots=True)
 class Batch:
     """What one run wants to have committed, all of it or nothing."""
@@ -51,6 +62,8 @@ class Batch:
     contents: dict[str, bytes] = field(default_factory=dict)
     #: New values for the run's row: its end, or until when it is put away.
     change: dict[str, Any] | None = None
+    #: Given with such a change, unless the run begins and ends in this batch.
+    leaving: Leaving | None = None
 
 
 def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tuple[str, int]]:
@@ -71,7 +84,9 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
         connection.exec_driver_sql(upsert.written_out(connection.dialect.name, history), rows)
     for batch in kept:
         if batch.change is not None:
-            connection.execute(sa.update(runs.runs).where(runs.runs.c.id == batch.run_id).values(batch.change))
+            runs.change(connection, batch.run_id, batch.change)
+            if batch.leaving is not None:
+                _leave(connection, batch.run_id, batch.leaving, now, ended="ended_at" in batch.change)
     return stale
 
 
@@ -79,6 +94,17 @@ def read(connection: Connection, run_id: str) -> list[Entry]:
     """Answer every entry of a run, in order."""
     query = sa.select(*list(history.c)[1:]).where(history.c.run_id == run_id).order_by(history.c.sequence)
     return [Entry(*row) for row in connection.execute(query)]
+
+
+def _leave(connection: Connection, run_id: str, leaving: Leaving, now: str, *, ended: bool) -> None:
+    if not ended:
+        # A request that was stored while the run was on its way out: nobody else would ever tell the run.
+        if callbacks.count(connection, run_id) > leaving.callbacks:
+            runs.wake(connection, run_id, now)
+        return
+    callbacks.forget(connection, run_id)
+    if leaving.concurrency is not None:
+        runs.promote_waiting(connection, leaving.workflow_id, leaving.concurrency, now)
 
 
 def _stale(connection: Connection, batches: Sequence[Batch]) -> set[tuple[str, int]]:
@@ -89,6 +115,7 @@ def _stale(connection: Connection, batches: Sequence[Batch]) -> set[tuple[str, i
     named = sorted({run_id for run_id, _ in held})
     query = sa.select(runs.runs.c.id, runs.runs.c.epoch, runs.runs.c.status).where(runs.runs.c.id.in_(named))
     if connection.dialect.name == "postgresql":
-        query = query.with_for_update()
+        # In one order, whoever locks: two processes must not wait for each other.
+        query = query.order_by(runs.runs.c.id).with_for_update()
     actual = {(run_id, epoch) for run_id, epoch, status in connection.execute(query) if status == "Running"}
     return held - actual

@@ -6,7 +6,7 @@ which was frozen and wakes up cannot write over the one that took its work.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -200,6 +200,17 @@ def release_all(connection: Connection, now: str) -> int:
     return connection.execute(released).rowcount
 
 
+def change(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
+    """Change a run's row, which the caller holds.
+
+    A run that is put away keeps an earlier moment: somebody asked for its attention after that was decided.
+    """
+    wake_at = values.get("wake_at")
+    if wake_at is not None:
+        values = {**values, "wake_at": sa.case((runs.c.wake_at < wake_at, runs.c.wake_at), else_=wake_at)}
+    connection.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+
+
 def release(connection: Connection, run_id: str, epoch: int, wake_at: str) -> None:
     """Give a run back, to be claimed at a later moment."""
     held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & (runs.c.status == "Running")
@@ -228,6 +239,7 @@ def next_wake_at(connection: Connection) -> str | None:
 
 def promote_waiting(connection: Connection, workflow_id: str, limit: int, now: str) -> int:
     """Let runs that wait above their trigger's concurrency go on, the oldest first; answer how many."""
+    schema.ordered(connection, f"concurrency:{workflow_id}")
     free = limit - count(connection, workflow_id, "Running")
     if free <= 0:
         return 0

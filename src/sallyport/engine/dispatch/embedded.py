@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
 from sallyport.engine import execute, resume, start
@@ -20,7 +19,7 @@ from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.errors import NotFound, SallyportError, StorageUnavailable
-from sallyport.store import callbacks, runs, schema
+from sallyport.store import runs, schema
 from sallyport.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -105,7 +104,7 @@ class Embedded:
                 run.ending = ending
                 task.cancel()
             await asyncio.wait((task,))
-            if run.ending is not None:
+            if run.ending is not None and await self._has_ended(run_id):
                 return True
         row = await self._database.write(lambda connection: runs.claim_one(connection, run_id, self.owner))
         if row is None:
@@ -116,12 +115,15 @@ class Embedded:
         await self._after(claimed, result)
         return isinstance(result, execute.Ended)
 
+    async def _has_ended(self, run_id: str) -> bool:
+        row = await self._database.read(lambda connection: runs.get(connection, run_id))
+        return row.status not in ("Running", "Waiting")
+
     async def ended(self, run_id: str) -> None:
         """Wait until a run has ended, whoever works on it."""
         while True:
             event = self._ended.setdefault(run_id, asyncio.Event())
-            row = await self._database.read(lambda connection: runs.get(connection, run_id))
-            if row.status not in ("Running", "Waiting"):
+            if await self._has_ended(run_id):
                 self._ended.pop(run_id, None)
                 return
             await event.wait()
@@ -194,8 +196,9 @@ class Embedded:
         try:
             result = await execute.execute(run)
         finally:
-            self.active.pop(run.id, None)
-            self._tasks.pop(run.id, None)
+            # A run that was put away may be claimed again before this process has heard of its own commit.
+            if self.active.get(run.id) is run:
+                del self.active[run.id], self._tasks[run.id]
         await self._after(run, result)
 
     async def _after(self, run: Run, result: execute.Result) -> None:
@@ -213,11 +216,7 @@ class Embedded:
             event.set()
         if self.on_end is not None:
             self.on_end(run, result.status.value)
-        limit = start.concurrency(run.workflow, run.row.trigger_name)
-        now = schema.instant(self._clock.now())
-        waited_for_calls = bool(run.waits.callbacks)
-        if limit is not None or waited_for_calls:
-            await self._database.write(lambda connection: _tidy(connection, run, limit, now))
+        if start.concurrency(run.workflow, run.row.trigger_name) is not None:
             self._woken.set()
 
     async def _given_up(self, run: Run, error: BaseException | None) -> None:
@@ -239,9 +238,3 @@ class Embedded:
             except SallyportError:
                 await self._clock.sleep(_REST_SECONDS)
         self._woken.set()
-
-
-def _tidy(connection: Connection, run: Run, limit: start.Concurrency | None, now: str) -> None:
-    callbacks.forget(connection, run.id)
-    if limit is not None:
-        runs.promote_waiting(connection, run.workflow.id, limit.runs, now)
