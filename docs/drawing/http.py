@@ -1,0 +1,143 @@
+"""docs/reference/http.md: every route that the server answers, from the tables that it routes by."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+from starlette.routing import BaseRoute, Route
+
+from drawing import markdown
+from sallyport.auth import routes as auth_routes
+from sallyport.graph import routes as graph_routes
+from sallyport.management import approvals
+from sallyport.management import call as management_call
+from sallyport.management import errors as management_errors
+from sallyport.management import routes as management
+from sallyport.web import health
+
+#: What the paths of the management surface begin with.
+LOGIC = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Logic"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    #: One of these is needed; empty when something else than a token decides.
+    permissions: tuple[str, ...]
+    handler: Callable[..., Any]
+
+
+def page() -> str:
+    """Draw the page."""
+    return markdown.page(
+        "HTTP",
+        "Every route that the server answers. Where permissions are named, the request needs a bearer token "
+        "with one of them:\n"
+        "an application registered by `sallyport client add` gets one at the token endpoint, `sallyport token` "
+        "prints that of\n"
+        "the local administrator, which may do everything.",
+        _part(
+            "Microsoft Graph Security and ingest",
+            "`{version}` is `v1.0` or `beta`; both serve the same. Segments match whatever their letter case, "
+            "with a namespace\n"
+            "(`microsoft.graph.security.`) in front or without. Errors have the shape of Microsoft Graph:\n"
+            '`{"error": {"code", "message", "innerError": {"date", "request-id"}}}`.',
+            graph(),
+        ),
+        _part(
+            "Microsoft.Logic management",
+            f"The resources of Azure Resource Manager; `{{Logic}}` stands for\n`{LOGIC}`. Any subscription and "
+            "resource group means this installation,\n"
+            'and `api-version` is not looked at. Errors: `{"error": {"code", "message"}}`.',
+            managed(signed=False),
+        ),
+        _part(
+            "Signed addresses",
+            "No token: the signature in the query decides. A wrong signature and a missing workflow are "
+            "answered alike, with 401.",
+            managed(signed=True),
+        ),
+        _part("Links in mails", "No token: the link itself is signed, and works until somebody has chosen.", links()),
+        _part(
+            "Identity",
+            "`{tenant}` is any tenant id or domain name, or `common`. Errors have the shape of RFC 6749 with "
+            "Entra's additions.",
+            identity(),
+        ),
+        _part("Health", "No token.", healthy()),
+    )
+
+
+def graph() -> list[Operation]:
+    """Answer the operations of the Graph surface."""
+    return [Operation(each.method, each.path, each.permissions, each.handler) for each in graph_routes.ENDPOINTS]
+
+
+def managed(*, signed: bool) -> list[Operation]:
+    """Answer the operations of the management surface: those behind permissions, or those behind signatures."""
+    deps = cast("management_call.Deps", SimpleNamespace(engine=None, triggers=None, public_url="", body_limit_bytes=0))
+    found = operations(management.routes(deps))
+    return [each for each in found if bool(each.permissions) is not signed]
+
+
+def links() -> list[Operation]:
+    """Answer the operations of the links in mails that ask."""
+    return operations(approvals.routes(cast("Any", None), cast("Any", None), cast("Any", None)))
+
+
+def identity() -> list[Operation]:
+    """Answer the operations of identity."""
+    return operations(auth_routes.routes(cast("Any", None)))
+
+
+def healthy() -> list[Operation]:
+    """Answer the operations of health."""
+    return operations(health.Health(cast("Any", None), cast("Any", None)).routes())
+
+
+def operations(routes: Iterable[BaseRoute]) -> list[Operation]:
+    """Answer each method of each route; HEAD goes with GET."""
+    return [
+        Operation(method, route.path, getattr(route, "permissions", ()), handler(route))
+        for route in routes
+        if isinstance(route, Route)
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"})
+    ]
+
+
+def handler(route: Route) -> Callable[..., Any]:
+    """Answer the function that does a route's work, out of what is wrapped around it."""
+    found: Any = getattr(route, "handler", route.endpoint)
+    while isinstance(found, functools.partial | management_errors.Drawn):
+        found = found.func if isinstance(found, functools.partial) else found.handler
+    return cast("Callable[..., Any]", found)
+
+
+def short(path: str) -> str:
+    """Answer a path as the page shows it."""
+    return path.replace(LOGIC, "{Logic}")
+
+
+def _part(title: str, about: str, found: list[Operation]) -> str:
+    merged: dict[tuple[str, tuple[str, ...], Any], list[str]] = {}
+    for each in found:
+        merged.setdefault((each.path, each.permissions, each.handler), []).append(each.method)
+    with_permissions = any(permissions for _, permissions, _ in merged)
+    heads = ("method", "path", *(["permission"] if with_permissions else []), "what it does")
+    rows = (
+        (
+            ", ".join(methods),
+            markdown.code(short(path)),
+            *([" or ".join(f"`{each}`" for each in permissions)] if with_permissions else []),
+            markdown.sentence(work),
+        )
+        for (path, permissions, work), methods in merged.items()
+    )
+    return f"## {title}\n\n{about}\n\n{markdown.table(heads, rows)}"
