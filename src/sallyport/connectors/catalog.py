@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from sallyport import errors
-from sallyport.connectors import swagger
+from sallyport.connectors import swagger_document
 from sallyport.connectors.credentials import Anonymous, Credential
-from sallyport.connectors.swagger import Found, Swagger
+from sallyport.connectors.swagger import Found, InvalidSwagger, Swagger
 
 #: The folder of each connector that comes with the house, by its API's id.
 FOLDERS: Mapping[str, str] = {
@@ -128,16 +128,18 @@ def custom(
 
     Raises InvalidSwagger, also when neither the document nor `url` says where the service is.
     """
-    read = swagger.read(document)
+    read = swagger_document.read(document)
     if not (url or read.url):
-        raise swagger.InvalidSwagger("", "the document names no host, so it must be given beside it.")
+        raise InvalidSwagger("", "the document names no host, so it must be given beside it.")
     return _connector(api_id(api), read, properties or {}, url=(url or read.url).rstrip("/"), credential=credential)
 
 
 def _read(api: str, folder: str) -> Connector:
     place = resources.files(__package__).joinpath(folder)
     properties = orjson.loads(place.joinpath("properties.json").read_bytes())
-    return _connector(api, swagger.read(orjson.loads(place.joinpath("swagger.json").read_bytes())), properties, folder)
+    return _connector(
+        api, swagger_document.read(orjson.loads(place.joinpath("swagger.json").read_bytes())), properties, folder
+    )
 
 
 def _connector(

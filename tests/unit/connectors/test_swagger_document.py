@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sallyport.connectors import swagger
+from sallyport.connectors import swagger_document
+from sallyport.connectors.swagger import InvalidSwagger
 
 DOCUMENT: dict[str, Any] = {
     "swagger": "2.0",
@@ -48,25 +49,25 @@ DOCUMENT: dict[str, Any] = {
     ],
 )
 def test_a_path_finds_its_operation_and_gives_its_names(path: str, operation: str, names: dict[str, str]) -> None:
-    found = swagger.read(DOCUMENT).match("get", path)
+    found = swagger_document.read(DOCUMENT).match("get", path)
     assert found is not None
     assert (found.operation.id, dict(found.names)) == (operation, names)
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", "/tickets"), ("post", "/tickets/42"), ("get", "/tickets/4/2")])
 def test_what_is_not_described_is_not_found(method: str, path: str) -> None:
-    assert swagger.read(DOCUMENT).match(method, path) is None
+    assert swagger_document.read(DOCUMENT).match(method, path) is None
 
 
 def test_the_connection_is_no_parameter_of_an_operation() -> None:
-    read = swagger.read(DOCUMENT).operation("read")
+    read = swagger_document.read(DOCUMENT).operation("read")
     assert read is not None
     assert [(each.name, each.required, each.summary) for each in read.parameters] == [("id", True, "Id")]
     assert read.path == "/tickets/{id}"
 
 
 def test_the_address_is_made_of_scheme_host_and_base_path() -> None:
-    assert swagger.read(DOCUMENT).url == "https://tickets.example/api"
+    assert swagger_document.read(DOCUMENT).url == "https://tickets.example/api"
 
 
 def test_openapi_3_gives_the_same_model() -> None:
@@ -91,7 +92,7 @@ def test_openapi_3_gives_the_same_model() -> None:
             }
         },
     }
-    read = swagger.read(document)
+    read = swagger_document.read(document)
     assert read.url == "https://eu.tickets.example/v2"
     assert set(read.security) == {"key"}
     (create,) = read.operations
@@ -124,7 +125,7 @@ def _named(operation_id: str) -> dict[str, Any]:
     ],
 )
 def test_a_document_that_cannot_be_read_is_refused_with_its_place(document: object, pointer: str, says: str) -> None:
-    with pytest.raises(swagger.InvalidSwagger) as refused:
-        swagger.read(document)
+    with pytest.raises(InvalidSwagger) as refused:
+        swagger_document.read(document)
     assert refused.value.pointer == pointer
     assert says in refused.value.message
