@@ -53,6 +53,7 @@ from sallyport.web.egress import Egress
 from sallyport.web.egress_policy import EgressPolicy
 from sallyport.web.health import Health
 from sallyport.web.limits import Limits as RequestLimits
+from sallyport.web.mailbox import FOLDER as MAIL_FOLDER
 from sallyport.web.mailbox import Mailbox
 from sallyport.web.request_ids import RequestIds
 from sallyport.web.security_headers import SecurityHeaders
@@ -62,8 +63,6 @@ log = structlog.get_logger(__name__)
 
 #: Where the house reaches its own Graph without leaving the process.
 GRAPH_ORIGIN = "http://graph.internal"
-#: The folder of the data folder in which the mailbox keeps its mails.
-MAIL_FOLDER = "mail"
 RESOURCE_GROUP = "sallyport"
 LOCATION = "local"
 #: The connector's application, by the id that the product brief gives it.

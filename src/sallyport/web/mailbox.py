@@ -26,7 +26,7 @@ from sallyport import errors
 from sallyport.clock import Clock
 
 #: The folder of the mails, within the data folder.
-FOLDER = "mailbox"
+FOLDER = "mail"
 #: As many mails as are kept.
 MOST = 1_000
 _LARGEST_BYTES = 64 * 1024 * 1024

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sallyport.cli.mail import command
+from sallyport.web.mailbox import FOLDER
 
 FIRST = "20260105T090000000000-0000000a"
 SECOND = "20260105T090001000000-0000000b"
@@ -20,7 +21,7 @@ SOURCE = (
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "mailbox"
+    folder = tmp_path / FOLDER
     folder.mkdir()
     for name in (FIRST, SECOND):
         (folder / f"{name}.eml").write_bytes(SOURCE.encode())
@@ -75,7 +76,7 @@ def test_a_mail_that_is_not_there_ends_with_a_sentence_and_1(data: Path) -> None
 def test_clearing_deletes_our_mails_alone(data: Path) -> None:
     assert json.loads(_run(data, "clear", "--json").stdout) == {"deleted": 2}
     assert _run(data, "list").stdout == ""
-    assert (data / "mailbox" / "note.eml").exists()
+    assert (data / FOLDER / "note.eml").exists()
 
 
 def test_a_data_folder_without_a_mailbox_is_an_empty_one(tmp_path: Path) -> None:
