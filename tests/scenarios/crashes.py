@@ -259,6 +259,9 @@ async def play(document: dict[str, Any], folder: Path, *, url: str | None = None
 
 async def _abandon(stage: CrashStage) -> None:
     """Let a process die: its tasks end where they stand, and nothing of it writes again."""
+    writing = stage.engine.journal._writing
+    if writing is not None:
+        writing.cancel()
     await stage.engine.close()
     stage.database.close()
 

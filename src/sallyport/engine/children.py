@@ -41,7 +41,7 @@ class Children:
         Raises WorkflowNotFound, ChildTriggerMissing.
         """
         engine = self._engine()
-        workflow = await engine.library.named(child.workflow)
+        workflow = await engine.library.named(_name(child.workflow))
         trigger = child.trigger or next(iter(workflow.definition.triggers), "")
         if trigger not in workflow.definition.triggers:
             raise ChildTriggerMissing(f"The workflow '{workflow.name}' has no trigger '{trigger}'.")
@@ -53,7 +53,8 @@ class Children:
     async def answer(self, run_id: str) -> InboundResponse | None:
         """Wait until a child has ended, and answer what its Response action said; None when it said nothing."""
         engine = self._engine()
-        await engine.ended(run_id)
+        with engine.dispatch.lends_place():
+            await engine.ended(run_id)
         row = await engine.database.read(lambda connection: runs.get(connection, run_id))
         workflow = await engine.library.at_version(row.workflow_id, row.version)
         stored = await engine.database.read(lambda connection: resume.read(connection, row))
@@ -64,7 +65,12 @@ class Children:
 
         Raises WorkflowNotFound.
         """
-        return (await self._engine().library.named(workflow)).has_response
+        return (await self._engine().library.named(_name(workflow))).has_response
+
+
+def _name(workflow: str) -> str:
+    """Answer a workflow's name, given it or the workflow's resource id."""
+    return workflow.rstrip("/").rpartition("/")[2]
 
 
 def _answer(workflow: DeployedWorkflow, stored: resume.Stored, reader: entries.Reader) -> InboundResponse | None:

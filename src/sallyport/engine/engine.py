@@ -73,6 +73,7 @@ class Engine:
     async def close(self) -> None:
         """Stop; everything goes on after the next start."""
         await self.dispatch.close()
+        await self.journal.close()
 
     async def start(
         self, workflow: DeployedWorkflow, trigger_name: str, event: Event, *, answered: bool = False

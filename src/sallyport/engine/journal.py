@@ -42,6 +42,11 @@ class Journal:
             self._writing = loop.create_task(self._write())
         return committed
 
+    async def close(self) -> None:
+        """Wait until everything that was appended is committed, or has failed."""
+        if self._writing is not None:
+            await asyncio.wait((self._writing,))
+
     async def _write(self) -> None:
         try:
             while self._waiting:

@@ -6,7 +6,9 @@ The rule: a run is in `active` from its claim until its end is committed or it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 #: How often the database is asked even when nobody said that something is due.
 _LONGEST_SLEEP_SECONDS = 30.0
+#: How many runs are claimed at a time.
+_CLAIMED = 50
 #: How long a run rests whose journal could not be written.
 _REST_SECONDS = 2.0
 #: How long a run rests that cannot be read, such as one whose secrets were sealed with another key.
@@ -46,6 +50,12 @@ class Embedded:
         #: Callers who wait for the answer of a run, whether it is in memory or put away.
         self._callers: dict[str, asyncio.Future[Answer | None]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: Also those of runs that are let go of.
+        self._all_tasks: set[asyncio.Task[None]] = set()
+        #: Claimed, and not in memory yet.
+        self._claimed: deque[runs.Run] = deque()
+        #: How many active runs do nothing but wait for another run, which needs a place too.
+        self._lent = 0
         self._woken = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._ended: dict[str, asyncio.Event] = {}
@@ -62,10 +72,13 @@ class Embedded:
 
     async def close(self) -> None:
         """Stop working; what is not committed is done again after the next start."""
-        tasks = [*self._tasks.values(), *([self._loop] if self._loop else [])]
+        tasks = [*self._all_tasks, *([self._loop] if self._loop else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        stopped = StorageUnavailable("The server stops: what was asked for may not have been stored.")
+        for run in self.active.values():
+            _refuse(run, stopped)
         self._tasks.clear()
         self.active.clear()
 
@@ -115,6 +128,16 @@ class Embedded:
         await self._after(claimed, result)
         return isinstance(result, execute.Ended)
 
+    @contextlib.contextmanager
+    def lends_place(self) -> Iterator[None]:
+        """Let another run have the place of one that does nothing but wait for a run: else both might wait for ever."""
+        self._lent += 1
+        self._woken.set()
+        try:
+            yield
+        finally:
+            self._lent -= 1
+
     async def _has_ended(self, run_id: str) -> bool:
         row = await self._database.read(lambda connection: runs.get(connection, run_id))
         return row.status not in ("Running", "Waiting")
@@ -139,15 +162,19 @@ class Embedded:
             await self._rest(pause)
 
     async def _claim(self) -> None:
-        free = self.capacity - len(self.active)
-        while free > 0:
-            now, limit = schema.instant(self._clock.now()), min(free, 50)
-            claimed = await self._database.write(lambda c, n=now, k=limit: runs.claim(c, self.owner, n, k))  # type: ignore[misc]
-            for row in claimed:
-                await self._take(row)
-            free = self.capacity - len(self.active)
-            if len(claimed) < limit:
+        more = True
+        while True:
+            # What could not be read into memory the last time is claimed already.
+            while self._claimed:
+                await self._take(self._claimed[0])
+                self._claimed.popleft()
+            limit = min(self.capacity + self._lent - len(self.active), _CLAIMED)
+            if not more or limit <= 0:
                 return
+            now = schema.instant(self._clock.now())
+            claimed = await self._database.write(lambda c, n=now, k=limit: runs.claim(c, self.owner, n, k))  # type: ignore[misc]
+            self._claimed.extend(claimed)
+            more = len(claimed) == limit
 
     async def _take(self, row: runs.Run) -> None:
         """Work on a claimed run; one whose workflow is gone can only fail."""
@@ -158,8 +185,12 @@ class Embedded:
             now = schema.instant(self._clock.now())
             failure = {"code": error.code, "message": error.message}
             await self._database.write(lambda connection: runs.fail(connection, row.id, row.epoch, failure, now))
-        except SallyportError as error:
-            log.error("run.unreadable", run_id=row.id, error=error.message)
+            self._tell_ended(row.id)
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            # One run that cannot be read keeps nobody else from working.
+            log.exception("run.unreadable", run_id=row.id, error=str(error))
             later = schema.instant(self._clock.now() + _LONG_REST)
             await self._database.write(lambda connection: runs.release(connection, row.id, row.epoch, later))
 
@@ -175,7 +206,7 @@ class Embedded:
         if due is None:
             return _LONGEST_SLEEP_SECONDS
         seconds = (schema.moment(due) - self._clock.now()).total_seconds()
-        full = len(self.active) >= self.capacity
+        full = len(self.active) >= self.capacity + self._lent
         return min(max(seconds, 1.0 if full else 0.0), _LONGEST_SLEEP_SECONDS)
 
     async def _rest(self, seconds: float) -> None:
@@ -190,7 +221,9 @@ class Embedded:
 
     def _live(self, run: Run) -> None:
         self.active[run.id] = run
-        self._tasks[run.id] = asyncio.create_task(self._execute(run))
+        task = self._tasks[run.id] = asyncio.create_task(self._execute(run))
+        self._all_tasks.add(task)
+        task.add_done_callback(self._all_tasks.discard)
 
     async def _execute(self, run: Run) -> None:
         try:
@@ -211,21 +244,20 @@ class Embedded:
             return
         if run.caller is not None and not run.caller.done():
             run.caller.set_result(None)
-        event = self._ended.pop(run.id, None)
-        if event is not None:
-            event.set()
+        self._tell_ended(run.id)
         if self.on_end is not None:
             self.on_end(run, result.status.value)
         if start.concurrency(run.workflow, run.row.trigger_name) is not None:
             self._woken.set()
 
+    def _tell_ended(self, run_id: str) -> None:
+        event = self._ended.pop(run_id, None)
+        if event is not None:
+            event.set()
+
     async def _given_up(self, run: Run, error: BaseException | None) -> None:
         failure = error if isinstance(error, SallyportError) else StorageUnavailable("The run could not be stored.")
-        for waiting in (run.stored, run.caller):
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(failure)
-                # Whoever started the run may be gone; the failure was logged where it happened.
-                waiting.exception()
+        _refuse(run, failure)
         if error is None:
             return
         await self._clock.sleep(_REST_SECONDS)
@@ -238,3 +270,12 @@ class Embedded:
             except SallyportError:
                 await self._clock.sleep(_REST_SECONDS)
         self._woken.set()
+
+
+def _refuse(run: Run, failure: SallyportError) -> None:
+    """Tell whoever waits for a run that it is not known to be stored, or will not be answered from here."""
+    for waiting in (run.stored, run.caller):
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(failure)
+            # Whoever started the run may be gone; the failure was logged where it happened.
+            waiting.exception()
