@@ -14,12 +14,13 @@ from typing import Any
 
 from sallyport.actions import ACTIONS
 from sallyport.clock import Clock, ManualClock, SystemClock
+from sallyport.connector_call import ConnectorCall
 from sallyport.engine import entries, resume
 from sallyport.engine.engine import Engine, Event, Parts
 from sallyport.engine.journal import Journal
 from sallyport.engine.library import Deployment, Place
 from sallyport.engine.limits import Limits
-from sallyport.engine.ports import BatchMessage, ChildStart, ConnectorCall, Ports
+from sallyport.engine.ports import BatchMessage, ChildStart, Ports
 from sallyport.engine.records import Record
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import NotFound

@@ -63,8 +63,7 @@ async def test_a_condition_chooses_a_branch_or_fails(stage: Stage, expression: A
         return
     other = "No" if chosen == "Yes" else "Yes"
     assert outcome.statuses() == {"If": "Succeeded", chosen: "Succeeded", other: "Skipped"}
-    assert outcome[other].error is not None
-    assert outcome[other].error["code"] == "ActionBranchingConditionNotSatisfied"
+    assert (outcome[other].error or {}).get("code") == "ActionBranchingConditionNotSatisfied"
 
 
 async def test_a_condition_without_an_else_may_choose_nothing(stage: Stage) -> None:

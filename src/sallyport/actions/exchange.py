@@ -35,7 +35,8 @@ async def _exchange(ctx: ActionContext, request: Request, send: Send) -> Outcome
     if isinstance(location, str):
         request = following(request, location)
     response = await chunks.transfer(ctx, request, send)
-    location = response.headers.get("location", "")
+    # An answer that is still not there may move, or stay where it was looked for.
+    location = response.headers.get("location", "") or location
     if response.status == _ACCEPTED and location and not ctx.option("DisableAsyncPattern"):
         wait = responses.retry_after(ctx, response)
         return Suspended(until=ctx.now() + timedelta(seconds=POLL_SECONDS if wait is None else wait), state=location)

@@ -1,0 +1,220 @@
+"""Connectors, webhooks, responses, child workflows and batches on a real engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sallyport.clock import ManualClock
+from sallyport.engine.children import Children
+from sallyport.engine.engine import Event
+from sallyport.engine.ports import BatchMessage
+from scenarios.stage import Outcome, Stage
+
+CONNECTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/connections/soc"
+API = "/subscriptions/s/providers/Microsoft.Web/locations/local/managedApis/MicrosoftGraphSecurity"
+PARAMETERS = {"$connections": {"graph": {"connectionId": CONNECTION, "connectionName": "soc", "id": API}}}
+HOST = {"connection": {"name": "@parameters('$connections')['graph']['connectionId']"}}
+ALERTS = "/v1.0/security/alerts"
+
+
+class Batches:
+    """Keeps the messages that are sent to it."""
+
+    def __init__(self) -> None:
+        self.messages: list[BatchMessage] = []
+
+    async def send(self, message: BatchMessage) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    opened = Stage(tmp_path, clock=ManualClock())
+    opened.ports = replace(opened.ports, children=Children(lambda: opened.engine), batches=Batches())
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def definition(**actions: Any) -> dict[str, Any]:
+    parameters = {"$connections": {"type": "Object", "defaultValue": {}}}
+    triggers = {"manual": {"type": "Request", "kind": "Http"}}
+    return {"parameters": parameters, "triggers": triggers, "actions": actions}
+
+
+async def play(stage: Stage, **actions: Any) -> Outcome:
+    return await stage.run(definition(**actions), parameters=PARAMETERS)
+
+
+async def suspended(stage: Stage, run_id: str) -> Outcome:
+    """Answer a run once one of its actions waits for a callback."""
+    async with asyncio.timeout(10):
+        outcome = await stage.outcome(run_id)
+        while not any(record.waits_for_callback for record in outcome.records):
+            await asyncio.sleep(0.02)
+            outcome = await stage.outcome(run_id)
+    return outcome
+
+
+async def test_a_connector_is_called_through_the_connection_that_is_named(stage: Stage) -> None:
+    stage.outside.replies[f"microsoftgraphsecurity GET {ALERTS}"] = (206, {"Warning": "199"}, {"value": [1]})
+    inputs = {"host": HOST, "method": "get", "path": ALERTS, "queries": {"$top": 5}, "headers": {"Prefer": "x"}}
+    outcome = await play(stage, List={"type": "ApiConnection", "inputs": inputs})
+    record, (call,) = outcome["List"], stage.outside.calls
+    assert (record.status, record.code, record.outputs["body"]) == ("Succeeded", "PartialContent", {"value": [1]})
+    assert record.outputs["headers"]["Warning"] == "199"
+    assert (call.api, call.connection_id, call.queries) == ("microsoftgraphsecurity", CONNECTION, {"$top": 5})
+    assert call.tracking_id == record.tracking_id == call.headers["Idempotency-Key"]
+    assert call.headers["Prefer"] == "x"
+
+
+async def test_a_connection_that_is_not_there_fails_the_action(stage: Stage) -> None:
+    inputs = {"host": {"connection": {"name": "nowhere"}}, "method": "get", "path": "/x"}
+    outcome = await play(stage, List={"type": "ApiConnection", "inputs": inputs})
+    assert outcome["List"].code == "ConnectionNotFound"
+    assert "nowhere" in (outcome["List"].error or {})["message"]
+
+
+async def test_pages_of_a_connector_are_gathered(stage: Stage) -> None:
+    link = f"https://graph.test{ALERTS}?$skiptoken=2"
+    stage.outside.replies[f"microsoftgraphsecurity GET {ALERTS}"] = (
+        200,
+        {},
+        {"value": [1], "@odata.nextLink": link},
+    )
+    stage.outside.replies[f"microsoftgraphsecurity GET {link}"] = (200, {}, {"value": [2]})
+    action = {
+        "type": "ApiConnection",
+        "inputs": {"host": HOST, "method": "get", "path": ALERTS},
+        "runtimeConfiguration": {"paginationPolicy": {"minimumItemCount": 100}},
+    }
+    assert (await play(stage, List=action))["List"].outputs["body"] == {"value": [1, 2]}
+
+
+async def test_an_http_webhook_subscribes_waits_unsubscribes_and_answers_the_report(stage: Stage) -> None:
+    subscribe = {"method": "POST", "uri": "https://hooks.test/sub", "body": {"to": "@{listCallbackUrl()}"}}
+    unsubscribe = {"method": "DELETE", "uri": "https://hooks.test/sub/@{workflow()['run']['name']}"}
+    hook = {"type": "HttpWebhook", "inputs": {"subscribe": subscribe, "unsubscribe": unsubscribe}}
+    after = {"type": "Compose", "runAfter": {"Hook": ["Succeeded"]}, "inputs": "@body('Hook')['choice']"}
+    run_id = await stage.start(await stage.deploy(definition(Hook=hook, After=after)))
+    waiting = await suspended(stage, run_id)
+    assert f'"https://stage.test/{run_id}/Hook/"'.encode() in stage.outside.requests[0].body
+    assert waiting["Hook"].status == "Running"
+    report = {"headers": {"X": "1"}, "body": {"choice": "yes"}, "queries": None}
+    assert await stage.engine.report(run_id, "Hook", "", report)
+    outcome = await stage.finish(run_id)
+    assert outcome["After"].outputs == "yes"
+    assert outcome["Hook"].outputs == {"headers": {"X": "1"}, "body": {"choice": "yes"}}
+    assert [(each.method, each.url) for each in stage.outside.requests[1:]] == [
+        ("DELETE", f"https://hooks.test/sub/{run_id}")
+    ]
+
+
+@pytest.mark.parametrize("inputs", [{"subscribe": {"method": "POST", "uri": "https://hooks.test/sub"}}])
+async def test_a_webhook_that_is_refused_fails(stage: Stage, inputs: dict[str, Any]) -> None:
+    stage.outside.replies["POST https://hooks.test/sub"] = (403, {}, None)
+    outcome = await play(stage, Hook={"type": "HttpWebhook", "inputs": inputs})
+    assert (outcome["Hook"].status, outcome["Hook"].code) == ("Failed", "Forbidden")
+
+
+async def test_a_webhook_that_nobody_reports_to_times_out_and_is_given_up(stage: Stage) -> None:
+    inputs = {
+        "subscribe": {"method": "POST", "uri": "https://hooks.test/sub"},
+        "unsubscribe": {"method": "POST", "uri": "https://hooks.test/unsub"},
+    }
+    stage.outside.replies["POST https://hooks.test/unsub"] = (500, {}, None)
+    outcome = await play(stage, Hook={"type": "HttpWebhook", "inputs": inputs, "limit": {"timeout": "PT20S"}})
+    assert (outcome["Hook"].status, outcome["Hook"].code) == ("TimedOut", "ActionTimedOut")
+    assert [each.url for each in stage.outside.requests] == ["https://hooks.test/sub", "https://hooks.test/unsub"]
+
+
+async def test_a_connector_webhook_subscribes_and_deletes_its_subscription(stage: Stage) -> None:
+    path = "/approvalmail/$subscriptions"
+    stage.outside.replies[f"microsoftgraphsecurity POST {path}"] = (201, {"Location": f"{path}/7"}, None)
+    inputs = {"host": HOST, "path": path, "body": {"NotificationUrl": "@{listCallbackUrl()}"}}
+    hook = {"type": "ApiConnectionWebhook", "inputs": inputs}
+    run_id = await stage.start(await stage.deploy(definition(Hook=hook), parameters=PARAMETERS))
+    await suspended(stage, run_id)
+    (call,) = stage.outside.calls
+    assert call.callback_url == call.body["NotificationUrl"]
+    await stage.engine.report(run_id, "Hook", "", {"headers": {}, "body": {"SelectedOption": "Approve"}})
+    outcome = await stage.finish(run_id)
+    assert outcome["Hook"].outputs["body"] == {"SelectedOption": "Approve"}
+    assert [(each.method, each.path) for each in stage.outside.calls[1:]] == [("DELETE", f"{path}/7")]
+
+
+async def test_a_response_that_nobody_waits_for_is_skipped(stage: Stage) -> None:
+    outcome = await play(stage, Answer={"type": "Response", "inputs": {"statusCode": "200", "body": 1}})
+    record = outcome["Answer"]
+    assert (record.status, outcome.status) == ("Skipped", "Succeeded")
+    assert record.error == {
+        "code": "ActionResponseSkipped",
+        "message": "The execution of template action 'Answer' is skipped: the client application is not waiting for a "
+        "response from service.",
+    }
+
+
+@pytest.mark.parametrize("status", [100, 302, 600, "x", None, True])
+async def test_a_response_has_a_status_that_answers(stage: Stage, status: Any) -> None:
+    outcome = await play(stage, Answer={"type": "Response", "inputs": {"statusCode": status}})
+    assert outcome["Answer"].code == "BadRequest"
+
+
+async def test_a_second_response_fails(stage: Stage) -> None:
+    again = {"type": "Response", "runAfter": {"One": ["Succeeded"]}, "inputs": {"statusCode": 200}}
+    one = {"type": "Response", "inputs": {"statusCode": 418, "headers": {"X": 1}, "body": {"a": "@add(1,1)"}}}
+    workflow = await stage.deploy(definition(One=one, Two=again))
+    started = await stage.engine.start(workflow, "manual", Event({"headers": {}, "body": None}), answered=True)
+    await started.stored
+    outcome = await stage.finish(started.run_id)
+    assert outcome["One"].outputs == {"statusCode": 418, "headers": {"X": "1"}, "body": {"a": 2}}
+    assert outcome["Two"].code == "ActionResponseAlreadyDefined"
+
+
+def child(status: int) -> dict[str, Any]:
+    answer = {"type": "Response", "inputs": {"statusCode": status, "body": {"got": "@triggerBody()"}}}
+    return definition(Answer=answer)
+
+
+@pytest.mark.parametrize(("status", "ended", "code"), [(200, "Succeeded", "OK"), (503, "Failed", "ServiceUnavailable")])
+async def test_a_workflow_calls_another_and_waits_for_its_answer(
+    stage: Stage, status: int, ended: str, code: str
+) -> None:
+    called = await stage.deploy(child(status), name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}, "body": {"x": 1}}
+    outcome = await play(stage, Call={"type": "Workflow", "inputs": inputs})
+    record = outcome["Call"]
+    assert (record.status, record.code, record.outputs["body"]) == (ended, code, {"got": {"x": 1}})
+    assert record.retry_history is None
+
+
+async def test_a_workflow_that_cannot_answer_is_not_called(stage: Stage) -> None:
+    called = await stage.deploy(definition(Nothing={"type": "Compose", "inputs": 1}), name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}
+    outcome = await play(stage, Call={"type": "Workflow", "inputs": inputs})
+    assert outcome["Call"].code == "NestedWorkflowDoesNotContainResponseAction"
+
+
+async def test_a_workflow_that_ends_without_its_answer_fails_the_call(stage: Stage) -> None:
+    answer = {"type": "Response", "runAfter": {"First": ["Failed"]}, "inputs": {"statusCode": 200}}
+    called = await stage.deploy(definition(First={"type": "Compose", "inputs": 1}, Answer=answer), name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}
+    record = (await play(stage, Call={"type": "Workflow", "inputs": inputs}))["Call"]
+    assert (record.code, (record.error or {})["code"]) == ("BadGateway", "NoResponse")
+
+
+async def test_a_message_is_sent_to_its_batch(stage: Stage) -> None:
+    host = {"triggerName": "Batch", "workflow": {"id": "/workflows/receiver"}}
+    inputs = {"host": host, "batchName": "alerts", "content": {"id": "@add(1,1)"}}
+    outcome = await play(stage, Send={"type": "SendToBatch", "inputs": inputs})
+    batches = stage.ports.batches
+    assert isinstance(batches, Batches)
+    (message,) = batches.messages
+    key = outcome["Send"].tracking_id
+    assert message == BatchMessage("/workflows/receiver", "Batch", "alerts", {"id": 2}, key, "DEFAULT", key)
