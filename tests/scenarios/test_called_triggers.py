@@ -231,3 +231,13 @@ async def test_a_trigger_that_is_not_there_cannot_be_fired(stage: TriggerStage) 
     workflow = await stage.save(definition({"type": "Request"}))
     with pytest.raises(TriggerNotFound):
         await stage.loop.fire_now(workflow, "other")
+
+
+async def test_a_call_that_a_condition_refuses_is_accepted_and_told(stage: TriggerStage) -> None:
+    refusing = {"type": "Request", "conditions": [{"expression": "@equals(triggerBody(), 2)"}]}
+    workflow = await stage.save(definition(refusing))
+    accepted, _ = await request.fire(stage.engine, workflow, "it", {"headers": {}, "body": 1})
+    assert accepted.run_id is None
+    assert await stage.told(workflow) == [("Skipped", "TriggerConditionNotMet")]
+    (entry,) = await stage.history(workflow)
+    assert '"body":1' in entry.document

@@ -272,6 +272,27 @@ async def test_a_crash_between_the_poll_and_the_commit_loses_nothing_and_repeats
     assert await stage.bodies(workflow) == [{"id": "a"}, {"id": "b"}]
 
 
+async def test_a_process_that_stops_while_it_polls_polls_again(
+    stage: TriggerStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def endless(request: OutboundRequest) -> InboundResponse:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+    stage.outside.replies[PEER] = (200, {"Location": "/next"}, {"value": ["a"]})
+    workflow = await stage.deploy(polling(**SPLIT))
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.outside, "send", endless)
+        await stage.loop.synchronise(workflow)
+        await asked.wait()
+        await stage.close()
+    await stage.open()
+    await stage.quiet()
+    assert await stage.bodies(workflow) == ["a"]
+
+
 async def test_a_run_that_was_stored_is_undone_with_its_watermark(
     stage: TriggerStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,8 @@ def add(connection: Connection, gathering: Gathering, message: Message, now: str
         "size": message.size,
         "received_at": now,
     }
-    return bool(connection.execute(upsert.ignoring(connection, batch_messages), row).rowcount)
+    added = upsert.ignoring(connection, batch_messages).returning(batch_messages.c.sequence)
+    return connection.execute(added, row).one_or_none() is not None
 
 
 def measure(connection: Connection, gathering: Gathering) -> tuple[int, int]:

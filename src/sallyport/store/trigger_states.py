@@ -79,9 +79,11 @@ class ClaimLost(Conflict):
         self.claimed = claimed
 
 
-def of_workflow(connection: Connection, workflow_id: str) -> dict[str, TriggerState]:
-    """Answer the states of a workflow's triggers, by trigger name."""
+def of_workflow(connection: Connection, workflow_id: str, *, held: bool = False) -> dict[str, TriggerState]:
+    """Answer the states of a workflow's triggers, by trigger name; `held` keeps them so until the transaction ends."""
     query = sa.select(*_COLUMNS).where(trigger_states.c.workflow_id == workflow_id)
+    if held:
+        query = query.with_for_update()
     return {state.trigger_name: state for state in map(_record, connection.execute(query))}
 
 
@@ -92,10 +94,10 @@ def workflow_ids(connection: Connection) -> set[str]:
 
 def put(connection: Connection, state: TriggerState) -> None:
     """Store a state in place of the one that was there, which overtakes whoever looks just now."""
-    before = of_workflow(connection, state.workflow_id).get(state.trigger_name)
-    epoch = before.epoch + 1 if before is not None else 1
-    row = {**asdict(state), **_FREE, "epoch": epoch}
-    connection.execute(upsert.replacing(connection, trigger_states, ("workflow_id", "trigger_name")), row)
+    row = {**asdict(state), **_FREE, "epoch": state.epoch + 1}
+    changed = {**row, "epoch": trigger_states.c.epoch + 1}
+    statement = upsert.insert(connection, trigger_states).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "trigger_name"], set_=changed))
 
 
 def delete(connection: Connection, workflow_id: str, trigger_name: str) -> None:

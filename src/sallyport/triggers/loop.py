@@ -60,10 +60,7 @@ class Loop:
         database = self._engine.database
         deployed = {each.id: each for each in await self._engine.library.listed()}
         known = await database.read(trigger_states.workflow_ids)
-        for workflow_id in {*deployed, *known}:
-            await database.write(
-                lambda connection, name=workflow_id: self._planner.synchronise(connection, name, deployed.get(name))  # type: ignore[misc]
-            )
+        await asyncio.gather(*(self._plan(each, deployed.get(each)) for each in {*deployed, *known}))
         await database.write(trigger_states.release_all)
         self._loop = asyncio.create_task(self._work())
 
@@ -90,9 +87,10 @@ class Loop:
             current = await self._engine.library.current(workflow.id)
         except NotFound:
             current = None
-        database = self._engine.database
-        await database.write(lambda connection: self._planner.synchronise(connection, workflow.id, current))
-        states = await database.read(lambda connection: trigger_states.of_workflow(connection, workflow.id))
+        await self._plan(workflow.id, current)
+        states = await self._engine.database.read(
+            lambda connection: trigger_states.of_workflow(connection, workflow.id)
+        )
         for state in states.values():
             if self._concerns_subscription(state):
                 await self._ask(state.workflow_id, state.trigger_name)
@@ -120,6 +118,11 @@ class Loop:
         if body is not None or trigger_type is None or trigger_type.called:
             return await self._fire(workflow, trigger, body)
         return await self._ask(workflow.id, trigger.name)
+
+    async def _plan(self, workflow_id: str, workflow: DeployedWorkflow | None) -> None:
+        await self._engine.database.write(
+            lambda connection: self._planner.synchronise(connection, workflow_id, workflow)
+        )
 
     async def _fire(self, workflow: DeployedWorkflow, trigger: Trigger, body: Any) -> list[str]:
         outputs = {"headers": {}} if body is None else {"headers": {}, "body": body}

@@ -41,7 +41,7 @@ class Planner:
 
     def synchronise(self, connection: Connection, workflow_id: str, workflow: DeployedWorkflow | None) -> None:
         """Make the rows of a workflow's triggers what its current version asks for; None when it is gone."""
-        before = trigger_states.of_workflow(connection, workflow_id)
+        before = trigger_states.of_workflow(connection, workflow_id, held=True)
         wanted = self._looking(workflow) if workflow is not None else {}
         for name, state in list(before.items()):
             if state.memory.get("last") or (name in wanted and state.memory.get("type") == wanted[name].type):
@@ -53,7 +53,7 @@ class Planner:
 
     def reset(self, connection: Connection, workflow: DeployedWorkflow, trigger: Trigger) -> None:
         """Let a trigger forget everything and begin as after its first save."""
-        before = trigger_states.of_workflow(connection, workflow.id).get(trigger.name)
+        before = trigger_states.of_workflow(connection, workflow.id, held=True).get(trigger.name)
         if before is not None:
             memory: dict[str, Any] = {
                 key: before.memory[key] for key in ("subscription", "type") if key in before.memory

@@ -13,11 +13,10 @@ import jsonschema
 
 from sallyport.engine.engine import Engine
 from sallyport.engine.run import Answer
-from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, Conflict, NotFound, SallyportError
 from sallyport.statuses import Status
-from sallyport.triggers import decision, firing
+from sallyport.triggers import decision, settling
 from sallyport.triggers.firing import Firing
 from sallyport.triggers.split import InvalidSplitOn
 from sallyport.triggers.trigger_type import TriggerType
@@ -89,7 +88,8 @@ async def fire(
     if decided.status is Status.FAILED:
         raise InvalidSplitOn((decided.error or {}).get("message", ""))
     if trigger.split_on is not None or not decided.events:
-        return await _store(engine, called, decided.events), None
+        names = await settling.start(engine, called, decided)
+        return Accepted(names[0] if names else None), None
     (event,) = decided.events
     started = await engine.start(workflow, trigger.name, event, answered=workflow.has_response)
     if started.answer is None:
@@ -128,14 +128,6 @@ def check_schema(trigger: Trigger, body: Any) -> None:
         raise SchemaMismatch(f"The body does not fit the trigger's schema at '/{place}': {error.message}") from None
     except jsonschema.SchemaError as error:
         raise SchemaMismatch(f"The trigger's schema is not a JSON schema: {error.message}") from None
-
-
-async def _store(engine: Engine, called: Firing, happened: list[Event]) -> Accepted:
-    if not happened:
-        return Accepted(None)
-    names = await engine.database.write(lambda connection: firing.store(connection, engine, called, happened))
-    engine.wake()
-    return Accepted(names[0])
 
 
 async def _answer(answer: asyncio.Future[Answer | None], seconds: float) -> Answer:

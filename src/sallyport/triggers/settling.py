@@ -5,6 +5,7 @@ The rule: nothing of a look is visible before all of it is.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from sallyport.engine import entries
 from sallyport.engine.engine import Engine
 from sallyport.engine.start import run_name
 from sallyport.statuses import Status
-from sallyport.store import contents, schema, trigger_histories, trigger_states
+from sallyport.store import schema, trigger_histories, trigger_states
 from sallyport.store.trigger_histories import TriggerHistory
 from sallyport.triggers import decision, firing
 from sallyport.triggers.context import TriggerContext
@@ -50,7 +51,7 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
 
     Raises ClaimLost, and what keeps the database from storing.
     """
-    entry, bodies = _history(engine, ctx, found)
+    entry = history(engine, found.firing, found.decision)
     look = found.look
     next_at = schema.instant(look.next_at) if look.next_at is not None else None
     memory = {**look.memory, "type": ctx.trigger.type}
@@ -61,7 +62,6 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
         if look.also is not None:
             started += look.also(connection, engine)
         if not started and not look.silent:
-            contents.put(connection, bodies, entry.ended_at)
             trigger_histories.insert(connection, entry)
         return started
 
@@ -72,10 +72,14 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
 
 
 async def start(engine: Engine, happened: Firing, found: Decision) -> list[str]:
-    """Store the runs of a firing that no look caused; answers their names.
+    """Store the runs of a firing that no look caused, or why there are none; answers their names.
 
     Raises TooManyRequests.
     """
+    if not found.events:
+        entry = history(engine, happened, found)
+        await engine.database.write(lambda connection: trigger_histories.insert(connection, entry))
+        return []
     names = await engine.database.write(lambda connection: firing.store(connection, engine, happened, found.events))
     engine.wake()
     return names
@@ -102,24 +106,25 @@ def _firing(ctx: TriggerContext, look: Look) -> Firing:
     )
 
 
-def _history(engine: Engine, ctx: TriggerContext, found: Settled) -> tuple[TriggerHistory, dict[str, bytes]]:
-    look, trigger, around = found.look, ctx.trigger, engine.around
-    writer = entries.Writer(around.seal, ctx.workflow.secrets.texts, around.limits.inline_content_bytes)
+def history(engine: Engine, happened: Firing, found: Decision) -> TriggerHistory:
+    """Answer the history entry of a firing that starts no run, its contents whole: they are small as a rule."""
+    trigger, around = happened.trigger, engine.around
+    writer = entries.Writer(around.seal, happened.workflow.secrets.texts, sys.maxsize)
     document = {}
     for key, secret in (("inputs", trigger.secure_inputs), ("outputs", trigger.secure_outputs)):
-        value = found.firing.fired.get(key)
+        value = happened.fired.get(key)
         if value is not None:
             document[key] = writer.content(value, secret=secret)
-    entry = TriggerHistory(
+    now = engine.clock.now()
+    return TriggerHistory(
         id=run_name(engine.clock),
-        workflow_id=ctx.workflow.id,
+        workflow_id=happened.workflow.id,
         trigger_name=trigger.name,
-        started_at=schema.instant(look.started_at or ctx.now()),
-        ended_at=schema.instant(ctx.now()),
-        scheduled_at=schema.instant(look.scheduled_at) if look.scheduled_at is not None else None,
-        status=found.decision.status.value,
-        code=found.decision.code,
-        error=dict(found.decision.error) if found.decision.error is not None else None,
+        started_at=schema.instant(happened.started_at or now),
+        ended_at=schema.instant(now),
+        scheduled_at=schema.instant(happened.scheduled_at) if happened.scheduled_at is not None else None,
+        status=found.status.value,
+        code=found.code,
+        error=dict(found.error) if found.error is not None else None,
         document=writer.text(document),
     )
-    return entry, writer.bodies

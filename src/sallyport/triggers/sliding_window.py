@@ -18,6 +18,7 @@ from sallyport.triggers.context import TriggerContext
 from sallyport.triggers.recurrence_rule import Frequency, InvalidRecurrence, Recurrence
 from sallyport.triggers.schedule import Window
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
+from sallyport.wdl.definition import Trigger
 
 _ALLOWED = (Frequency.SECOND, Frequency.MINUTE, Frequency.HOUR)
 
@@ -54,6 +55,16 @@ async def sliding_window(ctx: TriggerContext) -> Look:
     )
 
 
+def demand(rule: Recurrence, trigger: Trigger) -> None:
+    """Refuse a recurrence that does not make windows.
+
+    Raises InvalidRecurrence.
+    """
+    if rule.frequency not in _ALLOWED:
+        pointer = f"{trigger.pointer}/recurrence/frequency"
+        raise InvalidRecurrence(pointer, str(rule.frequency), f"a sliding window allows {', '.join(_ALLOWED)}")
+
+
 def _plan(window: Window | None) -> Plan:
     if window is None:
         return Plan(None, {})
@@ -67,9 +78,7 @@ def _window(remembered: list[str], delay: timedelta) -> Window:
 
 def _rule(ctx: TriggerContext) -> Recurrence:
     rule = ctx.rule()
-    if rule.frequency not in _ALLOWED:
-        pointer = f"{ctx.trigger.pointer}/recurrence/frequency"
-        raise InvalidRecurrence(pointer, str(rule.frequency), f"a sliding window allows {', '.join(_ALLOWED)}")
+    demand(rule, ctx.trigger)
     return rule
 
 
