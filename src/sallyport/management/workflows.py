@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from sallyport.errors import BadRequest, NotFound
 from sallyport.management import shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.store import workflows as stored
+from sallyport.triggers import checking
 from sallyport.wdl import definition
 from sallyport.web import bodies
 
@@ -85,7 +87,7 @@ async def disable(call: Call) -> Response:
 async def validate(call: Call) -> Response:
     """Answer 200 when a definition could be saved."""
     body = await bodies.read_json(call.request, call.deps.body_limit_bytes, _DEFINITION_DEPTH)
-    _deployment("validated", body)
+    _deployment("validated", body, call.engine.clock.now())
     return Response(status_code=200)
 
 
@@ -128,7 +130,7 @@ def routes(deps: Deps) -> list[Route]:
 
 
 async def _save(call: Call, body: Any) -> DeployedWorkflow:
-    deployment = _deployment(call.name("workflow"), body)
+    deployment = _deployment(call.name("workflow"), body, call.engine.clock.now())
     saved = await call.engine.library.save(deployment)
     await call.deps.triggers.synchronise(saved)
     return saved
@@ -141,7 +143,7 @@ async def _set_state(call: Call, state: str) -> Response:
     return Response(status_code=200)
 
 
-def _deployment(name: str, body: Any) -> Deployment:
+def _deployment(name: str, body: Any, now: datetime) -> Deployment:
     properties = body.get("properties") if isinstance(body, dict) else None
     if not isinstance(properties, dict) or not isinstance(properties.get("definition"), dict):
         raise InvalidWorkflow("The body must have 'properties' with a 'definition' object.")
@@ -152,7 +154,8 @@ def _deployment(name: str, body: Any) -> Deployment:
         raise InvalidWorkflow(f"The state '{properties['state']}' is not one: Enabled or Disabled is expected.")
     document = properties["definition"]
     kind = body.get("kind")
-    definition.parse(document, kind=kind if isinstance(kind, str) else None)
+    parsed = definition.parse(document, kind=kind if isinstance(kind, str) else None)
+    checking.demand(parsed, {**parameters, "$connections": connections}, now)
     return Deployment(
         name=name,
         document=document,

@@ -3,6 +3,9 @@
 The rule: the message that completes a batch is stored in the same transaction as the run that the batch starts, so that
 none is lost and none is in two batches.
 https://learn.microsoft.com/azure/logic-apps/logic-apps-batch-process-send-receive-messages
+
+Deviation: the mode `IntegrationAccount` is refused; there are no integration accounts, so every batch is configured
+inline.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """From a firing to the runs that it starts: `splitOn` first, then the conditions, asked of each run's own outputs.
 
 The rule: what a firing starts is decided once, before anything is stored; the decision itself changes nothing.
+
+Deviation: with `splitOn`, conditions are asked of each item, which Azure does not document.
 """
 
 from __future__ import annotations

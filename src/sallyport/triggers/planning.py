@@ -1,6 +1,8 @@
 """What a save, an enablement, a disablement or a deletion means for the triggers of a workflow: the rows to be written.
 
 The rule: planned from what is stored, inside the transaction that stores it, so that no look can come between.
+
+Deviation: an occurrence that was missed by less than a minute, as by a restart, is not left out but late.
 """
 
 from __future__ import annotations

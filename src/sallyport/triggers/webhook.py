@@ -2,6 +2,8 @@
 
 The rule: a subscription is made when the workflow is saved or enabled, and given up when it is changed, disabled or
 deleted. Both are looks like any other, so that a crash in between loses neither.
+
+Deviation: a subscription that the other party refused is tried again after an hour, not only at the next save.
 """
 
 from __future__ import annotations
