@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from sallyport.engine import sizes
 from sallyport.engine.frame import Frame
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import BlockOutcome, Resumption
@@ -160,7 +161,11 @@ class ActionContext:
         return self._record.memory
 
     def remember(self, memory: Any) -> None:
-        """Record what a container must find again: the branch it chose, the items it began with."""
+        """Record what a container must find again: the branch it chose, the items it began with.
+
+        Raises ResultTooLarge, which fails the action when the handler lets it pass.
+        """
+        sizes.check(memory, self._run.limits.message_bytes, "items")
         self._record.memory = memory
         self._run.note(self._record)
 

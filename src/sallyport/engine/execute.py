@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from sallyport.engine import branch, entries, start
+from sallyport.engine import branch, entries, sizes, start
 from sallyport.engine.frame import ROOT
 from sallyport.engine.interruptions import JournalFailed, RunEnds, Superseded
 from sallyport.engine.outcome import EndsRun
@@ -166,10 +166,10 @@ def _outputs(run: Run) -> tuple[str | None, dict[str, Any] | None]:
     values = {}
     for name, output in declared.items():
         try:
-            values[name] = {"type": output.type, "value": output.value.evaluate(scope)}
-        except ExpressionError as error:
-            return None, {
-                "code": "InvalidTemplate",
-                "message": f"The output '{name}' cannot be evaluated: {error.message}",
-            }
+            value = output.value.evaluate(scope)
+            sizes.check(value, run.limits.message_bytes, "outputs of the run")
+        except (ExpressionError, sizes.ResultTooLarge) as error:
+            code = error.code if isinstance(error, sizes.ResultTooLarge) else "InvalidTemplate"
+            return None, {"code": code, "message": f"The output '{name}' cannot be evaluated: {error.message}"}
+        values[name] = {"type": output.type, "value": value}
     return writer.text(values), None

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from sallyport.engine import retry
+from sallyport.engine import retry, sizes
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.context import ActionContext, Blocks
 from sallyport.engine.frame import ROOT, Frame
@@ -90,7 +90,9 @@ class _Step:
         record, action = self.record, self.action
         if record.inputs is ABSENT and not (self.action_type.container and "inputs" not in action.raw):
             template = action.template("inputs", without=self.action_type.deferred)
-            record.inputs = self.context.evaluate(template)
+            inputs = self.context.evaluate(template)
+            sizes.check(inputs, self.run.limits.message_bytes, "inputs")
+            record.inputs = inputs
         if self.action_type.effect and "limit" in action.raw:
             limit = self.context.evaluate(action.template("limit"))
             if isinstance(limit, dict) and limit.get("timeout"):
@@ -214,6 +216,7 @@ async def _within(deadline: datetime | None, now: datetime, *, late: bool) -> As
 
 def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Status:
     """Record an outcome; the record of an action that ends the run goes with the end."""
+    outcome = _bounded(outcome, record, run.limits.message_bytes)
     record.ended_at = run.clock.now()
     record.memory, record.waits_until, record.waits_for_callback = None, None, False
     if isinstance(outcome, Succeeded):
@@ -233,6 +236,16 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
         # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.
         run.flush_soon()
     return record.status
+
+
+def _bounded(outcome: Outcome, record: Record, limit: int) -> Outcome:
+    """Answer an outcome whose outputs can be kept; one that is too large has failed, whatever it was."""
+    if isinstance(outcome, Succeeded | Failed | TimedOut) and outcome.outputs is not record.inputs:
+        try:
+            sizes.check(outcome.outputs, limit, "outputs")
+        except sizes.ResultTooLarge as error:
+            return Failed(error.code, error.message)
+    return outcome
 
 
 def _settle_unsuccessful(record: Record, outcome: Failed | TimedOut | Skipped) -> None:
