@@ -1,0 +1,43 @@
+"""What a start of the server tells: where everything is, in one screen."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sallyport.cli.serving import Serving
+
+
+def show(serving: Serving, console: Console, *, demo: bool) -> None:
+    """Print where everything is, and at a first start the administrator's secret, once."""
+    url, told = serving.url, serving.settings
+    places = Table.grid(padding=(0, 2))
+    for what, where in (
+        ("Graph Security API", f"{url}/v1.0/security/alerts  (also /beta)"),
+        ("Send alerts", f"{url}/ingest/alerts"),
+        ("Management API", f"{url}/subscriptions/{serving.house.authority.tenant_id}/..."),
+        ("Token endpoint", f"{url}/{serving.house.authority.tenant_id}/oauth2/v2.0/token"),
+        ("Data folder", str(told.data)),
+        ("Mail", _mail(serving)),
+    ):
+        places.add_row(Text(f"  {what}", style="dim"), where)
+    console.print(Text(f"sallyport runs on {url}", style="bold green"))
+    console.print(places)
+    first = serving.house.first
+    if first is not None:
+        console.print(Text("  The administrator, shown this once:", style="bold"))
+        console.print(f"    client_id {first.client_id}")
+        console.print(f"    client_secret {first.client_secret}", markup=False)
+    settings = "" if url == "http://127.0.0.1:8080" else f"SALLYPORT_URL={url} "
+    asked = "runs list" if demo else "deploy FILE"
+    hint = f"{settings}SALLYPORT_DATA={shlex.quote(str(told.data))} sallyport {asked}"
+    console.print(Text(f"  In another terminal: {hint}    Ctrl-C ends.", style="dim"))
+
+
+def _mail(serving: Serving) -> str:
+    if serving.house.mailbox is None:
+        return f"sent through {serving.settings.smtp_host}:{serving.settings.smtp_port}"
+    return f"kept in the built-in mailbox (127.0.0.1:{serving.house.mailbox.port}); read it with: sallyport mail"

@@ -1,0 +1,89 @@
+"""`sallyport up`: the server, in one process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO, get_args
+
+import click
+
+from sallyport import settings
+from sallyport.cli import local, logs, output
+from sallyport.cli.lock import Lock
+from sallyport.errors import SallyportError
+from sallyport.settings import LogLevel, Settings
+
+LOG_FILE = "sallyport.log"
+
+
+@click.command("up")
+@click.option("--host", help="The address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, 0 for a free one. [default: 8080]")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA.")
+@click.option(
+    "--demo", is_flag=True, help="Deploy the examples, feed a stream of sample alerts, and show what happens."
+)
+@click.option("--log-level", type=click.Choice(get_args(LogLevel)), help="The least serious event to log.")
+def command(host: str | None, port: int | None, data: Path | None, demo: bool, log_level: LogLevel | None) -> None:
+    """Start the server: workflows, the Graph Security API and its own mailbox, in one process.
+
+    Everything is kept in the data folder. The first start prints the administrator's client id and secret, once. What
+    else can be set is in the environment (SALLYPORT_...) or in the TOML file that SALLYPORT_SETTINGS names. Ctrl-C ends
+    it; what was going on goes on after the next start.
+    """
+    given: dict[str, object] = {"host": host, "port": port, "data": data, "log_level": log_level}
+    try:
+        chosen = settings.load(os.environ, given=given)
+        _up(chosen, given, demo=demo)
+    except SallyportError as error:
+        local.fail(error.message)
+    except OSError as error:
+        local.fail(f"The data folder '{error.filename}' cannot be used: {error.strerror}.")
+
+
+def _up(chosen: Settings, given: dict[str, object], *, demo: bool) -> None:
+    from sallyport.cli import serving
+
+    lock = Lock(chosen.data)
+    try:
+        with serving.bind(chosen.host, chosen.port) as listening:
+            if chosen.port == 0:
+                chosen = settings.load(os.environ, given={**given, "port": listening.getsockname()[1]})
+            drawn = demo and sys.stdout.isatty()
+            with _log_stream(chosen, to_file=drawn) as stream:
+                logs.configure(
+                    "warning" if demo and not chosen_level(given) else chosen.log_level, chosen.log_format, stream
+                )
+                serving.serve(chosen, lock, listening, _ready(demo=demo))
+    finally:
+        lock.release()
+
+
+def chosen_level(given: dict[str, object]) -> bool:
+    """Answer whether somebody said how much to log."""
+    return given.get("log_level") is not None or "SALLYPORT_LOG_LEVEL" in os.environ
+
+
+def _log_stream(chosen: Settings, *, to_file: bool) -> TextIO:
+    """Answer where the log goes: to a file while the terminal shows a picture, else to standard error."""
+    if to_file:
+        return (chosen.data / LOG_FILE).open("a", encoding="utf-8")
+    return open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", buffering=1)  # noqa: PTH123 - a descriptor, no path
+
+
+def _ready(*, demo: bool) -> Callable[..., Callable[[], None]]:
+    from sallyport.cli import banner
+    from sallyport.cli.serving import Serving
+
+    def ready(serving: Serving) -> Callable[[], None]:
+        banner.show(serving, output.console(), demo=demo)
+        if not demo:
+            return lambda: output.tell("Stopped.")
+        from sallyport.cli.demo import play
+
+        return play.start(serving)
+
+    return ready
