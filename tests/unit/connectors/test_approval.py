@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,29 +30,30 @@ MESSAGE = {"To": "a@contoso.com", "Subject": "Isolate host?", "Options": "Approv
 def test_a_token_carries_its_choice() -> None:
     token = CHOICE.token(sign)
     assert approval.read(token, sign, NOW) == CHOICE
-    assert re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", token)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", token)
 
 
-def _changed(option: str) -> str:
-    payload, _, signature = CHOICE.token(sign).partition(".")
-    facts = orjson.loads(base64.urlsafe_b64decode(payload + "=="))
-    facts[2] = option
-    forged = base64.urlsafe_b64encode(orjson.dumps(facts)).rstrip(b"=").decode()
-    return f"{forged}.{signature}"
+def test_a_token_tells_its_holder_nothing() -> None:
+    sealed = base64.urlsafe_b64decode(CHOICE.token(sign) + "==")
+    assert not any(each.encode() in sealed for each in ("soc.contoso.com", "sig=abc", "Approve", "a@contoso.com"))
+
+
+def _spliced() -> str:
+    """Answer the beginning of one genuine token with the end of another."""
+    other = replace(CHOICE, option="Reject!").token(sign)
+    return CHOICE.token(sign)[:60] + other[60:]
 
 
 @pytest.mark.parametrize(
     "token",
     [
-        *("", ".", "x", "x.y", "é.é"),
+        *("", ".", "x", "x.y", "é", "AAAA", "A" * 300, "\ud800"),
         CHOICE.token(sign)[:-1],
         CHOICE.token(sign) + "0",
-        _changed("Reject"),
-        _changed("Approve") + "=",
+        CHOICE.token(sign) + "=",
+        CHOICE.token(sign) + "\n",
+        _spliced(),
         CHOICE.token(lambda data: sign(b"another key" + data)),
-        CHOICE.token(sign).replace(".", ".."),
-        "AAAA." + sign(b"AAAA"),
-        f"AAAA.{sign(b'sallyport approval link' + bytes(1) + b'AAAA')}",
     ],
 )
 def test_a_token_that_was_not_given_out_is_refused(token: str) -> None:

@@ -1,7 +1,8 @@
-"""A mail that asks somebody to choose: its links, which carry what they mean under a signature, and the mail itself.
+"""A mail that asks somebody to choose: its links, sealed with what they mean, and the mail itself.
 
-The rule: nothing is stored for a link. Whoever holds it may choose, until it expires or the run has its answer; what it
-says cannot be changed without the server's key.
+The rule: nothing is stored for a link. Whoever holds it may choose, until it expires or the run has its answer; without
+the server's key its meaning can neither be changed nor read, so nobody learns the address that the choice is reported
+to, where he could report anything.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from html import escape
 from typing import Any
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sallyport import errors
 from sallyport.connectors import html_text, mail
@@ -27,7 +29,7 @@ from sallyport.connectors.answers import InvalidCall
 LIFETIME = timedelta(days=90)
 _MOST_OPTIONS = 50
 _LONGEST_OPTION = 200
-#: Nothing else that the server's key signs begins like this.
+#: Nothing else is derived from the server's key by this name.
 _PURPOSE = b"sallyport approval link\0"
 _SUBJECT = 200
 
@@ -83,10 +85,9 @@ class Choice:
     expires_at: datetime
 
     def token(self, sign: Callable[[bytes], str]) -> str:
-        """Answer the choice as text for a URL, signed."""
+        """Answer the choice as text for a URL, sealed; the same choice is always the same text."""
         facts = [self.id, self.url, self.option, self.recipient, self.subject, int(self.expires_at.timestamp())]
-        payload = base64.urlsafe_b64encode(orjson.dumps(facts)).rstrip(b"=")
-        return f"{payload.decode('ascii')}.{sign(_PURPOSE + payload)}"
+        return _written(_cipher(sign).encrypt(orjson.dumps(facts), [_PURPOSE]))
 
 
 def read(token: str, sign: Callable[[bytes], str], now: datetime) -> Choice:
@@ -94,18 +95,26 @@ def read(token: str, sign: Callable[[bytes], str], now: datetime) -> Choice:
 
     Raises UnknownLink or ExpiredLink.
     """
-    payload, _, signature = token.partition(".")
-    raw = payload.encode("utf-8", "replace")
-    if not hmac.compare_digest(sign(_PURPOSE + raw).encode(), signature.encode("utf-8", "replace")):
-        raise UnknownLink
     try:
-        identifier, url, option, recipient, subject, expires = orjson.loads(base64.urlsafe_b64decode(raw + b"=="))
-    except (binascii.Error, ValueError):
+        sealed = base64.urlsafe_b64decode(token.encode("ascii") + b"==")
+        # One text for each choice: what decodes to the same bytes otherwise is none of ours.
+        facts = _cipher(sign).decrypt(sealed, [_PURPOSE]) if _written(sealed) == token else b""
+        identifier, url, option, recipient, subject, expires = orjson.loads(facts)
+    except (InvalidTag, binascii.Error, ValueError):
         raise UnknownLink from None
     choice = Choice(identifier, url, option, recipient, subject, datetime.fromtimestamp(expires, UTC))
     if choice.expires_at <= now:
         raise ExpiredLink(choice.expires_at)
     return choice
+
+
+def _cipher(sign: Callable[[bytes], str]) -> AESSIV:
+    """Answer what seals deterministically and detects every change, RFC 5297, under a key of its own."""
+    return AESSIV(hashlib.sha512(sign(_PURPOSE).encode()).digest())
+
+
+def _written(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
 
 def identifier(tracking_id: str) -> str:
@@ -156,7 +165,7 @@ def mail_page(request: Request, links: Sequence[tuple[str, str]]) -> str:
     buttons = " &nbsp; ".join(f'<a href="{escape(url)}" style="{_BUTTON}">{escape(each)}</a>' for each, url in links)
     body = request.body if html_text.is_html(request.body) else escape(request.body).replace("\n", "<br>\n")
     return (
-        f'<div style="{_TEXT}">\n<h2 style="margin:0 0 16px">{escape(request.header)}</h2>\n'
+        f'<div style="{_PROSE}">\n<h2 style="margin:0 0 16px">{escape(request.header)}</h2>\n'
         f"<div>{body}</div>\n"
         f'<p style="margin:24px 0 12px"><strong>{escape(request.selection)}</strong></p>\n'
         f'<p style="line-height:44px">{buttons}</p>\n'
@@ -175,7 +184,7 @@ def _options(stated: Any, wording: Wording) -> tuple[str, ...]:
     return options or wording.options
 
 
-_TEXT = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#222222"
+_PROSE = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#222222"
 _BUTTON = (
     "display:inline-block;line-height:20px;padding:8px 20px;border-radius:4px;background:#0f6cbd;color:#ffffff;"
     "text-decoration:none;font-weight:600"
