@@ -39,33 +39,29 @@ class SchemaError(BadRequest):
     code = "ActionSchemaInvalid"
 
 
-def validate(schema: Any, content: Any) -> list[Fault]:
+class TooCostly(SchemaError):
+    """Raised when checking content against a schema takes longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The content cannot be checked against the schema within {seconds:g} seconds.")
+        self.seconds = seconds
+
+
+def validate(schema: Any, content: Any, seconds: float = SECONDS) -> list[Fault]:
     """Answer how content breaks a schema, at most twenty faults; none when it conforms.
 
     Each says `message`, `path` in the content, `schemaId` (a pointer into the schema) and `errorType`.
-    Raises SchemaError.
+    Raises SchemaError, and TooCostly after so much processor time.
     """
-    check = Check(schema)
+    check = Check(schema, seconds)
     check.apply(schema, content, Place())
     return check.faults
-
-
-def weight(content: Any, enough: int) -> int:
-    """Answer how many values content consists of, counted up to about `enough`."""
-    waiting, count = [content], 0
-    while waiting and count < enough:
-        value = waiting.pop()
-        count += 1
-        if isinstance(value, dict | list):
-            count += len(value) if len(value) > enough else 0
-            waiting.extend(value.values() if isinstance(value, dict) else value)
-    return count
 
 
 class Check:
     """One validation on its way: what it has found and what it has spent."""
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, seconds: float) -> None:
         self.faults: list[Fault] = []
         #: Draft 4 knows fewer keywords, and 1.0 is no integer there.
         self.draft4 = isinstance(schema, dict) and "draft-04" in str(schema.get("$schema", ""))
@@ -73,7 +69,8 @@ class Check:
         self._most = MOST_FAULTS
         self._depth = 0
         self._steps = 0
-        self._until = time.thread_time() + SECONDS
+        self._seconds = seconds
+        self._until = time.thread_time() + seconds
         self._named: dict[str, Any] | None = None
 
     def apply(self, schema: Any, value: Any, at: Place) -> None:
@@ -109,21 +106,17 @@ class Check:
         """Answer whether a regular expression is found in a text, in bounded time."""
         seconds = min(PATTERN_SECONDS, self._until - time.thread_time())
         if seconds <= 0:
-            raise self.costly()
+            raise TooCostly(self._seconds)
         try:
-            return regex.search(pattern, text, timeout=seconds) is not None
+            return regex.search(pattern, text, timeout=seconds, concurrent=True) is not None
         except TimeoutError:
-            raise self.costly() from None
+            raise TooCostly(self._seconds) from None
         except (regex.error, RecursionError, OverflowError, MemoryError):
             raise self.broken(at, f"'{pattern[:80]}' is not a regular expression") from None
 
     def broken(self, at: Place, reason: str) -> SchemaError:
         """Answer the error about a schema that is not one."""
         return SchemaError(f"The schema is not valid at '#{at.pointer}': {reason}.")
-
-    def costly(self) -> SchemaError:
-        """Answer the error about a check that takes too long."""
-        return SchemaError(f"The content cannot be checked against the schema within {SECONDS:g} seconds.")
 
     def _keywords(self, schema: Mapping[str, Any], value: Any, at: Place) -> None:
         reference = schema.get("$ref")
@@ -139,7 +132,7 @@ class Check:
     def _spend(self) -> None:
         self._steps += 1
         if self._steps % _CLOCK_EVERY == 0 and time.thread_time() > self._until:
-            raise self.costly()
+            raise TooCostly(self._seconds)
 
     def _referred(self, reference: str, at: Place) -> Any:
         if self._named is None:
