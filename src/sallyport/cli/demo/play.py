@@ -23,6 +23,7 @@ from sallyport.cli.serving import Serving
 from sallyport.cli.sources import Given, Source
 from sallyport.engine.run import Run
 from sallyport.errors import SallyportError
+from sallyport.store import history
 from sallyport.wdl.values import Json
 from sallyport.web import mailbox
 
@@ -60,7 +61,7 @@ class Play:
         self._picture = Picture()
         # Every demonstration is another one; a test gives its own seed to the samples themselves.
         self._samples = Samples(int(self._clock.now().timestamp()))
-        self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[str, str, str]] = queue.SimpleQueue()
         self._mails = serving.settings.data / mailbox.FOLDER
         self._seen = {path.name for path in self._mails.glob("*.eml")}
         self.stopping = threading.Event()
@@ -144,7 +145,8 @@ class Play:
     def _take(self, shown: Screen) -> None:
         """Take note of the runs that have ended and of the mails that were delivered."""
         while not self._ended.empty():
-            run = self._ended.get_nowait()
+            run_id, workflow, status = self._ended.get_nowait()
+            run = Ended(workflow, status, self._actions(run_id))
             self._picture.add_run(run, self._clock.monotonic())
             shown.happened("run", run.status, f"{run.workflow}, {run.actions} actions")
         for path in sorted(self._mails.glob("*.eml")):
@@ -160,8 +162,12 @@ class Play:
 
     def _note(self, run: Run, status: str) -> None:
         # In the thread of the server: only hand it over.
-        actions = sum(1 for record in run.records.values() if not record.iteration)
-        self._ended.put(Ended(run.workflow.name, status, actions))
+        self._ended.put((run.id, run.workflow.name, status))
+
+    def _actions(self, run_id: str) -> int:
+        """Answer how many actions a run's history holds, each repetition counted."""
+        entries = self._serving.house.database.read_now(lambda connection: history.read(connection, run_id))
+        return len({(entry.name, entry.repetition) for entry in entries if entry.status not in output.GOING_ON})
 
 
 def given(source: Source) -> Given:
