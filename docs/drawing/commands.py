@@ -52,7 +52,7 @@ def _command(path: str, command: click.Command) -> str:
     depth = "###" if " " in path else "##"
     text = re.sub(r"\n(?!\n)(?<!\n\n)", " ", inspect.cleandoc(command.help or "")).replace("\f", "")
     records = [record for each in command.get_params(context) if (record := each.get_help_record(context)) is not None]
-    rows = ((f"`{name}`", meaning) for name, meaning in records if not name.startswith("--help"))
+    rows = ((f"`{name}`", meaning) for name, meaning in records if meaning and not name.startswith("--help"))
     return "\n\n".join(
         part
         for part in [f"{depth} {path}", f"```\n{usage}\n```", text, markdown.table(("option", "meaning"), rows)]
