@@ -1,0 +1,109 @@
+"""The server as a process: its start, its end, and what is left of it after a crash."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from pathlib import Path
+
+import processes
+from processes import PATIENCE_SECONDS, PROGRAM, environment
+
+
+def up(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start a server that is expected to end by itself."""
+    return subprocess.run(
+        [PROGRAM, "up", *arguments],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def test_the_first_start_tells_the_secret_once_and_a_request_to_end_ends_it_well(tmp_path: Path) -> None:
+    with processes.server(tmp_path) as first:
+        code, told, _ = first.end()
+    assert code == 0
+    assert "client_id " in told
+    assert "client_secret " in told
+    assert f"{first.url}/ingest/alerts" in told
+    assert len(told.splitlines()) <= 24
+    with processes.server(tmp_path) as second:
+        _, told, _ = second.end()
+    assert "client_secret" not in told
+
+
+def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with processes.server(tmp_path) as running:
+        done = up(tmp_path, "--port", "0")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"process {running.process.pid}, {running.url}" in done.stderr
+        # Commands find the server that runs on the folder, wherever it listens.
+        listed = subprocess.run(
+            [PROGRAM, "workflows", "list"], env=environment(tmp_path), capture_output=True, text=True, check=True
+        )
+        assert listed.stderr == ""
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = up(tmp_path, "--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_without_a_server_says_how_to_start_one(tmp_path: Path) -> None:
+    with processes.server(tmp_path):
+        pass
+    for url in ("http://127.0.0.1:9", "http://server.invalid"):
+        done = subprocess.run(
+            [PROGRAM, "runs", "list"],
+            env=environment(tmp_path, SALLYPORT_URL=url),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"No sallyport server answers at {url}" in done.stderr
+        assert "sallyport up" in done.stderr
+
+
+def test_after_a_kill_everything_that_was_acknowledged_is_there_and_runs_go_on(tmp_path: Path) -> None:
+    waiting = {
+        "triggers": {"manual": {"type": "Request", "inputs": {}}},
+        "actions": {
+            "Wait": {"type": "Wait", "inputs": {"interval": {"count": 4, "unit": "Second"}}, "runAfter": {}},
+            "After": {"type": "Compose", "inputs": "@triggerBody()", "runAfter": {"Wait": ["Succeeded"]}},
+        },
+    }
+    (tmp_path / "waiting.json").write_text(json.dumps(waiting))
+    alert = {"title": "Kept", "vendorInformation": {"provider": "Tester", "vendor": "Contoso"}}
+    data = tmp_path / "data"
+    with processes.server(data) as first:
+        (sent,) = first.lines("alert", "send", given=json.dumps(alert))
+        run = first.json("run", str(tmp_path / "waiting.json"), "--body", "42", "--no-wait")["run"]
+        first.kill()
+    with processes.server(data) as second:
+        assert second.json("alert", "show", sent["id"])["title"] == "Kept"
+
+        def ended() -> bool:
+            return bool(second.json("runs", "show", run)["properties"]["status"] == "Succeeded")
+
+        processes.until(ended, "the run's end")
+        assert second.json("runs", "show", run, "--action", "After")["outputs"] == 42
+
+
+def test_the_demonstration_delivers_a_mail_without_a_further_step(tmp_path: Path) -> None:
+    with processes.server(tmp_path, "--demo") as running:
+        mails = processes.until(lambda: list((tmp_path / "mail").glob("*.eml")), "a mail")
+        assert mails
+        states = {workflow["properties"]["state"] for workflow in running.lines("workflows", "list")}
+        assert states == {"Enabled"}
+        code, told, err = running.end()
+    assert code == 0
+    assert "Traceback" not in err
+    assert "alert high" in told

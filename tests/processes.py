@@ -1,0 +1,110 @@
+"""Real processes of the installed program, on free ports and folders of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PROGRAM = Path(sys.executable).parent / "sallyport"
+#: A start may have to wait for its turn on a busy machine.
+PATIENCE_SECONDS = 60.0
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """What a command finds around it: nothing of the machine's own settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SALLYPORT_")}
+    return {**kept, "SALLYPORT_DATA": str(folder), "COLUMNS": "200", **more}
+
+
+@dataclass
+class Server:
+    """A server that runs."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    url: str = ""
+    more: dict[str, str] = field(default_factory=dict)
+
+    def sallyport(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command against this server."""
+        around = environment(self.folder, SALLYPORT_URL=self.url, **self.more)
+        return subprocess.run(
+            [PROGRAM, *arguments], env=around, input=given, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
+
+    def json(self, *arguments: str, given: str = "") -> Any:
+        """Run a command that succeeds, and answer the JSON document on its standard output."""
+        done = self.sallyport(*arguments, "--json", given=given)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def lines(self, *arguments: str, given: str = "") -> list[Any]:
+        """Run a command that succeeds, and answer the JSON lines on its standard output."""
+        done = self.sallyport(*arguments, "--json", given=given)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def kill(self) -> None:
+        """End the process without a warning."""
+        self.process.kill()
+        self.process.communicate()
+
+    def end(self) -> tuple[int, str, str]:
+        """Ask the process to end, and answer its exit code and what it said."""
+        self.process.terminate()
+        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def server(folder: Path, *arguments: str, **more: str) -> Iterator[Server]:
+    """Start a server on a folder, wait until it answers, and make sure that it ends."""
+    process = subprocess.Popen(
+        [PROGRAM, "up", "--port", "0", *arguments],
+        env=environment(folder, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    running = Server(folder, process, more=more)
+    try:
+        running.url = _url(running)
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(done: Any, what: str) -> Any:
+    """Wait until a function answers something, and answer that."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = done()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} seconds in vain for {what}")
+
+
+def _url(running: Server) -> str:
+    def answering() -> str:
+        assert running.process.poll() is None, running.process.communicate()
+        try:
+            told = json.loads((running.folder / "sallyport.lock").read_text())
+            assert told["pid"] == running.process.pid
+            return str(told["url"]) if httpx.get(f"{told['url']}/healthz", trust_env=False).is_success else ""
+        except (OSError, ValueError, AssertionError, httpx.TransportError):
+            return ""
+
+    return str(until(answering, "the server"))
