@@ -234,10 +234,16 @@ class Scenario:
                 self.reported.add(action)
 
 
-async def play(document: dict[str, Any], folder: Path, *, url: str | None = None, **fails: int) -> tuple[Played, Power]:
-    """Play a scenario, with a failure of the power if one is asked for; answers how it ended, and what was counted."""
+async def play(
+    document: dict[str, Any],
+    folder: Path,
+    *,
+    url: str | None = None,
+    power: Power | None = None,
+) -> tuple[Played, Power]:
+    """Play a scenario with a power that may fail once; answers how it ended, and the power that it began with."""
     clock, outside, scenario = ManualClock(), Outside(document.get("replies", {})), Scenario(document)
-    power = Power(**fails)
+    power = power or Power()
     stage = CrashStage(folder, url, clock, outside, power)
     await stage.open()
     await scenario.deploy(stage)
