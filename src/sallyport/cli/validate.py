@@ -15,29 +15,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from sallyport.actions import ACTIONS
 from sallyport.arm.errors import TemplateError
 from sallyport.errors import SallyportError
+from sallyport.triggers import TRIGGERS
 from sallyport.wdl import check, definition, load, strict_json
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.values import Json
 from sallyport.wdl.workflow import Workflow
-
-#: The types of actions that this installation runs.
-ACTION_TYPES = frozenset(
-    {
-        *("ApiConnection", "ApiConnectionWebhook", "AppendToArrayVariable", "AppendToStringVariable", "Compose"),
-        *("DecrementVariable", "Expression", "Foreach", "Function", "Http", "HttpWebhook", "If", "IncrementVariable"),
-        *("InitializeVariable", "Join", "ParseJson", "Query", "Response", "Scope", "Select", "SendToBatch"),
-        *("SetVariable", "Switch", "Table", "Terminate", "Until", "Wait", "Workflow"),
-    }
-)
-#: The types of triggers that this installation runs.
-TRIGGER_TYPES = frozenset(
-    {
-        *("ApiConnection", "ApiConnectionWebhook", "Batch", "Http", "HttpWebhook"),
-        *("Recurrence", "Request", "SlidingWindow"),
-    }
-)
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
@@ -116,7 +101,7 @@ def _findings(workflow: Workflow) -> Iterator[Finding]:
         yield Finding("error", error.code, workflow.pointer + error.pointer, error.message)
         return
     found = check.check(
-        parsed, action_types=ACTION_TYPES, trigger_types=TRIGGER_TYPES, supplied=workflow.parameters.keys()
+        parsed, action_types=ACTIONS.keys(), trigger_types=TRIGGERS.keys(), supplied=workflow.parameters.keys()
     )
     for finding in found:
         yield replace(finding, pointer=workflow.pointer + finding.pointer)
