@@ -20,6 +20,7 @@ from sallyport.engine.records import Record
 from sallyport.engine.variables import Variables
 from sallyport.statuses import Status
 from sallyport.wdl.definition import Action, Block
+from sallyport.wdl.errors import BudgetExceeded
 from sallyport.wdl.template import Template
 
 if TYPE_CHECKING:
@@ -128,12 +129,20 @@ class ActionContext:
         return template.evaluate(self._run.scope(self._frame, self.action, self._record))
 
     def evaluate_each(self, template: Template, items: list[Any]) -> list[Any]:
-        """Evaluate a template once for each item, which `item()` answers."""
+        """Evaluate a template once for each item, which `item()` answers.
+
+        Raises BudgetExceeded when all of them together build more than one evaluation may.
+        """
         scope = self._run.scope(self._frame, self.action, self._record)
+        meter, spent = scope.meter, 0
         results = []
         for item in items:
             scope.set_item(item)
             results.append(template.evaluate(scope))
+            if not template.constant:
+                spent += meter.spent
+                if spent > meter.budget.total_bytes:
+                    raise BudgetExceeded(f"All items together would build more than {meter.budget.total_bytes} bytes.")
         return results
 
     # --- variables ---------------------------------------------------------------------------------------------------
