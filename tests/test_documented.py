@@ -155,6 +155,11 @@ def test_every_trigger_is_documented_with_its_inputs_and_settings() -> None:
             assert re.search(rf"[`.]{re.escape(member)}[`.]", found[name]), f"{name}: {member}"
 
 
+def test_a_type_has_a_manifest_exactly_when_it_can_be_run() -> None:
+    for part, table in (("actions", ACTIONS), ("triggers", TRIGGERS)):
+        assert {path.stem for path in (ROOT / "src" / "sallyport" / part / "manifests").iterdir()} == set(table)
+
+
 def test_every_setting_of_a_manifest_has_a_meaning() -> None:
     used = {each for name in ACTIONS for each in action_manifests.load(name).settings}
     used |= {each for name in TRIGGERS for each in trigger_manifests.load(name).settings}

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from sallyport.actions import ACTIONS
 from sallyport.arm.errors import TemplateError
 from sallyport.errors import SallyportError
-from sallyport.triggers import TRIGGERS
 from sallyport.wdl import check, definition, load, strict_json
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.values import Json
@@ -101,10 +101,20 @@ def _findings(workflow: Workflow) -> Iterator[Finding]:
         yield Finding("error", error.code, workflow.pointer + error.pointer, error.message)
         return
     found = check.check(
-        parsed, action_types=ACTIONS.keys(), trigger_types=TRIGGERS.keys(), supplied=workflow.parameters.keys()
+        parsed,
+        action_types=_runnable("actions"),
+        trigger_types=_runnable("triggers"),
+        supplied=workflow.parameters.keys(),
     )
     for finding in found:
         yield replace(finding, pointer=workflow.pointer + finding.pointer)
+
+
+@cache
+def _runnable(part: str) -> frozenset[str]:
+    """Answer the types that this installation runs: those with a manifest. To import what runs them takes seconds."""
+    manifests = resources.files("sallyport") / part / "manifests"
+    return frozenset(entry.name.removesuffix(".json") for entry in manifests.iterdir())
 
 
 def _refused(path: Path, error: SallyportError, pointer: str) -> Report:

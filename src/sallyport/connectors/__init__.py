@@ -1,7 +1,7 @@
 """Outside APIs, each described by a Swagger file: what `ApiConnection` actions and triggers call.
 
-The rule: one folder for each connector, and a line for it in the tables here and in `catalog`; whatever is described
-alone, a custom connector, is called by the generic caller.
+The rule: one folder for each connector and a line for it in `catalog`. What its Swagger file says is enough for the
+generic caller; only a connector that needs more has a line in the table here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sallyport.http_messages import InboundResponse
 #: Makes a call of one connector; raises what `Connectors.call` raises, and `InvalidCall` for what is answered with 400.
 Caller = Callable[[Outside, Connector, ConnectorCall], Awaitable[InboundResponse]]
 
-#: How the connectors that come with the house are called, by their folder.
+#: How connectors are called that their description alone does not suffice for, by their folder.
 CALLERS: Mapping[str, Caller] = {
     "graph_security": graph_security.call,
     "office365": office365.call,
@@ -67,14 +67,14 @@ class Connectors:
         Raises UnknownConnector, UnknownOperation, EgressDenied or ConnectionFailed.
         """
         connector = self.find(call.api)
-        caller = CALLERS[connector.folder] if connector.folder else _custom
+        caller = CALLERS.get(connector.folder, _described)
         try:
             return await caller(self._outside, connector, replace(call, api=connector.api))
         except answers.InvalidCall as error:
             return answers.refusal(error)
 
 
-async def _custom(outside: Outside, connector: Connector, call: ConnectorCall) -> InboundResponse:
+async def _described(outside: Outside, connector: Connector, call: ConnectorCall) -> InboundResponse:
     call = generic.on_path(call, (connector.url,))
     found = connector.find(call.method, call.path)
     return await generic.send(outside.http, connector.url, found, call, connector.credential)

@@ -137,9 +137,8 @@ def custom(
 def _read(api: str, folder: str) -> Connector:
     place = resources.files(__package__).joinpath(folder)
     properties = orjson.loads(place.joinpath("properties.json").read_bytes())
-    return _connector(
-        api, swagger_document.read(orjson.loads(place.joinpath("swagger.json").read_bytes())), properties, folder
-    )
+    read = swagger_document.read(orjson.loads(place.joinpath("swagger.json").read_bytes()))
+    return _connector(api, read, properties, folder, read.url)
 
 
 def _connector(

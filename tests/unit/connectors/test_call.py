@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -230,3 +231,15 @@ async def test_the_idempotency_key_of_the_action_travels_along() -> None:
     request = await _sent("post", "/tickets", {"a": 1}, queries={"queue": "q"}, headers={"Idempotency-Key": "k-1"})
     assert Headers(request.headers)["idempotency-key"] == "k-1"
     assert orjson.loads(request.body) == {"a": 1}
+
+
+async def test_a_connector_that_its_folder_describes_alone_is_called_where_its_document_says() -> None:
+    wire = Wire()
+    connectors = Connectors(outside(wire))
+    connectors.add(replace(catalog.custom("tickets", TICKETS), folder="tickets"))
+    await connectors.call(a_call("tickets", "POST", "/tickets?queue=soc", {"a": 1}))
+    assert [each.url for each in wire.requests] == ["https://tickets.example/api/tickets?queue=soc"]
+
+
+def test_every_connector_that_comes_along_knows_where_its_document_says_it_is() -> None:
+    assert [each.api for each in catalog.built_in().values() if each.url != each.swagger.url] == []
