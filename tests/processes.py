@@ -21,8 +21,9 @@ PATIENCE_SECONDS = 60.0
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """What a command finds around it: nothing of the machine's own settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SALLYPORT_")}
+    """What a command finds around it: no settings of the machine's own, and compiled modules."""
+    left_out = ("SALLYPORT_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, "SALLYPORT_DATA": str(folder), "COLUMNS": "200", **more}
 
 

@@ -85,7 +85,8 @@ class Remote:
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """Answer the JSON value at a path."""
-        return self.call("GET", path, params=dict(query or {})).json()
+        # An empty mapping would take away the query that a link brings with it.
+        return self.call("GET", path, params=dict(query) if query else None).json()
 
     def every(self, path: str, query: Mapping[str, Any] | None = None, most: int | None = None) -> Iterator[Any]:
         """Give the values of a list, page after page."""

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from sallyport.cli import bodies, output, run_tree
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "said"),
+    [
+        ("2026-01-05T09:00:00.0450000Z", "45 ms"),
+        ("2026-01-05T09:00:01.5000000Z", "1.5 s"),
+        ("2026-01-05T09:01:00.0000000Z", "1 min"),
+        ("2026-01-07T10:00:05.0000000Z", "2 d 1 h 5 s"),
+        (None, ""),
+    ],
+)
+def test_a_duration_is_said_as_people_say_it(ended_at: str | None, said: str) -> None:
+    assert output.duration("2026-01-05T09:00:00.0000000Z", ended_at) == said
+
+
+def test_text_from_outside_steers_no_terminal() -> None:
+    assert str(output.printable("a\x1b[31mb\nc")) == "a [31mb c"
+
+
+def test_a_body_is_json_or_a_file_of_it(tmp_path: object) -> None:
+    assert bodies.parsed('{"a": [1]}') == {"a": [1]}
+    assert bodies.parsed(None) is None
+
+
+def test_a_run_is_drawn_in_the_order_and_nesting_of_its_definition() -> None:
+    inner = {"Mail": {"type": "ApiConnection"}}
+    definition = {
+        "actions": {
+            "Last": {"type": "Compose", "runAfter": {"Each": ["Succeeded"], "Choose": ["Succeeded"]}},
+            "Choose": {"type": "Switch", "cases": {"high": {"actions": {"Page": {}}}}, "default": {"actions": inner}},
+            "Each": {
+                "type": "Foreach",
+                "actions": {"If": {"type": "If", "actions": {"Deep": {}}, "else": {"actions": {"Other": {}}}}},
+            },
+        }
+    }
+    done = {"status": "Succeeded", "startTime": "2026-01-05T09:00:00Z", "endTime": "2026-01-05T09:00:00Z"}
+    failed = {"status": "Failed", "code": "NotFound", "error": {"message": "Gone\nfor good"}}
+    run = {
+        "name": "R",
+        "properties": {
+            **failed,
+            "trigger": {"name": "manual"},
+            "workflow": {"properties": {"definition": definition}},
+            "actions": {"Last": {"status": "Skipped"}, "Choose": done, "Each": failed},
+        },
+    }
+    tree = run_tree.draw(run, lambda name: [{"properties": done}, {"properties": failed}] if name == "Deep" else [])
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(tree)
+    lines = [" ".join(line.split()) for line in captured.get().splitlines()]
+    assert [line.strip("│├└─ ").split(" ")[0] for line in lines] == [
+        *(
+            "R",
+            "trigger",
+            "Choose",
+            "case",
+            "Page",
+            "default",
+            "Mail",
+            "Each",
+            "If",
+            "if",
+            "Deep",
+            "if",
+            "Other",
+            "Last",
+        )
+    ]
+    assert any(line.endswith("Deep 1 x Succeeded 1 x Failed") for line in lines)
+    assert any(line.endswith("Each Failed NotFound Gone for good") for line in lines)
+
+
+def test_actions_that_wait_for_one_another_in_a_circle_are_still_drawn() -> None:
+    circle = {"A": {"runAfter": {"B": ["Succeeded"]}}, "B": {"runAfter": {"A": ["Succeeded"]}}}
+    assert [name for name, _ in run_tree.in_order(circle)] == ["A", "B"]
