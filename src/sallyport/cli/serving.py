@@ -74,7 +74,7 @@ def serve(settings: Settings, lock: Lock, listening: socket.socket, ready: Ready
 
     Raises what keeps the house from being built.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_new_loop()) as runner:
         runner.run(_serve(settings, lock, listening, ready))
 
 
@@ -139,7 +139,7 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
             loop.remove_signal_handler(each)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
     except ImportError:

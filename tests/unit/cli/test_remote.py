@@ -54,8 +54,8 @@ def test_an_error_that_is_no_json_is_told_by_its_status(monkeypatch: pytest.Monk
 
 
 def test_links_to_further_pages_are_followed_on_the_server_that_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = {"value": [1, 2], "nextLink": "https://public.example/x?%24skiptoken=2"}
-    second = {"value": [3], "@odata.nextLink": "https://public.example/x?%24skiptoken=3"}
+    first: dict[str, object] = {"value": [1, 2], "nextLink": "https://public.example/x?%24skiptoken=2"}
+    second: dict[str, object] = {"value": [3], "@odata.nextLink": "https://public.example/x?%24skiptoken=3"}
     pages: tuple[dict[str, object], ...] = (first, second, {"value": []})
     made, asked = server(monkeypatch, *(httpx.Response(200, json=page) for page in pages))
     assert list(made.every("/x", {"$top": 2})) == [1, 2, 3]

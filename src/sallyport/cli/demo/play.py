@@ -158,7 +158,7 @@ class Play:
 
     def _mail(self, path: Path) -> Mail:
         found = mailbox.find(self._mails, path.stem)
-        return Mail(found.to, found.subject)
+        return Mail(found.to, " ".join(found.subject.split()))
 
     def _note(self, run: Run, status: str) -> None:
         # In the thread of the server: only hand it over.
