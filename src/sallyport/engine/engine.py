@@ -123,7 +123,7 @@ class Engine:
         Answers after the commit; False when there was one before, or the run has ended.
         """
         now = schema.instant(self.clock.now())
-        received = callbacks.Callback(action, repetition, documents.dumps(request).decode())
+        received = callbacks.Callback(action, repetition, self.around.seal.close(documents.dumps(request)))
         kept = await self.database.write(lambda connection: callbacks.receive(connection, run_id, received, now))
         if kept:
             self.dispatch.deliver(run_id, (action, repetition), request)

@@ -1,11 +1,12 @@
 """How a record is written into the journal, and read back.
 
 A content that is small stands in the entry; a large one is stored once by its hash; outputs that are the very inputs
-are said so. Secrets are sealed: the history cannot show them, but a run that resumes can have them back.
+are said so. Secrets are sealed: the history cannot show them, but a run that resumes has them back, to the letter.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,8 @@ class Writer:
 
     def __init__(self, seal: Seal, secrets: Collection[str], inline_bytes: int) -> None:
         self._seal = seal
-        self._secrets = [documents.dumps(text)[1:-1] for text in secrets]
+        spellings = [(documents.dumps(text)[1:-1], json.dumps(text)[1:-1].encode()) for text in secrets]
+        self._secrets = [spelling for pair in spellings for spelling in dict.fromkeys(pair)]
         self._inline = inline_bytes
         #: Large contents met so far, by their hash.
         self.bodies: dict[str, bytes] = {}
@@ -69,16 +71,31 @@ class Writer:
         body = documents.dumps(value)
         if secret:
             return {"sealed": self._seal.close(body)}
-        body = self._redacted(body)
-        if len(body) <= self._inline:
-            return {"value": orjson.Fragment(body)}
-        name = contents.digest(body)
-        self.bodies[name] = body
-        return {"digest": name, "size": len(body)}
+        shown = self._redacted(body)
+        # Where a secret came in from outside, a run that resumes must not send the mark that stands for it.
+        whole = {"whole": self._seal.close(body)} if shown is not body else {}
+        if len(shown) <= self._inline:
+            return {"value": orjson.Fragment(shown), **whole}
+        name = contents.digest(shown)
+        self.bodies[name] = shown
+        return {"digest": name, "size": len(shown), **whole}
 
     def text(self, document: Mapping[str, Any]) -> str:
         """Answer a document as the text that is stored."""
-        return self._redacted(orjson.dumps(document, option=orjson.OPT_UTC_Z)).decode()
+        try:
+            body = orjson.dumps(document, option=orjson.OPT_UTC_Z)
+        except TypeError:
+            body = orjson.dumps(_writable(document), option=orjson.OPT_UTC_Z)
+        return self._redacted(body).decode()
+
+    def shown(self, value: Any) -> orjson.Fragment:
+        """Answer a value as part of a document, whatever it holds."""
+        return orjson.Fragment(self._redacted(documents.dumps(value)))
+
+    def words(self, text: str) -> str:
+        """Answer a text for people, as any database takes it and without secrets."""
+        plain: str = _writable(text.replace("\0", "\ufffd"))
+        return str(orjson.loads(self._redacted(orjson.dumps(plain))))
 
     def _rest(self, record: Record, document: dict[str, Any]) -> None:
         """Write what only actions that wait, contain, fail or change variables have."""
@@ -140,6 +157,8 @@ class Reader:
 
     def content(self, stored: Mapping[str, Any]) -> Any:
         """Answer a content; a secret one is ABSENT to a reader without the seal."""
+        if "whole" in stored and self._seal is not None:
+            return documents.loads(self._seal.open(stored["whole"]))
         if "value" in stored:
             return stored["value"]
         if "digest" in stored:
@@ -147,6 +166,19 @@ class Reader:
         if self._seal is None:
             return ABSENT
         return documents.loads(self._seal.open(stored["sealed"]))
+
+
+def _writable(value: Any) -> Any:
+    """Answer a value that the fast writer takes: half a surrogate pair is replaced, a long integer keeps its digits."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_writable(key): _writable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_writable(each) for each in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return orjson.Fragment(str(value).encode())
+    return value
 
 
 def digests(document: Mapping[str, Any]) -> list[str]:

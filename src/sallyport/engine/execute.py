@@ -19,6 +19,9 @@ from sallyport.store import history, schema
 from sallyport.wdl.definition import Block
 from sallyport.wdl.errors import ExpressionError
 
+#: The longest error code that a run shows, in characters.
+_LONGEST_CODE = 80
+
 log = structlog.get_logger(__name__)
 
 
@@ -122,14 +125,16 @@ def _skip_rest(run: Run, block: Block) -> None:
 
 async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Result:
     run.leaving = True
-    outputs, failure = _outputs(run)
+    writer = entries.Writer(run.around.seal, run.workflow.secrets.texts, run.limits.inline_content_bytes)
+    outputs, failure = _outputs(run, writer)
     if failure is not None and status is Status.SUCCEEDED:
         status, error = Status.FAILED, failure
     now = run.clock.now()
+    code = code or (error["code"] if error else None)
     change = {
         "status": status.value,
-        "code": code or (error["code"] if error else None),
-        "error": error,
+        "code": writer.words(code)[:_LONGEST_CODE] if code else None,
+        "error": {name: writer.words(text) for name, text in error.items()} if error else None,
         "ended_at": schema.instant(now),
         "outputs": outputs,
         "owner": None,
@@ -156,20 +161,20 @@ def _leaving(run: Run) -> history.Leaving:
     return history.Leaving(run.workflow.id, len(run.waits.callbacks), limit.runs if limit is not None else None)
 
 
-def _outputs(run: Run) -> tuple[str | None, dict[str, Any] | None]:
+def _outputs(run: Run, writer: entries.Writer) -> tuple[str | None, dict[str, Any] | None]:
     """Answer the run's outputs as stored text, and what failed when one could not be evaluated."""
     declared = run.workflow.definition.outputs
     if not declared:
         return None, None
-    writer = entries.Writer(run.around.seal, run.workflow.secrets.texts, run.limits.inline_content_bytes)
     scope = run.scope(ROOT, None, None)
-    values = {}
+    values, hidden = {}, run.workflow.secrets.run_outputs
     for name, output in declared.items():
         try:
             value = output.value.evaluate(scope)
             sizes.check(value, run.limits.message_bytes, "outputs of the run")
         except (ExpressionError, sizes.ResultTooLarge) as error:
             code = error.code if isinstance(error, sizes.ResultTooLarge) else "InvalidTemplate"
-            return None, {"code": code, "message": f"The output '{name}' cannot be evaluated: {error.message}"}
-        values[name] = {"type": output.type, "value": value}
+            why = "it is secured." if name in hidden else error.message
+            return None, {"code": code, "message": f"The output '{name}' cannot be evaluated: {why}"}
+        values[name] = {"type": output.type, "value": entries.REDACTED if name in hidden else writer.shown(value)}
     return writer.text(values), None

@@ -51,7 +51,7 @@ def build(around: Surroundings, workflow: DeployedWorkflow, stored: Stored) -> R
             run.variables.apply(operation, name, value)
         run.sequence = entry.sequence + 1
     for callback in stored.callbacks:
-        run.waits.callbacks[callback.action, callback.repetition] = documents.loads(callback.request)
+        run.waits.callbacks[callback.action, callback.repetition] = documents.loads(around.seal.open(callback.request))
     return run
 
 

@@ -24,6 +24,9 @@ from sallyport.store import contents, documents, runs, schema
 _LAST_TICK = 2**63 - 1
 _EPOCH_TICKS = 621_355_968_000_000_000
 
+#: The longest name of an event, and the longest tracking id of a client, in characters.
+_LONGEST_ID = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -72,7 +75,7 @@ def prepare(around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: 
         workflow_id=workflow.id,
         version=workflow.version,
         trigger_name=trigger_name,
-        event_id=event.event_id,
+        event_id=_event_id(event.event_id),
         status=Status.RUNNING.value,
         started_at=schema.instant(now),
         client_tracking_id=trigger["clientTrackingId"],
@@ -140,6 +143,13 @@ def run_name(clock: Clock) -> str:
     return f"{_LAST_TICK - ticks:020d}{random.randrange(10**9):09d}CU{random.randrange(100):02d}"  # noqa: S311
 
 
+def _event_id(given: str | None) -> str | None:
+    """Answer what names an event, short enough to be looked up by."""
+    if given is None or len(given) <= _LONGEST_ID:
+        return given
+    return contents.digest(given.encode("utf-8", "surrogatepass"))
+
+
 def _number(value: Any, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
@@ -160,7 +170,7 @@ def _trigger(trigger_name: str, event: Event, now: datetime, name: str) -> dict[
         "startTime": schema.instant(event.started_at or now),
         "endTime": schema.instant(now),
         "trackingId": run.tracking_id(),
-        "clientTrackingId": event.client_tracking_id or name,
+        "clientTrackingId": event.client_tracking_id[:_LONGEST_ID] or name,
         "originHistoryName": name,
         "status": Status.SUCCEEDED.value,
         "code": event.code,

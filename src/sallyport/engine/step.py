@@ -30,6 +30,8 @@ from sallyport.wdl.errors import ExpressionError
 
 log = structlog.get_logger(__name__)
 
+_SECURED = "What went wrong is not shown, because inputs or outputs of the action are secured."
+
 
 def is_quick(run: Run, action: Action) -> bool:
     """Answer whether an action does nothing but compute, so that it need not be a task of its own."""
@@ -182,7 +184,10 @@ class _Step:
         if self.deadline is not None and now + delay >= self.deadline:
             return False
         entry = {"code": failed.code, "endTime": now.isoformat(), "clientRequestId": record.tracking_id}
-        record.retry_history = [*repeated, {**entry, "error": {"code": failed.code, "message": failed.message}}]
+        record.retry_history = [
+            *repeated,
+            {**entry, "error": {"code": failed.code, "message": _message(record, failed)}},
+        ]
         record.waits_until = now + delay
         return True
 
@@ -226,7 +231,8 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
         _settle_unsuccessful(record, outcome)
     elif isinstance(outcome, EndsRun):
         record.status, record.code, record.outputs = Status.SUCCEEDED, "Terminated", ABSENT
-    if "trackedProperties" in action.raw and not isinstance(outcome, Skipped):
+    secret = record.secret_inputs or record.secret_outputs
+    if "trackedProperties" in action.raw and not secret and not isinstance(outcome, Skipped):
         record.tracked_properties = _tracked(run, action, record)
     if isinstance(outcome, EndsRun):
         raise RunEnds(outcome, record)
@@ -258,7 +264,13 @@ def _settle_unsuccessful(record: Record, outcome: Failed | TimedOut | Skipped) -
         record.outputs = ABSENT if outcome.outputs is None else outcome.outputs
     if isinstance(outcome, Failed) and outcome.error_code:
         error_code = outcome.error_code
-    record.error = {"code": error_code, "message": outcome.message}
+    record.error = {"code": error_code, "message": _message(record, outcome)}
+
+
+def _message(record: Record, outcome: Failed | TimedOut | Skipped) -> str:
+    """Answer what an error says, unless it may repeat a secret: an answer's words, or what the inputs held."""
+    answered = not isinstance(outcome, Skipped) and outcome.outputs is not None
+    return _SECURED if record.secret_outputs or (record.secret_inputs and not answered) else outcome.message
 
 
 def _tracked(run: Run, action: Action, record: Record) -> Any:

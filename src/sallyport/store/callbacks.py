@@ -27,7 +27,7 @@ class Callback:
 
     action: str
     repetition: str
-    #: `{"headers", "body", "queries"}` as JSON text.
+    #: `{"headers", "body", "queries"}` as JSON, sealed: what is reported may be somebody's secret.
     request: str
 
 

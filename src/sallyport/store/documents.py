@@ -25,8 +25,11 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value, _decimal, _OPTIONS)
     except TypeError:
-        text = json.dumps(value, default=_decimal, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "surrogatepass")
+        try:
+            return _exact(value, ensure_ascii=False)
+        except UnicodeEncodeError:
+            # Half of a surrogate pair, such as a substring may leave, is no UTF-8; as an escape it is JSON.
+            return _exact(value, ensure_ascii=True)
 
 
 def loads(data: bytes | str) -> Any:
@@ -38,6 +41,10 @@ def loads(data: bytes | str) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         return json.loads(raw.decode("utf-8", "surrogatepass"))
+
+
+def _exact(value: Any, *, ensure_ascii: bool) -> bytes:
+    return json.dumps(value, default=_decimal, ensure_ascii=ensure_ascii, separators=(",", ":")).encode()
 
 
 def _decimal(value: Any) -> Any:
