@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from drawing import settings as settings_page
 from sallyport import app
 from sallyport.actions import ACTIONS
 from sallyport.actions import manifest as action_manifests
+from sallyport.cli import validate
 from sallyport.connectors import catalog
 from sallyport.graph.routes import GraphRoute
 from sallyport.settings import Settings, load
@@ -28,6 +30,8 @@ from workplace import ROOT
 DOCS = ROOT / "docs"
 #: Every page that people read, generated or not.
 PAGES = [*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md"), *(ROOT / "bench").rglob("*.md")]
+#: Those that people write.
+WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -212,6 +216,71 @@ def test_every_command_is_documented_with_its_options() -> None:
         options = [option for each in command.params for option in each.opts if option.startswith("--")]
         assert [option for option in options if option not in own] == [], path
         assert command.help, f"sallyport {path} says nothing of itself"
+
+
+#: A call of the program inside another command.
+SUBSTITUTED = re.compile(r"\$\(sallyport ([^)]*)\)")
+#: What ends one command of a shell and begins another, and what is no command: a file that is read or written.
+OPERATORS = ";&|()<>\n"
+
+
+def shell_calls(text: str) -> list[list[str]]:
+    """Answer the words of each call of the program that the shell blocks of a page make."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    scripts = [block.replace("\\\n", " ") for kind, block in blocks if not kind and not block.startswith(("{", "["))]
+    return [call for script in scripts for call in calls_of(script)]
+
+
+def calls_of(script: str) -> list[list[str]]:
+    commands_of: list[list[str]] = [[]]
+    words = shlex.shlex(script, posix=True, punctuation_chars=OPERATORS)
+    words.whitespace, words.whitespace_split = " \t", True
+    for word in words:
+        if set(word) <= set(OPERATORS):
+            commands_of.append([])
+        else:
+            commands_of[-1].append(word)
+    plain = [each[1:] for each in commands_of if each[:1] == ["sallyport"]]
+    return plain + [shlex.split(each) for each in SUBSTITUTED.findall(script)]
+
+
+def test_calls_of_the_program_are_found_in_a_shell_script() -> None:
+    script = """git clone X sallyport && cd sallyport
+sallyport alert send < alerts.ndjson
+sallyport run a --body '{"x":
+ 1}' | head
+curl -H "Authorization: Bearer $(sallyport token --json)" x
+"""
+    body = ["run", "a", "--body", '{"x":\n 1}']
+    assert calls_of(script) == [["alert", "send"], body, ["token", "--json"]]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> None:
+    known = dict(commands.commands())
+    for words in shell_calls(page.read_text("utf-8")):
+        path = " ".join(words[:2]) if " ".join(words[:2]) in known else "".join(words[:1])
+        assert path in known, f"sallyport {' '.join(words)}"
+        options = {option for each in known[path].params for option in each.opts}
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= options | {"--help"}, f"sallyport {' '.join(words)}"
+
+
+def test_every_playbook_that_a_page_shows_is_valid(tmp_path: Path) -> None:
+    shown = [
+        block
+        for page in PAGES
+        for kind, block in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        if kind == "json"
+    ]
+    playbooks = [block for block in shown if '"definition"' in block]
+    assert playbooks
+    for block in shown:
+        json.loads(block)
+    for playbook in playbooks:
+        file = tmp_path / "workflow.json"
+        file.write_text(playbook, "utf-8")
+        assert validate.validate(file, {}).findings == ()
 
 
 def test_every_code_of_an_error_is_documented() -> None:
