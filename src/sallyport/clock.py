@@ -42,6 +42,29 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
+class Alarm:
+    """A rest that anybody may cut short."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """End the present rest, or the next one before it begins."""
+        self._rung.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait for a number of seconds, or until the alarm rings."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        ringing = asyncio.ensure_future(self._rung.wait())
+        try:
+            await asyncio.wait((sleeping, ringing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            ringing.cancel()
+        self._rung.clear()
+
+
 class ManualClock:
     """A clock that stands still until it is advanced; sleepers wake in the order of their time."""
 

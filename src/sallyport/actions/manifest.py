@@ -58,7 +58,12 @@ def described(action_types: Mapping[str, ActionType]) -> Mapping[str, ActionType
 @cache
 def load(name: str) -> Manifest:
     """Answer the manifest of an action type; KeyError when there is none."""
-    entry = _folder() / f"{name}.json"
+    return read(_folder(), name)
+
+
+def read(folder: Traversable, name: str) -> Manifest:
+    """Answer a manifest from a folder of them; KeyError when there is none."""
+    entry = folder / f"{name}.json"
     if not name.isalnum() or not entry.is_file():
         raise KeyError(name)
     document = orjson.loads(entry.read_bytes())

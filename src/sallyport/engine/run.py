@@ -240,18 +240,10 @@ class Run:
 
     def workflow_object(self) -> dict[str, Any]:
         """Answer what `workflow()` answers."""
-        workflow = self.workflow
+        run_id = f"{self.workflow.resource_id}/runs/{self.id}"
         return {
-            "id": workflow.resource_id,
-            "name": workflow.name,
-            "type": "Microsoft.Logic/workflows",
-            "location": workflow.location,
-            "tags": dict(workflow.tags),
-            "run": {
-                "id": f"{workflow.resource_id}/runs/{self.id}",
-                "name": self.id,
-                "type": "Microsoft.Logic/workflows/runs",
-            },
+            **self.workflow.shown,
+            "run": {"id": run_id, "name": self.id, "type": "Microsoft.Logic/workflows/runs"},
         }
 
 

@@ -80,6 +80,17 @@ class DeployedWorkflow:
             found = self._facts["read_from_outside"] = references.from_outside(self.definition)
         return found
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What `workflow()` answers of the workflow itself."""
+        return {
+            "id": self.resource_id,
+            "name": self.name,
+            "type": "Microsoft.Logic/workflows",
+            "location": self.location,
+            "tags": dict(self.tags),
+        }
+
     def parameter(self, name: str) -> Any:
         """Answer a parameter's value.
 

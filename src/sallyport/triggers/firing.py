@@ -52,14 +52,7 @@ class TriggerScope(Scope):
         return self._fired if self._fired is not None else {}
 
     def workflow(self) -> dict[str, Any]:
-        workflow = self._workflow
-        return {
-            "id": workflow.resource_id,
-            "name": workflow.name,
-            "type": "Microsoft.Logic/workflows",
-            "location": workflow.location,
-            "tags": dict(workflow.tags),
-        }
+        return self._workflow.shown
 
     def callback_url(self) -> str:
         return self._callback or super().callback_url()

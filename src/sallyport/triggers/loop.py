@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from sallyport.clock import Alarm
 from sallyport.engine import start
 from sallyport.engine.engine import Engine
 from sallyport.engine.workflow import DeployedWorkflow
@@ -52,7 +53,7 @@ class Loop:
         self._planner = Planner(engine.around, types, url)
         self._at_once = at_once
         self._looking: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
+        self._woken = Alarm(engine.clock)
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -94,7 +95,7 @@ class Loop:
         for state in states.values():
             if self._concerns_subscription(state):
                 await self._ask(state.workflow_id, state.trigger_name)
-        self._woken.set()
+        self._woken.ring()
 
     async def reset(self, workflow: DeployedWorkflow, trigger_name: str) -> None:
         """Let a trigger forget what it has seen, and begin as after its first save.
@@ -103,7 +104,7 @@ class Loop:
         """
         trigger = _named(workflow, trigger_name)
         await self._engine.database.write(lambda connection: self._planner.reset(connection, workflow, trigger))
-        self._woken.set()
+        self._woken.ring()
 
     async def fire_now(self, workflow: DeployedWorkflow, trigger_name: str, body: Any = None) -> list[str]:
         """Let a trigger look, or fire with a body, now; answers the names of the runs that were started.
@@ -150,7 +151,11 @@ class Loop:
             except SallyportError as error:
                 log.warning("triggers.stalled", error=error.message)
                 pause = _REST_SECONDS
-            await self._rest(pause)
+            except Exception:
+                # Whatever it is, the triggers of everybody else must go on.
+                log.exception("triggers.broken")
+                pause = _REST_SECONDS
+            await self._woken.rest(pause)
 
     async def _claim(self) -> None:
         free = self._at_once - len(self._looking)
@@ -167,7 +172,7 @@ class Loop:
 
     def _looked(self, task: asyncio.Task[None]) -> None:
         self._looking.discard(task)
-        self._woken.set()
+        self._woken.ring()
 
     async def _pause(self) -> float:
         due = await self._engine.database.read(trigger_states.next_due)
@@ -175,16 +180,6 @@ class Loop:
             return _LONGEST_SLEEP_SECONDS
         seconds = (schema.moment(due) - self._engine.clock.now()).total_seconds()
         return min(max(seconds, 0.0), _LONGEST_SLEEP_SECONDS)
-
-    async def _rest(self, seconds: float) -> None:
-        sleeper = asyncio.ensure_future(self._engine.clock.sleep(seconds))
-        waker = asyncio.ensure_future(self._woken.wait())
-        try:
-            await asyncio.wait((sleeper, waker), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            waker.cancel()
-        self._woken.clear()
 
     async def _work_on(self, claimed: TriggerState) -> None:
         try:

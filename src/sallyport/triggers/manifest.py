@@ -7,8 +7,7 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-import orjson
-
+from sallyport.actions import manifest
 from sallyport.actions.manifest import Manifest
 from sallyport.triggers.trigger_type import TriggerType
 
@@ -28,23 +27,7 @@ def described(trigger_types: Mapping[str, TriggerType]) -> Mapping[str, TriggerT
 @cache
 def load(name: str) -> Manifest:
     """Answer the manifest of a trigger type; KeyError when there is none."""
-    entry = _folder() / f"{name}.json"
-    if not name.isalnum() or not entry.is_file():
-        raise KeyError(name)
-    document = orjson.loads(entry.read_bytes())
-    return Manifest(
-        type=document["type"],
-        title=document["title"],
-        description=document["description"],
-        category=document["category"],
-        kinds=tuple(document.get("kinds", ())),
-        inputs=document.get("inputs", {}),
-        properties=document.get("properties", {}),
-        outputs=document.get("outputs"),
-        settings=tuple(document.get("settings", ())),
-        options=tuple(document.get("options", ())),
-        blocks=(),
-    )
+    return manifest.read(_folder(), name)
 
 
 def _folder() -> Traversable:

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from sallyport.clock import Clock
+from sallyport.clock import Alarm, Clock
 from sallyport.engine import execute, resume, start
 from sallyport.engine.library import Library
 from sallyport.engine.outcome import EndsRun
@@ -56,7 +56,7 @@ class Embedded:
         self._claimed: deque[runs.Run] = deque()
         #: How many active runs do nothing but wait for another run, which needs a place too.
         self._lent = 0
-        self._woken = asyncio.Event()
+        self._woken = Alarm(clock)
         self._loop: asyncio.Task[None] | None = None
         self._ended: dict[str, asyncio.Event] = {}
         #: Told of every run that ended, by the run and its status.
@@ -96,14 +96,14 @@ class Embedded:
 
     def wake(self) -> None:
         """Say that a run wants attention."""
-        self._woken.set()
+        self._woken.ring()
 
     def deliver(self, run_id: str, key: Key, request: dict[str, Any]) -> None:
         """Hand a committed callback to its run, in memory or not."""
         run = self.active.get(run_id)
         if run is not None:
             run.waits.deliver(key, request)
-        self._woken.set()
+        self._woken.ring()
 
     async def end(self, run_id: str, ending: EndsRun) -> bool:
         """End a run, wherever it stands; answers after the commit, False when it had ended before.
@@ -132,7 +132,7 @@ class Embedded:
     def lends_place(self) -> Iterator[None]:
         """Let another run have the place of one that does nothing but wait for a run: else both might wait for ever."""
         self._lent += 1
-        self._woken.set()
+        self._woken.ring()
         try:
             yield
         finally:
@@ -159,7 +159,11 @@ class Embedded:
             except SallyportError as error:
                 log.warning("dispatch.stalled", error=error.message)
                 pause = _REST_SECONDS
-            await self._rest(pause)
+            except Exception:
+                # Whatever it is, the runs of everybody else must go on.
+                log.exception("dispatch.broken")
+                pause = _REST_SECONDS
+            await self._woken.rest(pause)
 
     async def _claim(self) -> None:
         more = True
@@ -209,16 +213,6 @@ class Embedded:
         full = len(self.active) >= self.capacity + self._lent
         return min(max(seconds, 1.0 if full else 0.0), _LONGEST_SLEEP_SECONDS)
 
-    async def _rest(self, seconds: float) -> None:
-        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
-        waker = asyncio.ensure_future(self._woken.wait())
-        try:
-            await asyncio.wait((sleeper, waker), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            waker.cancel()
-        self._woken.clear()
-
     def _live(self, run: Run) -> None:
         self.active[run.id] = run
         task = self._tasks[run.id] = asyncio.create_task(self._execute(run))
@@ -240,7 +234,7 @@ class Embedded:
             await self._given_up(run, result.error)
             return
         if isinstance(result, execute.PutAway):
-            self._woken.set()
+            self._woken.ring()
             return
         if run.caller is not None and not run.caller.done():
             run.caller.set_result(None)
@@ -248,7 +242,7 @@ class Embedded:
         if self.on_end is not None:
             self.on_end(run, result.status.value)
         if start.concurrency(run.workflow, run.row.trigger_name) is not None:
-            self._woken.set()
+            self._woken.ring()
 
     def _tell_ended(self, run_id: str) -> None:
         event = self._ended.pop(run_id, None)
@@ -269,7 +263,7 @@ class Embedded:
                 break
             except SallyportError:
                 await self._clock.sleep(_REST_SECONDS)
-        self._woken.set()
+        self._woken.ring()
 
 
 def _refuse(run: Run, failure: SallyportError) -> None:
