@@ -55,6 +55,7 @@ from sallyport.web.health import Health
 from sallyport.web.limits import Limits as RequestLimits
 from sallyport.web.mailbox import FOLDER as MAIL_FOLDER
 from sallyport.web.mailbox import Mailbox
+from sallyport.web.public_scheme import PublicScheme
 from sallyport.web.request_ids import RequestIds
 from sallyport.web.security_headers import SecurityHeaders
 from sallyport.web.smtp import Smtp
@@ -240,7 +241,7 @@ def _app(chosen: settings.Settings, clock: Clock, authority: Authority, surfaces
     app: ASGIApp = Bearer(surfaces, authority, chosen.accept_bare_tokens)
     app = RequestLimits(app, clock, chosen.body_limit_bytes)
     app = web_errors.Errors(app, clock)
-    return RequestIds(SecurityHeaders(app))
+    return RequestIds(SecurityHeaders(PublicScheme(app, chosen.public_url)))
 
 
 def _sign(sealer: Sealer) -> Callable[[bytes], str]:
