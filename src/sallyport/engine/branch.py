@@ -100,7 +100,7 @@ async def run_iteration(run: Run, loop: Action, key: str, frame: Frame, index: i
         finished.code = "ActionFailed" if outcome.status in _FAILURES else "NotSpecified"
         finished.iteration = True
         run.records[finished.key] = finished
-        run.note(finished)
+        run.ledger.note(finished)
         if has_item:
             # A loop without items is read from outside by its last iteration: that one must be kept.
             run.forget(block.actions, repetition)
@@ -125,7 +125,7 @@ def skip(run: Run, action: Action, frame: Frame, why: Skip) -> None:
     record = run.begin(action, frame)
     record.status, record.code, record.ended_at = Status.SKIPPED, "ActionSkipped", record.started_at
     record.error = {"code": why.code, "message": why.message}
-    run.note(record)
+    run.ledger.note(record)
     for block in action.blocks.values():
         if not any(inner.loops != action.loops for inner in block.actions.values()):
             _skip_all(run, block, frame, lambda name: plan.container_skipped(name, action.name))

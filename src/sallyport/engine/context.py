@@ -176,7 +176,7 @@ class ActionContext:
         """
         sizes.check(memory, self._run.limits.message_bytes, "items")
         self._record.memory = memory
-        self._run.note(self._record)
+        self._run.ledger.note(self._record)
 
     async def block(self, key: str) -> BlockOutcome:
         """Run one of the action's blocks to its end, or until all that is left of it waits."""

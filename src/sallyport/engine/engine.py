@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.engine import entries, run
+from sallyport.engine import entries
 from sallyport.engine import start as starting
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.dispatch.embedded import Embedded
@@ -23,7 +23,7 @@ from sallyport.engine.ports import Ports
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.engine.start import Concurrency, Event, Start
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.store import callbacks, documents, schema
+from sallyport.store import callbacks, documents, runs, schema
 from sallyport.store.database import Database
 
 __all__ = ["Engine", "Event", "Parts", "Started"]
@@ -86,13 +86,12 @@ class Engine:
         limit = starting.concurrency(workflow, trigger_name)
         if limit is not None or event.event_id is not None:
             return await self._start_stored(prepared, limit, answered=answered)
-        row = run.started(prepared.row, {"owner": self.dispatch.owner, "wake_at": None})
-        begun = Run(self.around, workflow, row, prepared.trigger, stored=False)
-        begun.start_contents = prepared.bodies
+        row = runs.changed(prepared.row, {"owner": self.dispatch.owner, "wake_at": None})
+        begun = Run(self.around, workflow, row, prepared.trigger, unstored=prepared.bodies)
         if answered:
             begun.caller = asyncio.get_running_loop().create_future()
         self.dispatch.begin(begun)
-        return Started(begun.id, begun.stored, begun.caller)
+        return Started(begun.id, begun.ledger.stored, begun.caller)
 
     def store_start(
         self,

@@ -83,7 +83,7 @@ async def _execute(run: Run) -> Result:
     try:
         outcome = await branch.run_block(run, run.workflow.definition.root, ROOT)
     except RunEnds as ends:
-        run.note(ends.record)
+        run.ledger.note(ends.record)
         return await _end(run, ends.ending)
     except asyncio.CancelledError:
         ending = run.ending
@@ -105,7 +105,7 @@ async def _end(run: Run, ending: EndsRun) -> Result:
             record.status, record.code, record.ended_at = Status.CANCELLED, "ActionCancelled", now
             record.error = {"code": "ActionCancelled", "message": f"The run ended with status '{ending.status}'."}
             record.memory, record.waits_until, record.waits_for_callback = None, None, False
-            run.note(record)
+            run.ledger.note(record)
     _skip_rest(run, run.workflow.definition.root)
     error = None
     if ending.status is not Status.SUCCEEDED and (ending.code or ending.message):
@@ -140,7 +140,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
         "owner": None,
         "wake_at": None,
     }
-    await run.flush(change, _leaving(run))
+    await run.ledger.flush(change, _leaving(run))
     log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=status.value)
     return Ended(status)
 
@@ -152,7 +152,7 @@ async def _put_away(run: Run) -> Result:
     overdue = any(record.waits_for_callback and record.key in run.waits.callbacks for record in waiting)
     moments.append(run.started_at + run.limits.run_duration)
     wake_at = schema.instant(run.clock.now() if overdue else min(moments))
-    await run.flush({"owner": None, "wake_at": wake_at}, _leaving(run))
+    await run.ledger.flush({"owner": None, "wake_at": wake_at}, _leaving(run))
     return PutAway(wake_at)
 
 

@@ -49,7 +49,7 @@ def build(around: Surroundings, workflow: DeployedWorkflow, stored: Stored) -> R
         run.answered = run.answered or _responds(workflow, record)
         for operation, name, value in record.changes or ():
             run.variables.apply(operation, name, value)
-        run.sequence = entry.sequence + 1
+        run.ledger.sequence = entry.sequence + 1
     for callback in stored.callbacks:
         run.waits.callbacks[callback.action, callback.repetition] = documents.loads(around.seal.open(callback.request))
     return run

@@ -16,6 +16,7 @@ from sallyport.clock import Clock
 from sallyport.engine import entries
 from sallyport.engine.frame import Frame
 from sallyport.engine.journal import Journal
+from sallyport.engine.ledger import Ledger
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
@@ -25,7 +26,7 @@ from sallyport.engine.variables import Variables
 from sallyport.engine.waits import Waits
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.statuses import Status
-from sallyport.store import history, runs, schema
+from sallyport.store import runs, schema
 from sallyport.wdl.budget import Meter
 from sallyport.wdl.definition import Action
 
@@ -65,8 +66,9 @@ class Run:
         row: runs.Run,
         trigger: dict[str, Any],
         *,
-        stored: bool = True,
+        unstored: Mapping[str, bytes] | None = None,
     ) -> None:
+        """`unstored` holds the trigger's large contents of a run that is new to the database, None for any other."""
         self.around = around
         self.clock = around.clock
         self.ports = around.ports
@@ -96,22 +98,13 @@ class Run:
         self.awaited = False
         #: Whether a response was given.
         self.answered = False
-        self.sequence = 0
-        #: Done when the run's row is committed.
-        self.stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answer: Answer | None = None
-        self._stored = stored
-        if stored:
-            self.stored.set_result(None)
-        self._pending: dict[int, Record] = {}
-        self._committing: asyncio.Future[None] | None = None
         secrets = workflow.secrets
         self._secret_inputs, self._secret_outputs = secrets.inputs, secrets.outputs
-        self._texts = secrets.texts
-        self._flush_planned = False
+        inline = around.limits.inline_content_bytes
+        self.ledger = Ledger(
+            around.journal, row, lambda: entries.Writer(around.seal, secrets.texts, inline), unstored=unstored
+        )
         self._steps = 0
-        #: Large contents of the trigger, stored with the run.
-        self.start_contents: Mapping[str, bytes] = {}
 
     # --- records -----------------------------------------------------------------------------------------------------
 
@@ -130,10 +123,6 @@ class Run:
         if record.repetition:
             self.latest[record.name] = record
 
-    def note(self, record: Record) -> None:
-        """Have a record committed with the next flush, as it then is."""
-        self._pending[id(record)] = record
-
     def forget(self, names: Mapping[str, Any], repetition: str) -> None:
         """Let go of the records of a finished iteration that nobody outside of the loop will ask for."""
         kept = self.workflow.read_from_outside
@@ -141,66 +130,11 @@ class Run:
             if name not in kept:
                 self.records.pop((name, repetition), None)
 
-    # --- the journal -------------------------------------------------------------------------------------------------
-
-    async def flush(self, change: dict[str, Any] | None = None, leaving: history.Leaving | None = None) -> None:
-        """Commit everything that is noted, and with it a change of the run's row; then let the answer go out.
-
-        Raises Superseded or JournalFailed, also when it was an earlier batch that failed: what comes after it must not
-        be committed without it.
-        """
-        if self._pending or change is not None or not self._stored:
-            self._committing = self._append(change, leaving)
-        if self._committing is not None:
-            # Whoever waits here may be cancelled; the commit itself goes on, and its failure must not be missed.
-            await asyncio.shield(self._committing)
-
-    def flush_soon(self) -> None:
-        """Commit what is noted without waiting for it; a failure shows at the next flush."""
-        if not self._flush_planned:
-            self._flush_planned = True
-            asyncio.get_running_loop().call_soon(self._flush_planned_now)
-
-    def _flush_planned_now(self) -> None:
-        self._flush_planned = False
-        if self._pending:
-            self._committing = self._append(None)
-
-    def _append(self, change: dict[str, Any] | None, leaving: history.Leaving | None = None) -> asyncio.Future[None]:
-        earlier = self._committing
-        if earlier is not None and earlier.done() and earlier.exception() is not None:
-            return earlier
-        writer = entries.Writer(self.around.seal, self._texts, self.limits.inline_content_bytes)
-        written = []
-        for record in self._pending.values():
-            written.append(writer.entry(record, self.sequence))
-            self.sequence += 1
-        self._pending.clear()
-        batch = history.Batch(self.id, self.row.epoch, None, written, writer.bodies, change, leaving)
-        if not self._stored:
-            self._stored = True
-            batch.start, batch.change = started(self.row, change), None
-            batch.contents.update(self.start_contents)
-        committed = self.around.journal.append(batch)
-        # An answer goes out with the commit that holds it, not with one that was on its way before.
-        answer = self._answer
-        committed.add_done_callback(lambda done: self._committed(done, answer))
-        return committed
-
-    def _committed(self, committed: asyncio.Future[None], answer: Answer | None) -> None:
-        if committed.cancelled() or committed.exception() is not None:
-            return
-        if not self.stored.done():
-            self.stored.set_result(None)
-        if answer is not None and self.caller is not None and not self.caller.done():
-            self.caller.set_result(answer)
-
     async def take_turns(self) -> None:
         """Let other runs have a turn now and then: a long row of actions that only compute never waits by itself."""
         self._steps += 1
         if self._steps % _TURN == 0:
-            if self._pending:
-                self._committing = self._append(None)
+            self.ledger.flush_soon()
             await self.clock.sleep(0)
 
     # --- what actions ask for ----------------------------------------------------------------------------------------
@@ -222,8 +156,14 @@ class Run:
         if self.caller is not None and self.caller.done():
             return "ActionResponseTimedOut"
         self.answered = True
-        self._answer = Answer(status, headers, body)
+        if self.caller is not None:
+            answer = Answer(status, headers, body)
+            self.ledger.promise(lambda: self._answer(answer))
         return None
+
+    def _answer(self, answer: Answer) -> None:
+        if self.caller is not None and not self.caller.done():
+            self.caller.set_result(answer)
 
     def headers(self, action: str, tracking: str) -> dict[str, str]:
         """Answer the headers that tell another service which run and action is calling."""
@@ -245,14 +185,6 @@ class Run:
             **self.workflow.shown,
             "run": {"id": run_id, "name": self.id, "type": "Microsoft.Logic/workflows/runs"},
         }
-
-
-def started(row: runs.Run, change: dict[str, Any] | None) -> runs.Run:
-    """Answer a run's row as its first insert stores it."""
-    if not change:
-        return row
-    values = {name: getattr(row, name) for name in row.__slots__}
-    return runs.Run(**{**values, **change})
 
 
 def tracking_id() -> str:

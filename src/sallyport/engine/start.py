@@ -94,6 +94,10 @@ def store(connection: Connection, start: Start, concurrency: Concurrency | None)
     """
     row = start.row
     if concurrency is not None:
+        known = runs.of_event(connection, row)
+        if known is not None:
+            # Delivered again: it has its place already, however many wait.
+            return known
         schema.ordered(connection, f"concurrency:{row.workflow_id}")
         row = _above(connection, row, concurrency)
     contents.put(connection, start.bodies, row.started_at)
@@ -161,7 +165,7 @@ def _above(connection: Connection, row: runs.Run, limit: Concurrency) -> runs.Ru
         raise TooManyRequests(
             f"The trigger '{row.trigger_name}' has {limit.waiting} runs waiting, which is all it may."
         )
-    return run.started(row, {"status": Status.WAITING.value, "wake_at": None})
+    return runs.changed(row, {"status": Status.WAITING.value, "wake_at": None})
 
 
 def _trigger(trigger_name: str, event: Event, now: datetime, name: str) -> dict[str, Any]:

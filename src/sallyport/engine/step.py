@@ -110,7 +110,7 @@ class _Step:
         return _stated(stated) if isinstance(stated, dict) else None
 
     async def _contained(self) -> Outcome | None:
-        self.run.note(self.record)
+        self.run.ledger.note(self.record)
         outcome = await self._call()
         # Its children wait: each of them has recorded for what, and nobody is left to wake but the run itself.
         return None if isinstance(outcome, Suspended) else outcome
@@ -124,15 +124,15 @@ class _Step:
                 return None
             with run.waits.busy():
                 if not resumed:
-                    run.note(record)
-                    await run.flush()
+                    run.ledger.note(record)
+                    await run.ledger.flush()
                 outcome = await self._attempt()
             if isinstance(outcome, Suspended):
                 self._suspend(outcome)
             elif not (isinstance(outcome, Failed) and outcome.retryable and self._repeat(outcome)):
                 return outcome
-            run.note(record)
-            await run.flush()
+            run.ledger.note(record)
+            await run.ledger.flush()
             resumed = True
 
     async def _waited(self) -> bool:
@@ -236,11 +236,11 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
         record.tracked_properties = _tracked(run, action, record)
     if isinstance(outcome, EndsRun):
         raise RunEnds(outcome, record)
-    run.note(record)
+    run.ledger.note(record)
     action_type = run.workflow.action_types.get(action.type)
     if action_type is not None and (action_type.effect or action_type.responds):
         # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.
-        run.flush_soon()
+        run.ledger.flush_soon()
     return record.status
 
 

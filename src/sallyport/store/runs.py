@@ -103,6 +103,11 @@ _NAMES = tuple(column.name for column in runs.columns)
 _COLUMNS = tuple(runs.c[each.name] for each in fields(Run))
 
 
+def changed(run: Run, change: dict[str, Any] | None) -> Run:
+    """Answer a run with other values in some of its columns."""
+    return run if not change else Run(**{name: change.get(name, getattr(run, name)) for name in _NAMES})
+
+
 class RunNotFound(NotFound):
     """Raised when no run has the name."""
 
@@ -121,12 +126,20 @@ def insert_once(connection: Connection, run: Run) -> str:
     connection.execute(upsert.ignoring(connection, runs), asdict(run))
     if run.event_id is None:
         return run.id
+    return of_event(connection, run) or run.id
+
+
+def of_event(connection: Connection, run: Run) -> str | None:
+    """Answer the name of the run that the event of a new run has started already; None when there is none."""
+    if run.event_id is None:
+        return None
     query = sa.select(runs.c.id).where(
         runs.c.workflow_id == run.workflow_id,
         runs.c.trigger_name == run.trigger_name,
         runs.c.event_id == run.event_id,
     )
-    return str(connection.execute(query).scalar_one())
+    found = connection.execute(query).scalar()
+    return None if found is None else str(found)
 
 
 def get(connection: Connection, run_id: str) -> Run:

@@ -87,7 +87,7 @@ class Embedded:
         if run.caller is not None:
             self.await_answer(run.id, run.caller)
         self._live(run)
-        run.flush_soon()
+        run.ledger.flush_soon()
 
     def await_answer(self, run_id: str, caller: asyncio.Future[Answer | None]) -> None:
         """Remember who waits for the answer of a run, until there is one."""
@@ -268,7 +268,7 @@ class Embedded:
 
 def _refuse(run: Run, failure: SallyportError) -> None:
     """Tell whoever waits for a run that it is not known to be stored, or will not be answered from here."""
-    for waiting in (run.stored, run.caller):
+    for waiting in (run.ledger.stored, run.caller):
         if waiting is not None and not waiting.done():
             waiting.set_exception(failure)
             # Whoever started the run may be gone; the failure was logged where it happened.
