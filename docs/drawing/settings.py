@@ -27,8 +27,8 @@ def page() -> str:
         "environment, that over the file, that over the default. A wrong value stops the start and says what is\n"
         "allowed.",
         markdown.table(("key", "variable", "default", "meaning"), rows),
-        "Three variables are no settings: `SALLYPORT_SETTINGS` names the TOML file, `SALLYPORT_URL` tells commands which\n"
-        f"server to talk to, and `{sealing.ENVIRONMENT_KEY}` holds the\n"
+        "Three variables are no settings: `SALLYPORT_SETTINGS` names the TOML file, `SALLYPORT_URL` tells commands\n"
+        f"which server to talk to, and `{sealing.ENVIRONMENT_KEY}` holds the\n"
         "[master key](../howto/secrets-and-backups.md#the-master-key) in place of the file in the data folder.",
     )
 
