@@ -260,7 +260,6 @@ async def opened(
     clock, mails, outside = ManualClock(now), Mails(), outside or Outside()
     house = app.build(chosen, clock=clock, mail=mails, connectors=outside)
     outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails))
-    house.egress.mount(PUBLIC_URL, house.app)
     for origin in web:
         house.egress.mount(origin, outside)
     await house.open()

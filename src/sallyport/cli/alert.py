@@ -27,6 +27,7 @@ def command() -> None:
 def send(file: IO[bytes], as_json: bool, data: Path | None) -> None:
     """Send the alerts in FILE (or on standard input): one JSON object, an array, or one object per line.
 
+    A list as the Graph answers it, `{"value": [...]}`, is sent like an array.
     Each needs `title` and `vendorInformation` with `provider` and `vendor`. Prints one result for each; exit code 1
     when any was refused. An alert with an `id` that is stored already updates it.
     """
@@ -107,4 +108,6 @@ def _prepared(body: bytes) -> tuple[bytes, str]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return body, "application/x-ndjson"
+    if isinstance(value, dict) and isinstance(value.get("value"), list):
+        return orjson.dumps(value["value"]), "application/json"
     return (body if isinstance(value, list) else b"[" + body + b"]"), "application/json"
