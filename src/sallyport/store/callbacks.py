@@ -53,12 +53,6 @@ def of_run(connection: Connection, run_id: str) -> list[Callback]:
     return [Callback(*row) for row in connection.execute(query)]
 
 
-def count(connection: Connection, run_id: str) -> int:
-    """Answer how many requests came for a run."""
-    query = sa.select(sa.func.count()).select_from(callbacks).where(callbacks.c.run_id == run_id)
-    return int(connection.execute(query).scalar_one())
-
-
 def forget(connection: Connection, run_id: str) -> None:
     """Let go of the requests of a run that has ended."""
     connection.execute(sa.delete(callbacks).where(callbacks.c.run_id == run_id))

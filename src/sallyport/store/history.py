@@ -41,11 +41,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What a process says of a run that it lets go of, so that nothing is lost in between."""
+    """What a process says of a run that has ended, so that its end and what follows from it are one."""
 
     workflow_id: str
-    #: How many requests to the run's callback addresses the process has heard of.
-    callbacks: int
     #: How many runs of the workflow may go on at once; None when that is not limited.
     concurrency: int | None
 
@@ -62,7 +60,7 @@ class Batch:
     contents: dict[str, bytes] = field(default_factory=dict)
     #: New values for the run's row: its end, or until when it is put away.
     change: dict[str, Any] | None = None
-    #: Given with such a change, unless the run begins and ends in this batch.
+    #: Given with its end, unless the run begins and ends in this batch.
     leaving: Leaving | None = None
 
 
@@ -86,7 +84,7 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
         if batch.change is not None:
             runs.change(connection, batch.run_id, batch.change)
             if batch.leaving is not None:
-                _leave(connection, batch.run_id, batch.leaving, now, ended="ended_at" in batch.change)
+                _leave(connection, batch.run_id, batch.leaving, now)
     return stale
 
 
@@ -96,12 +94,7 @@ def read(connection: Connection, run_id: str) -> list[Entry]:
     return [Entry(*row) for row in connection.execute(query)]
 
 
-def _leave(connection: Connection, run_id: str, leaving: Leaving, now: str, *, ended: bool) -> None:
-    if not ended:
-        # A request that was stored while the run was on its way out: nobody else would ever tell the run.
-        if callbacks.count(connection, run_id) > leaving.callbacks:
-            runs.wake(connection, run_id, now)
-        return
+def _leave(connection: Connection, run_id: str, leaving: Leaving, now: str) -> None:
     callbacks.forget(connection, run_id)
     if leaving.concurrency is not None:
         runs.promote_waiting(connection, leaving.workflow_id, leaving.concurrency, now)
