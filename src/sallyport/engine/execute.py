@@ -152,13 +152,13 @@ async def _put_away(run: Run) -> Result:
     overdue = any(record.waits_for_callback and record.key in run.waits.callbacks for record in waiting)
     moments.append(run.started_at + run.limits.run_duration)
     wake_at = schema.instant(run.clock.now() if overdue else min(moments))
-    await run.ledger.flush({"owner": None, "wake_at": wake_at}, _leaving(run))
+    await run.ledger.flush({"owner": None, "wake_at": wake_at})
     return PutAway(wake_at)
 
 
 def _leaving(run: Run) -> history.Leaving:
     limit = start.concurrency(run.workflow, run.row.trigger_name)
-    return history.Leaving(run.workflow.id, len(run.waits.callbacks), limit.runs if limit is not None else None)
+    return history.Leaving(run.workflow.id, limit.runs if limit is not None else None)
 
 
 def _outputs(run: Run, writer: entries.Writer) -> tuple[str | None, dict[str, Any] | None]:

@@ -1,0 +1,188 @@
+"""The database: one writer, whose callers do not suffer for one another, and a disk that may be full."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+import databases
+from sallyport.errors import StorageFull, StorageUnavailable
+from sallyport.store.database import Database, sqlite_url
+
+metadata = sa.MetaData()
+lines = sa.Table("lines", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        opened = Database(sqlite_url(tmp_path / "lines.db"))
+        opened.write_now(metadata.create_all)
+        yield opened
+        opened.close()
+        return
+    with databases.postgresql_database(request.getfixturevalue("postgresql_url")) as url:
+        opened = Database(url)
+        opened.write_now(metadata.create_all)
+        yield opened
+        opened.close()
+
+
+def _insert(connection: Connection, number: int, text: str = "x") -> int:
+    connection.execute(sa.insert(lines), {"id": number, "text": text})
+    return number
+
+
+def _ids(connection: Connection) -> list[int]:
+    return list(connection.execute(sa.select(lines.c.id).order_by(lines.c.id)).scalars())
+
+
+@contextmanager
+def _held_up(database: Database) -> Iterator[None]:
+    """Keep the writer busy, so that what is asked for meanwhile shares a transaction."""
+    goes_on = threading.Event()
+    waiting = asyncio.ensure_future(database.write(lambda _: goes_on.wait(5)))
+    try:
+        yield
+    finally:
+        goes_on.set()
+        del waiting
+
+
+async def test_a_write_is_committed_when_it_answers(database: Database) -> None:
+    assert await database.write(lambda connection: _insert(connection, 1)) == 1
+    other = Database(database.url)
+    try:
+        assert other.read_now(_ids) == [1]
+    finally:
+        other.close()
+
+
+async def test_a_neighbour_that_fails_hurts_nobody_else(database: Database) -> None:
+    def fails(connection: Connection) -> int:
+        _insert(connection, 100)
+        raise ValueError("mine alone")
+
+    with _held_up(database):
+        await asyncio.sleep(0.05)
+        works = [database.write(lambda c, n=n: _insert(c, n)) for n in range(5)]  # type: ignore[misc]
+        works.insert(2, database.write(fails))
+        works.insert(4, database.write(lambda connection: _insert(connection, 0)))
+        tasks = [asyncio.ensure_future(work) for work in works]
+        await asyncio.sleep(0.05)
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [each for each in found if isinstance(each, int)] == [0, 1, 2, 3, 4]
+    assert [type(each) for each in found if not isinstance(each, int)] == [ValueError, sa.exc.IntegrityError]
+    assert await database.read(_ids) == [0, 1, 2, 3, 4]
+
+
+async def test_works_are_done_in_the_order_in_which_they_were_asked_for(database: Database) -> None:
+    order: list[int] = []
+
+    def work(connection: Connection, number: int) -> None:
+        _insert(connection, number)
+        order.append(number)
+
+    with _held_up(database):
+        await asyncio.sleep(0.05)
+        tasks = [asyncio.ensure_future(database.write(lambda c, n=n: work(c, n))) for n in range(300)]  # type: ignore[misc]
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*tasks)
+    assert order == list(range(300))
+
+
+async def test_a_caller_who_is_gone_keeps_nobody_from_hearing(database: Database) -> None:
+    with _held_up(database):
+        await asyncio.sleep(0.05)
+        gone = asyncio.ensure_future(database.write(lambda connection: _insert(connection, 1)))
+        stays = asyncio.ensure_future(database.write(lambda connection: _insert(connection, 2)))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+    assert await stays == 2
+
+
+async def test_a_read_sees_one_moment(database: Database) -> None:
+    await database.write(lambda connection: _insert(connection, 1))
+
+    def read(connection: Connection) -> tuple[list[int], list[int]]:
+        if database.dialect == "postgresql":
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        before = _ids(connection)
+        other = Database(database.url)
+        other.write_now(lambda inner: _insert(inner, 2))
+        other.close()
+        return before, _ids(connection)
+
+    before, after = await database.read(read)
+    assert before == after == [1]
+
+
+def test_sqlite_flushes_every_commit_to_the_disk(tmp_path: Path) -> None:
+    opened = Database(sqlite_url(tmp_path / "lines.db"))
+    try:
+        found = opened.read_now(
+            lambda c: [c.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        )
+    finally:
+        opened.close()
+    assert found == ["wal", 2]
+
+
+async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    opened = Database(sqlite_url(tmp_path / "no" / "such" / "folder.db"))
+    try:
+        with pytest.raises(StorageUnavailable):
+            await opened.write(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        with pytest.raises(StorageUnavailable):
+            await opened.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
+    finally:
+        opened.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=False)
+    if done.returncode:
+        pytest.skip("this machine does not let a small file system be mounted")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_full_disk_is_told_as_such_keeps_what_was_committed_and_recovers(small_disk: Path) -> None:
+    database = Database(sqlite_url(small_disk / "lines.db"))
+    database.write_now(metadata.create_all)
+    acknowledged: list[int] = []
+
+    async def fill() -> None:
+        for number in range(10_000):
+            acknowledged.append(await database.write(lambda c, n=number: _insert(c, n, "x" * 20_000)))  # type: ignore[misc]  # noqa: PERF401
+
+    try:
+        with pytest.raises(StorageFull) as full:
+            await fill()
+        assert full.value.status == 507
+        assert len(acknowledged) > 20
+        assert await database.read(_ids) == acknowledged
+        subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+        acknowledged.append(await database.write(lambda c: _insert(c, 20_000, "x" * 20_000)))
+        assert await database.read(_ids) == acknowledged
+    finally:
+        database.close()
+    with sqlite3.connect(small_disk / "lines.db") as checked:
+        assert checked.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    checked.close()
