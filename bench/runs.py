@@ -202,7 +202,7 @@ def measure(server: Server, url: str, concurrency: int, number: int, seconds: fl
 
 
 def flatness(url: str, server: Server, total: int) -> dict[str, float]:
-    """Go on until so many runs are stored; answer the cost of a run at the end in units of the cost at the beginning."""
+    """Go on until so many runs are stored; answer what a run costs at the end, in units of the cost at the start."""
     window = 1000
     stored = 0
     first = last = 0.0

@@ -14,7 +14,9 @@ from workplace import SOURCE
 
 #: Layers from the ground up. A part may import its own layer (surfaces: only itself) and everything below.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "statuses", "clock", "settings", "settings_values", "http_messages", "principal", "connector_call"}),
+    frozenset(
+        {"errors", "statuses", "clock", "settings", "settings_values", "http_messages", "principal", "connector_call"}
+    ),
     frozenset({"odata", "wdl", "arm"}),
     frozenset({"store"}),
     frozenset({"engine"}),

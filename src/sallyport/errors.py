@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class SallyportError(Exception):
-    """Raised when a request, a definition or a setting cannot be honoured; `code` and `status` say how a surface draws it."""
+    """Raised when a request, a definition or a setting cannot be honoured; `code` and `status` say how it is drawn."""
 
     #: The error code in the surface's own vocabulary.
     code: str = "InternalError"

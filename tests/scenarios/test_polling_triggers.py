@@ -279,7 +279,8 @@ async def test_a_process_that_stops_while_it_polls_polls_again(
 
     async def endless(request: OutboundRequest) -> InboundResponse:
         asked.set()
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[InboundResponse] = asyncio.get_running_loop().create_future()
+        return await never
 
     stage.outside.replies[PEER] = (200, {"Location": "/next"}, {"value": ["a"]})
     workflow = await stage.deploy(polling(**SPLIT))

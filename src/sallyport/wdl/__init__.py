@@ -1,1 +1,1 @@
-"""The workflow definition language: definitions, expressions, checks. Pure: no I/O, no clock but the one in its scope."""
+"""The workflow definition language: definitions, expressions, checks. Pure: no I/O, no clock but its scope's."""

@@ -6,14 +6,14 @@ An error that has no place yet gets the place of the call; a `try` that nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from sallyport.wdl.errors import EvaluationError
 from sallyport.wdl.functions.registry import Function
 from sallyport.wdl.scope import Closure, Scope
 from sallyport.wdl.values import Json
 
-Call: TypeAlias = Callable[..., Any]
+Call: TypeAlias = Callable[..., Json]
 
 
 class Place(NamedTuple):
