@@ -15,13 +15,15 @@ from datetime import timedelta
 
 import structlog
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.routing import Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from sallyport import settings
 from sallyport.actions import ACTIONS
 from sallyport.auth import administrator
 from sallyport.auth import routes as auth_routes
+from sallyport.auth import token as token_endpoint
 from sallyport.auth.administrator import FirstSecret
 from sallyport.auth.authority import Authority
 from sallyport.auth.bearer import Bearer
@@ -37,8 +39,10 @@ from sallyport.engine.limits import Limits
 from sallyport.engine.ports import ConnectorPort, Ports
 from sallyport.engine.retention import Retention
 from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import SallyportError
 from sallyport.graph import routes as graph_routes
 from sallyport.graph.call import Deps as GraphDeps
+from sallyport.graph.errors import Exchange as GraphExchange
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
 from sallyport.management.call import Deps as ManagementDeps
@@ -232,16 +236,31 @@ def _surfaces(
             *health.routes(),
             *approvals.routes(egress, _sign(authority.sealer), engine.clock),
             *auth_routes.routes(authority),
-        ]
+        ],
+        redirect_slashes=False,
     )
 
 
 def _app(chosen: settings.Settings, clock: Clock, authority: Authority, surfaces: ASGIApp) -> ASGIApp:
     """Put what every request passes through around the surfaces, innermost first."""
     app: ASGIApp = Bearer(surfaces, authority, chosen.accept_bare_tokens)
-    app = RequestLimits(app, clock, chosen.body_limit_bytes)
-    app = web_errors.Errors(app, clock)
+    drawings = _drawings(clock)
+    app = RequestLimits(app, clock, chosen.body_limit_bytes, drawings)
+    app = web_errors.Errors(app, clock, drawings)
     return RequestIds(SecurityHeaders(PublicScheme(app, chosen.public_url)))
+
+
+def _drawings(clock: Clock) -> web_errors.Drawings:
+    """Answer how surfaces draw what fails before they are reached; the others draw as all have in common."""
+
+    def as_graph(scope: Scope, error: SallyportError) -> Response:
+        return GraphExchange(scope).drawn(error, clock)
+
+    return [
+        *((f"/{root}/*", as_graph) for root in graph_routes.ROOTS),
+        ("/*/oauth2/*token", lambda scope, error: token_endpoint.drawn(clock, scope, error)),
+        ("/approvals/*", lambda _scope, error: approvals.drawn(error)),
+    ]
 
 
 def _sign(sealer: Sealer) -> Callable[[bytes], str]:

@@ -169,6 +169,17 @@ class Unavailable(Refused):
         self.status = status
 
 
+class RequestRefused(Refused):
+    """Raised when a request is refused before it is read, such as for its size; `error` says why."""
+
+    number = 900144
+
+    def __init__(self, error: errors.SallyportError) -> None:
+        super().__init__(error.message)
+        self.status = error.status
+        self.code = "invalid_request" if error.status < 500 else "server_error"
+
+
 class TooManyFailures(Refused):
     """Raised when a client failed so often that it has to wait."""
 

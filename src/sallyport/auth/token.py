@@ -15,12 +15,14 @@ from urllib.parse import parse_qsl, unquote_plus
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from sallyport import errors
 from sallyport.auth import refusals
 from sallyport.auth.authority import Authority
 from sallyport.auth.grants import GRANTS, Exchange, Granted
 from sallyport.auth.refusals import Refused
+from sallyport.clock import Clock
 from sallyport.store import audit, schema
 from sallyport.store.audit import AuditEvent
 
@@ -37,11 +39,11 @@ async def token(authority: Authority, request: Request) -> Response:
     try:
         return JSONResponse(await _granted(authority, request), headers=_UNCACHED)
     except Refused as refusal:
-        return _refused(request, authority, refusal)
+        return _refused(request, authority.clock, refusal)
     except (errors.StorageFull, errors.StorageUnavailable) as error:
         # No token without its line in the audit trail.
         _log.warning("token.unavailable", reason=error.code)
-        return _refused(request, authority, refusals.Unavailable(error.status))
+        return _refused(request, authority.clock, refusals.Unavailable(error.status))
 
 
 async def _granted(authority: Authority, request: Request) -> dict[str, object]:
@@ -62,6 +64,13 @@ async def _granted(authority: Authority, request: Request) -> dict[str, object]:
     access_token = authority.tokens.mint(granted.subject, granted.audience)
     await _audit(authority, request, exchange, None)
     return _answer(request, authority, exchange, granted, access_token)
+
+
+def drawn(clock: Clock, scope: Scope, error: errors.SallyportError) -> Response:
+    """Answer an error that kept a request from this endpoint, or that nobody foresaw, as the endpoint would."""
+    if error.status in (errors.StorageFull.status, errors.StorageUnavailable.status):
+        return _refused(Request(scope), clock, refusals.Unavailable(error.status))
+    return _refused(Request(scope), clock, refusals.RequestRefused(error))
 
 
 def check_tenant(request: Request) -> None:
@@ -148,8 +157,8 @@ def _answer(
     }
 
 
-def _refused(request: Request, authority: Authority, refusal: Refused) -> Response:
-    now = authority.clock.now()
+def _refused(request: Request, clock: Clock, refusal: Refused) -> Response:
+    now = clock.now()
     trace_id = str(uuid.uuid4())
     correlation_id = request.headers.get("client-request-id", "")[:64] or str(uuid.uuid4())
     timestamp = f"{now:%Y-%m-%d %H:%M:%S}Z"

@@ -32,7 +32,8 @@ READ_INDICATORS = ("ThreatIndicators.Read.All", "ThreatIndicators.ReadWrite.Owne
 WRITE_INDICATORS = ("ThreatIndicators.ReadWrite.OwnedBy",)
 
 _VERSIONS = {"v1.0": "v1.0", "beta": "beta"}
-_ROOTS = (*_VERSIONS, "trigger", "ingest")
+#: The first segments of every path of the surface.
+ROOTS = (*_VERSIONS, "trigger", "ingest")
 _NAMESPACES = ("microsoft.graph.security.", "microsoft.graph.")
 #: `alerts('x')` means `alerts/x`.
 _KEY = re.compile(r"(\w+)\('(.*)'\)\Z", re.DOTALL)
@@ -114,7 +115,7 @@ class GraphRoute(BaseRoute):
         self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] == "http" and scope["path"].lstrip("/").split("/")[0].lower() in _ROOTS:
+        if scope["type"] == "http" and scope["path"].lstrip("/").split("/")[0].lower() in ROOTS:
             return Match.FULL, {"endpoint": self.app}
         return Match.NONE, {}
 

@@ -78,6 +78,11 @@ def routes(http: HttpPort, sign: Callable[[bytes], str], clock: Clock) -> list[R
     ]
 
 
+def drawn(error: errors.SallyportError) -> Response:
+    """Answer an error that kept a request from these pages as one of them."""
+    return _page(pages.refused("This did not work", error.message), error.status)
+
+
 def _report(choice: Choice) -> OutboundRequest:
     said = {"SelectedOption": choice.option, "UserEmailAddress": choice.recipient}
     return OutboundRequest(

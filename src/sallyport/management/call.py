@@ -21,6 +21,9 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, NotFound
 from sallyport.management import errors
 
+#: Digits that both databases can take as a number.
+NUMBER = re.compile(r"[0-9]{1,18}")
+
 READ = ("LogicApps.Read.All", "LogicApps.ReadWrite.All")
 WRITE = ("LogicApps.ReadWrite.All",)
 API_VERSION = "2019-05-01"
@@ -82,7 +85,7 @@ class Call:
         given = self.request.query_params.get(option)
         if given is None:
             return default
-        if not given.isdigit() or int(given) > most:
+        if NUMBER.fullmatch(given) is None or int(given) > most:
             raise BadRequest(f"The query option '{option}' is '{given}': a whole number up to {most} is expected.")
         return int(given)
 

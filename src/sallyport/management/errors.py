@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sallyport.errors import SallyportError, TooManyRequests
+from sallyport.management.resource import DefinitionRefused
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,7 +33,12 @@ class Drawn:
 
 def draw(error: SallyportError) -> Response:
     """Answer the response that shows an error."""
-    body = orjson.dumps({"error": {"code": error.code, "message": error.message}})
+    drawn: dict[str, Any] = {"code": error.code, "message": error.message}
+    if isinstance(error, DefinitionRefused):
+        drawn["details"] = [
+            {"code": each.code, "target": each.pointer or "/", "message": each.message} for each in error.findings
+        ]
+    body = orjson.dumps({"error": drawn})
     headers = {}
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_seconds)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sallyport.engine.library import Deployment
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import BadRequest, NotFound
-from sallyport.management import shapes
-from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
+from sallyport.errors import NotFound
+from sallyport.management import resource, shapes
+from sallyport.management.call import NUMBER, READ, WRITE, Call, Deps, answer, page, route
 from sallyport.store import workflows as stored
-from sallyport.triggers import checking
-from sallyport.wdl import definition
 from sallyport.web import bodies
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
@@ -25,13 +21,8 @@ WORKFLOW = GROUP + WORKFLOWS + "/{workflow}"
 
 #: How deep a definition may nest: eight containers, each of several levels of JSON, and what authors put into them.
 _DEFINITION_DEPTH = 200
-_STATES = {"enabled": "Enabled", "disabled": "Disabled"}
-
-
-class InvalidWorkflow(BadRequest):
-    """Raised when the body of a save is not a workflow, or its definition has errors."""
-
-    code = "InvalidTemplate"
+#: As large as a file may be that the command line reads.
+_DEFINITION_BYTES = 8 * 1024 * 1024
 
 
 async def listed(call: Call) -> Response:
@@ -48,18 +39,21 @@ async def get(call: Call) -> Response:
 
 async def save(call: Call) -> Response:
     """Store a workflow; read-only members that come back with it are ignored."""
-    body = await bodies.read_json(call.request, call.deps.body_limit_bytes, _DEFINITION_DEPTH)
+    body = await _definition(call)
     saved = await _save(call, body)
     return answer(shapes.workflow(saved, call.origin()))
 
 
 async def change(call: Call) -> Response:
     """Change a workflow's tags or state and keep the rest."""
-    body = await bodies.read_json(call.request, call.deps.body_limit_bytes)
+    body = await _definition(call)
     if not isinstance(body, dict):
-        raise InvalidWorkflow("The body of a workflow must be an object.")
+        raise resource.InvalidWorkflow("The body of a workflow must be an object.")
+    changed = body.get("properties") or {}
+    if not isinstance(changed, dict):
+        raise resource.InvalidWorkflow("The 'properties' of a workflow must be an object.")
     before = shapes.workflow(await call.workflow(), call.origin())
-    merged = {**before, **body, "properties": {**before["properties"], **(body.get("properties") or {})}}
+    merged = {**before, **body, "properties": {**before["properties"], **changed}}
     return answer(shapes.workflow(await _save(call, merged), call.origin()))
 
 
@@ -86,8 +80,8 @@ async def disable(call: Call) -> Response:
 
 async def validate(call: Call) -> Response:
     """Answer 200 when a definition could be saved."""
-    body = await bodies.read_json(call.request, call.deps.body_limit_bytes, _DEFINITION_DEPTH)
-    _deployment("validated", body, call.engine.clock.now())
+    body = await _definition(call)
+    resource.deployment("validated", body, call.engine.clock.now())
     return Response(status_code=200)
 
 
@@ -102,7 +96,7 @@ async def regenerate_access_key(call: Call) -> Response:
 async def version(call: Call) -> Response:
     """Answer a workflow as it was at one version."""
     number = call.name("version")
-    if not number.isdigit():
+    if NUMBER.fullmatch(number) is None:
         raise stored.WorkflowNotFound(f"The version '{number}' could not be found.")
     current = await call.workflow()
     found = await call.engine.library.at_version(current.id, int(number))
@@ -129,8 +123,13 @@ def routes(deps: Deps) -> list[Route]:
     ]
 
 
+async def _definition(call: Call) -> Any:
+    limit = min(call.deps.body_limit_bytes, _DEFINITION_BYTES)
+    return await bodies.read_json(call.request, limit, _DEFINITION_DEPTH)
+
+
 async def _save(call: Call, body: Any) -> DeployedWorkflow:
-    deployment = _deployment(call.name("workflow"), body, call.engine.clock.now())
+    deployment = resource.deployment(call.name("workflow"), body, call.engine.clock.now())
     saved = await call.engine.library.save(deployment)
     await call.deps.triggers.synchronise(saved)
     return saved
@@ -141,35 +140,3 @@ async def _set_state(call: Call, state: str) -> Response:
     await call.engine.library.set_state(workflow, state)
     await call.deps.triggers.synchronise(await call.workflow())
     return Response(status_code=200)
-
-
-def _deployment(name: str, body: Any, now: datetime) -> Deployment:
-    properties = body.get("properties") if isinstance(body, dict) else None
-    if not isinstance(properties, dict) or not isinstance(properties.get("definition"), dict):
-        raise InvalidWorkflow("The body must have 'properties' with a 'definition' object.")
-    parameters = _values(properties.get("parameters"))
-    connections = parameters.pop("$connections", {})
-    state = _STATES.get(str(properties.get("state") or "Enabled").casefold())
-    if state is None:
-        raise InvalidWorkflow(f"The state '{properties['state']}' is not one: Enabled or Disabled is expected.")
-    document = properties["definition"]
-    kind = body.get("kind")
-    parsed = definition.parse(document, kind=kind if isinstance(kind, str) else None)
-    checking.demand(parsed, {**parameters, "$connections": connections}, now)
-    return Deployment(
-        name=name,
-        document=document,
-        parameters=parameters,
-        connections=connections if isinstance(connections, dict) else {},
-        state=state,
-        kind=kind if isinstance(kind, str) else None,
-        tags=body.get("tags") if isinstance(body.get("tags"), dict) else None,
-    )
-
-
-def _values(parameters: Any) -> dict[str, Any]:
-    if parameters is None:
-        return {}
-    if not isinstance(parameters, dict):
-        raise InvalidWorkflow("The 'parameters' must be an object of '{\"value\": ...}' objects.")
-    return {name: each.get("value") if isinstance(each, dict) else each for name, each in parameters.items()}

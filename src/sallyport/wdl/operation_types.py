@@ -11,6 +11,7 @@ from collections.abc import Mapping
 #: Types of actions; https://learn.microsoft.com/azure/logic-apps/logic-apps-workflow-actions-triggers
 _ACTIONS = [
     "Agent",
+    "AgentHandoff",
     "AgentTool",
     "ApiConnection",
     "ApiConnectionWebhook",

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
 import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sallyport import errors
@@ -19,10 +23,13 @@ from sallyport.clock import Clock
 
 #: Draws an error in one surface's shape.
 Drawing = Callable[[Scope, errors.SallyportError], Response]
-#: Path prefixes in lower case, and how the surface below them draws.
+#: Path patterns in lower case, in which `*` is anything, and how the surface behind them draws.
 Drawings = Sequence[tuple[str, Drawing]]
 
 _RETRY_AFTER_SECONDS = {503: 5, 507: 30}
+
+#: How much of a path a message repeats.
+_LONGEST_PATH = 200
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -32,6 +39,25 @@ class UnexpectedError(errors.SallyportError):
 
     def __init__(self) -> None:
         super().__init__("Something went wrong here. The request's id leads to it in the server's log.")
+
+
+class NothingHere(errors.NotFound):
+    """Raised when no surface has a path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is nothing at the path '{path[:_LONGEST_PATH]}'.")
+        self.path = path
+
+
+class MethodRefused(errors.SallyportError):
+    """Raised when a path exists, but not for the method that was used."""
+
+    code = "MethodNotAllowed"
+    status = 405
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"The method '{method}' is not allowed here; allowed: {', '.join(allowed)}.")
+        self.allowed = allowed
 
 
 class Errors:
@@ -54,7 +80,11 @@ class Errors:
             await send(message)
 
         try:
+            # With an application in the scope, the router raises what it cannot route instead of answering in text.
+            scope["app"] = self
             await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            _log.info("request.disconnected", request_id=scope.get("state", {}).get("request_id", ""))
         except Exception as error:
             known = _known(scope, error)
             if started:
@@ -66,11 +96,13 @@ class Errors:
 def drawn(scope: Scope, error: errors.SallyportError, clock: Clock, drawings: Drawings = ()) -> Response:
     """Answer an error in the shape of the surface that the request was for."""
     path = str(scope.get("path", "")).lower()
-    drawing = next((each for prefix, each in drawings if path.startswith(prefix)), None)
+    drawing = next((each for pattern, each in drawings if fnmatchcase(path, pattern)), None)
     response = plain(scope, error, clock) if drawing is None else drawing(scope, error)
     seconds = getattr(error, "retry_after_seconds", None) or _RETRY_AFTER_SECONDS.get(error.status)
     if seconds and "retry-after" not in response.headers:
         response.headers["Retry-After"] = str(seconds)
+    if isinstance(error, MethodRefused):
+        response.headers["Allow"] = ", ".join(error.allowed)
     return response
 
 
@@ -93,6 +125,8 @@ def plain(scope: Scope, error: errors.SallyportError, clock: Clock) -> Response:
 
 
 def _known(scope: Scope, error: Exception) -> errors.SallyportError:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        return _unrouted(scope, error.status_code)
     if isinstance(error, errors.SallyportError) and error.status < 500:
         return error
     request_id = scope.get("state", {}).get("request_id", "")
@@ -101,3 +135,11 @@ def _known(scope: Scope, error: Exception) -> errors.SallyportError:
         return error
     _log.error("request.failed", request_id=request_id, method=scope["method"], path=scope["path"], exc_info=error)
     return error if isinstance(error, errors.SallyportError) else UnexpectedError()
+
+
+def _unrouted(scope: Scope, status: int) -> errors.SallyportError:
+    if status != 405:
+        return NothingHere(scope["path"])
+    routes = [each for each in scope["router"].routes if isinstance(each, Route)]
+    fitting = [each for each in routes if each.matches(scope)[0] is Match.PARTIAL]
+    return MethodRefused(scope["method"], sorted({method for each in fitting for method in each.methods or ()}))

@@ -54,9 +54,9 @@ def test_a_broken_file_fails_with_a_sentence_and_a_pointer(tmp_path: Path) -> No
 
 
 def test_warnings_do_not_fail(tmp_path: Path) -> None:
-    result = run(written(tmp_path / "w.json", {**SOUND, "actions": {"a": {"type": "Teleport"}}}))
+    result = run(written(tmp_path / "w.json", {**SOUND, "actions": {"a": {"type": "Liquid"}}}))
     assert result.exit_code == 0
-    assert "has the type 'Teleport', which cannot be run yet." in result.stdout
+    assert "has the type 'Liquid', which cannot be run yet." in result.stdout
 
 
 def test_one_json_object_is_printed_per_file(tmp_path: Path) -> None:

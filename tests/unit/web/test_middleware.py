@@ -81,7 +81,7 @@ async def test_a_known_error_keeps_its_status_and_says_when_to_come_back(
 
 
 async def test_an_error_is_drawn_by_the_surface_that_the_path_belongs_to() -> None:
-    app = house(raising(errors.NotFound("x")), drawings=[("/tea", teapot)])
+    app = house(raising(errors.NotFound("x")), drawings=[("/tea*", teapot)])
     assert (await ask(app, path="/Tea/pot")).text == "teapot: ResourceNotFound"
     assert (await ask(app, path="/coffee")).json()["error"]["code"] == "ResourceNotFound"
 

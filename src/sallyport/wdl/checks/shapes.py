@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from sallyport.wdl import operation_types
 from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, warning
 from sallyport.wdl.definition import Action, Trigger, pointer_to
 from sallyport.wdl.findings import Finding
@@ -32,13 +33,19 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield error("TooManyTriggers", "/triggers", "A Standard workflow has exactly one trigger.")
     known = {each.casefold() for each in subject.trigger_types}
     for trigger in definition.triggers.values():
-        if trigger.type.casefold() not in known:
+        if trigger.type not in operation_types.TRIGGERS.values():
+            text = f"The trigger '{trigger.name}' has the type '{trigger.type}', which does not exist."
+            yield error("UnknownTriggerType", pointer_to(trigger.pointer, "type"), text)
+        elif trigger.type.casefold() not in known:
             text = f"The trigger '{trigger.name}' has the type '{trigger.type}', which cannot be run yet."
             yield warning("UnsupportedTrigger", pointer_to(trigger.pointer, "type"), text)
         yield from _trigger(trigger)
     known = {each.casefold() for each in subject.action_types}
     for action in definition.actions.values():
-        if action.type.casefold() not in known:
+        if action.type not in operation_types.ACTIONS.values():
+            text = f"The action '{action.name}' has the type '{action.type}', which does not exist."
+            yield error("UnknownActionType", pointer_to(action.pointer, "type"), text)
+        elif action.type.casefold() not in known:
             text = f"The action '{action.name}' has the type '{action.type}', which cannot be run yet."
             yield warning("UnsupportedAction", pointer_to(action.pointer, "type"), text)
         yield from _action(subject, action)

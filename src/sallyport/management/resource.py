@@ -1,0 +1,110 @@
+"""Reads the body of a save: a workflow that can be stored, or what keeps it from being stored.
+
+The rule: what `sallyport validate` calls an error is refused here, each with its place; a warning keeps nothing back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sallyport.actions import ACTIONS
+from sallyport.engine.library import Deployment
+from sallyport.errors import BadRequest
+from sallyport.triggers import TRIGGERS, checking
+from sallyport.wdl import definition
+from sallyport.wdl.check import check
+from sallyport.wdl.definition import Definition, InvalidDefinition
+from sallyport.wdl.findings import Finding
+
+_STATES = {"enabled": "Enabled", "disabled": "Disabled"}
+#: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+_NAME = re.compile(r"[\w().-]{1,80}")
+#: How many errors of a definition are told at once.
+_MOST_TOLD = 10
+
+
+class InvalidWorkflow(BadRequest):
+    """Raised when the body of a save is not a workflow."""
+
+    code = "InvalidTemplate"
+
+
+class InvalidName(BadRequest):
+    """Raised when a workflow cannot have the name that the path gives it."""
+
+    code = "InvalidResourceName"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The workflow name '{name[:100]}' is not valid: 1 to 80 letters, digits, hyphens, underscores, periods "
+            "and parentheses are allowed, and no period at the end."
+        )
+        self.name = name
+
+
+class DefinitionRefused(InvalidWorkflow):
+    """Raised when a definition has errors; `findings` are all of them."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        told = [f"{each.message} (at {each.pointer or '/'})" for each in findings[:_MOST_TOLD]]
+        if len(findings) > _MOST_TOLD:
+            told.append(f"And {len(findings) - _MOST_TOLD} more.")
+        super().__init__(" ".join(told))
+        self.findings = findings
+
+
+def deployment(name: str, body: Any, now: datetime) -> Deployment:
+    """Answer what a body wants stored.
+
+    Raises InvalidWorkflow, InvalidName, InvalidRecurrence, InvalidBatch.
+    """
+    if _NAME.fullmatch(name) is None or name.endswith("."):
+        raise InvalidName(name)
+    properties = body.get("properties") if isinstance(body, dict) else None
+    if not isinstance(properties, dict) or not isinstance(properties.get("definition"), dict):
+        raise InvalidWorkflow("The body must have 'properties' with a 'definition' object.")
+    parameters = _values(properties.get("parameters"))
+    connections = parameters.pop("$connections", {})
+    state = _STATES.get(str(properties.get("state") or "Enabled").casefold())
+    if state is None:
+        raise InvalidWorkflow(f"The state '{properties['state']}' is not one: Enabled or Disabled is expected.")
+    document = properties["definition"]
+    kind = body.get("kind")
+    parsed = _parsed(document, kind if isinstance(kind, str) else None)
+    supplied = {**parameters, "$connections": connections}
+    _demand_sound(parsed, supplied)
+    checking.demand(parsed, supplied, now)
+    return Deployment(
+        name=name,
+        document=document,
+        parameters=parameters,
+        connections=connections if isinstance(connections, dict) else {},
+        state=state,
+        kind=kind if isinstance(kind, str) else None,
+        tags=body.get("tags") if isinstance(body.get("tags"), dict) else None,
+    )
+
+
+def _parsed(document: Any, kind: str | None) -> Definition:
+    try:
+        return definition.parse(document, kind=kind)
+    except InvalidDefinition as error:
+        raise DefinitionRefused([Finding("error", error.code, error.pointer, error.message)]) from None
+
+
+def _demand_sound(parsed: Definition, supplied: dict[str, Any]) -> None:
+    findings = check(parsed, action_types=ACTIONS, trigger_types=TRIGGERS, supplied=supplied)
+    found = [each for each in findings if each.severity == "error"]
+    if found:
+        raise DefinitionRefused(found)
+
+
+def _values(parameters: Any) -> dict[str, Any]:
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, dict):
+        raise InvalidWorkflow("The 'parameters' must be an object of '{\"value\": ...}' objects.")
+    return {name: each.get("value") if isinstance(each, dict) else each for name, each in parameters.items()}
