@@ -19,7 +19,7 @@ def test_a_run_that_is_put_away_keeps_what_asked_for_its_attention_meanwhile(
 ) -> None:
     put_away = history.Batch(RUN.id, RUN.epoch, change={"owner": None, "wake_at": LATE})
     with databases.sqlite(tmp_path) as database:
-        database.write_now(lambda connection: runs.insert(connection, [RUN]))
+        database.write_now(lambda connection: runs.insert_once(connection, RUN))
         if asked is not None:
             assert database.write_now(lambda connection: runs.wake(connection, RUN.id, asked))
         database.write_now(lambda connection: history.append(connection, [put_away], NOW))
