@@ -79,7 +79,7 @@ def server(folder: Path, *arguments: str, **more: str) -> Iterator[Server]:
     )
     running = Server(folder, process, more=more)
     try:
-        running.url = _url(running)
+        running.url = url_of(running)
         yield running
     finally:
         if process.poll() is None:
@@ -98,7 +98,9 @@ def until(done: Any, what: str) -> Any:
     raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} seconds in vain for {what}")
 
 
-def _url(running: Server) -> str:
+def url_of(running: Server) -> str:
+    """Wait until a server answers, and answer where."""
+
     def answering() -> str:
         assert running.process.poll() is None, running.process.communicate()
         try:

@@ -10,7 +10,7 @@ import hmac
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 import structlog
@@ -51,6 +51,7 @@ from sallyport.store.database import Database
 from sallyport.store.sealing import Sealer
 from sallyport.triggers.batch import Batches
 from sallyport.triggers.loop import Loop
+from sallyport.wdl.findings import Limits as DefinitionLimits
 from sallyport.web import errors as web_errors
 from sallyport.web import signed_urls
 from sallyport.web.egress import Egress
@@ -227,7 +228,8 @@ def _surfaces(
     egress: Egress,
     graph: ASGIApp,
 ) -> ASGIApp:
-    managed = ManagementDeps(engine, triggers, chosen.public_url, chosen.body_limit_bytes)
+    limits = _definition_limits(chosen)
+    managed = ManagementDeps(engine, triggers, chosen.public_url, chosen.body_limit_bytes, limits)
     health = Health(engine.database, engine.clock)
     return Router(
         [
@@ -239,6 +241,14 @@ def _surfaces(
         ],
         redirect_slashes=False,
     )
+
+
+def _definition_limits(chosen: settings.Settings) -> DefinitionLimits:
+    known = [each.name for each in fields(DefinitionLimits)]
+    for name in chosen.limits:
+        if name not in known:
+            raise settings.InvalidSetting(f"limits.{name}", "there is no such limit", f"there are: {', '.join(known)}")
+    return DefinitionLimits(**chosen.limits)
 
 
 def _app(chosen: settings.Settings, clock: Clock, authority: Authority, surfaces: ASGIApp) -> ASGIApp:

@@ -13,7 +13,7 @@ import click
 from sallyport import settings
 from sallyport.cli import local, logs, output
 from sallyport.cli.lock import Lock
-from sallyport.errors import SallyportError
+from sallyport.errors import SallyportError, StorageFull, StorageUnavailable
 from sallyport.settings import LogLevel, Settings
 
 LOG_FILE = "sallyport.log"
@@ -37,11 +37,20 @@ def command(host: str | None, port: int | None, data: Path | None, demo: bool, l
     given: dict[str, object] = {"host": host, "port": port, "data": data, "log_level": log_level}
     try:
         chosen = settings.load(os.environ, given=given)
+    except SallyportError as error:
+        local.fail(error.message)
+    # Whatever the server writes is its owner's alone, also in a folder that was there before.
+    os.umask(0o077)
+    try:
         _up(chosen, given, demo=demo)
+    except StorageFull:
+        local.fail(f"There is no room left for the database in '{chosen.data}'. Make room there, and start again.")
+    except StorageUnavailable as error:
+        local.fail(f"{error.message} The data folder is '{chosen.data}'.")
     except SallyportError as error:
         local.fail(error.message)
     except OSError as error:
-        local.fail(f"The data folder '{error.filename}' cannot be used: {error.strerror}.")
+        local.fail(f"The data folder '{error.filename or chosen.data}' cannot be used: {error.strerror or error}.")
 
 
 def _up(chosen: Settings, given: dict[str, object], *, demo: bool) -> None:

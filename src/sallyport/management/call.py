@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -20,6 +20,7 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, NotFound
 from sallyport.management import errors
+from sallyport.wdl.findings import Limits
 
 #: Digits that both databases can take as a number.
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -53,6 +54,8 @@ class Deps:
     triggers: Triggers
     public_url: str
     body_limit_bytes: int
+    #: What a definition may hold, to be saved.
+    definition_limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sallyport.triggers import TRIGGERS, checking
 from sallyport.wdl import definition
 from sallyport.wdl.check import check
 from sallyport.wdl.definition import Definition, InvalidDefinition
-from sallyport.wdl.findings import Finding
+from sallyport.wdl.findings import Finding, Limits
 
 _STATES = {"enabled": "Enabled", "disabled": "Disabled"}
 #: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
@@ -56,7 +56,7 @@ class DefinitionRefused(InvalidWorkflow):
         self.findings = findings
 
 
-def deployment(name: str, body: Any, now: datetime) -> Deployment:
+def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deployment:
     """Answer what a body wants stored.
 
     Raises InvalidWorkflow, InvalidName, InvalidRecurrence, InvalidBatch.
@@ -75,7 +75,7 @@ def deployment(name: str, body: Any, now: datetime) -> Deployment:
     kind = body.get("kind")
     parsed = _parsed(document, kind if isinstance(kind, str) else None)
     supplied = {**parameters, "$connections": connections}
-    _demand_sound(parsed, supplied)
+    _demand_sound(parsed, supplied, limits)
     checking.demand(parsed, supplied, now)
     return Deployment(
         name=name,
@@ -95,8 +95,8 @@ def _parsed(document: Any, kind: str | None) -> Definition:
         raise DefinitionRefused([Finding("error", error.code, error.pointer, error.message)]) from None
 
 
-def _demand_sound(parsed: Definition, supplied: dict[str, Any]) -> None:
-    findings = check(parsed, action_types=ACTIONS, trigger_types=TRIGGERS, supplied=supplied)
+def _demand_sound(parsed: Definition, supplied: dict[str, Any], limits: Limits) -> None:
+    findings = check(parsed, action_types=ACTIONS, trigger_types=TRIGGERS, limits=limits, supplied=supplied)
     found = [each for each in findings if each.severity == "error"]
     if found:
         raise DefinitionRefused(found)

@@ -81,7 +81,7 @@ async def disable(call: Call) -> Response:
 async def validate(call: Call) -> Response:
     """Answer 200 when a definition could be saved."""
     body = await _definition(call)
-    resource.deployment("validated", body, call.engine.clock.now())
+    resource.deployment("validated", body, call.engine.clock.now(), call.deps.definition_limits)
     return Response(status_code=200)
 
 
@@ -129,7 +129,7 @@ async def _definition(call: Call) -> Any:
 
 
 async def _save(call: Call, body: Any) -> DeployedWorkflow:
-    deployment = resource.deployment(call.name("workflow"), body, call.engine.clock.now())
+    deployment = resource.deployment(call.name("workflow"), body, call.engine.clock.now(), call.deps.definition_limits)
     saved = await call.engine.library.save(deployment)
     await call.deps.triggers.synchronise(saved)
     return saved

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from sallyport import errors
 from sallyport.store import documents
@@ -30,6 +30,8 @@ Work = Callable[[Connection], T]
 #: How many pieces of work share a transaction at the most.
 _GATHERED = 256
 _READERS = 4
+#: What SQLite says of a file that it cannot read as a database.
+_DAMAGED = ("malformed", "not a database")
 
 
 @dataclass(slots=True)
@@ -241,9 +243,13 @@ def _ends_transaction(error: BaseException) -> bool:
 
 def _translated(error: BaseException) -> BaseException:
     """Answer the house's own error for a database that is full or out of reach; any other error is itself."""
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, DatabaseError | InterfaceError):
         return error
     text = str(error.orig).lower()
+    if any(sign in text for sign in _DAMAGED):
+        return errors.StorageUnavailable(f"The database is damaged: {error.orig}.")
+    if not isinstance(error, OperationalError | InterfaceError):
+        return error
     if "full" in text or "no space" in text:
         return errors.StorageFull("The database has no room left: nothing of this request was stored.")
     if any(sign in text for sign in ("disk i/o", "unable to open", "readonly", "locked", "connection", "connect")):
