@@ -149,10 +149,11 @@ class Reader:
             same = "same" in document["outputs"]
             record.outputs = record.inputs if same else self.content(document["outputs"])
             record.secret_outputs = record.secret_inputs if same else "sealed" in document["outputs"]
-        if "memory" in document:
-            record.memory = self.content(document["memory"])
-        if "changes" in document:
-            record.changes = [tuple(change) for change in self.content(document["changes"])]
+        # What only a run that resumes needs is nothing to a reader who may not open it.
+        if "memory" in document and (memory := self.content(document["memory"])) is not ABSENT:
+            record.memory = memory
+        if "changes" in document and (changes := self.content(document["changes"])) is not ABSENT:
+            record.changes = [tuple(change) for change in changes]
         return record
 
     def content(self, stored: Mapping[str, Any]) -> Any:

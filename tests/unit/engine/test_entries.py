@@ -104,6 +104,12 @@ def test_secret_contents_are_sealed_and_left_out_for_readers_without_the_seal() 
     assert (shown.inputs, shown.outputs) == (ABSENT, ABSENT)
 
 
+def test_a_reader_without_the_seal_reads_the_rest_of_what_only_a_resumed_run_needs() -> None:
+    record = _record(secret_inputs=True, memory=["canary-9f1"], changes=[("set", "x", "canary-9f1")])
+    found = _read_back(record, seal=None)
+    assert (found.memory, found.changes) == (None, None)
+
+
 @pytest.mark.parametrize("secret", ["canary-9f1", 'quo"te\\back', "sch\u00f6n-geheim", "zeile\nzwei"])
 @pytest.mark.parametrize("other", ["plain", "\ud800", 2**70])
 def test_the_text_of_a_secret_parameter_is_redacted_wherever_it_stands(secret: str, other: Any) -> None:

@@ -1,0 +1,157 @@
+"""How runs end before their time: cancelled while they work or wait, terminated, or with outputs that fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sallyport.clock import ManualClock
+from sallyport.engine.engine import Event
+from sallyport.engine.limits import Limits
+from sallyport.engine.outcome import EndsRun
+from sallyport.errors import StorageUnavailable
+from sallyport.http_messages import InboundResponse, OutboundRequest
+from sallyport.statuses import Status
+from scenarios.stage import Stage
+
+CANCELLED = EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Somebody cancelled it.")
+TRIGGERS = {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    opened = await Stage(tmp_path, clock=ManualClock()).open()
+    yield opened
+    await opened.close()
+
+
+def _workflow(**actions: dict[str, Any]) -> dict[str, Any]:
+    return {"triggers": TRIGGERS, "actions": {name: {"runAfter": {}, **each} for name, each in actions.items()}}
+
+
+def _after(name: str) -> dict[str, list[str]]:
+    return {name: ["Succeeded"]}
+
+
+HTTP = {"type": "Http", "inputs": {"method": "GET", "uri": "https://sink.test/x", "retryPolicy": {"type": "none"}}}
+COMPOSE = {"type": "Compose", "inputs": 1}
+LONG_WAIT = {"type": "Wait", "inputs": {"interval": {"count": 9, "unit": "Day"}}}
+
+
+async def _until_put_away(stage: Stage, run_id: str) -> None:
+    async with asyncio.timeout(5):
+        while run_id in stage.engine.dispatch.active:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_run_that_works_is_cancelled_where_it_is(stage: Stage) -> None:
+    called = asyncio.Event()
+
+    async def never(request: OutboundRequest) -> InboundResponse:
+        called.set()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    stage.outside.send = never  # type: ignore[method-assign]
+    workflow = await stage.deploy(_workflow(Call=HTTP, After={**COMPOSE, "runAfter": _after("Call")}))
+    run_id = await stage.start(workflow)
+    await called.wait()
+    assert await stage.engine.end(run_id, CANCELLED) is True
+    found = await stage.outcome(run_id)
+    assert found.status == "Cancelled"
+    assert found.statuses() == {"Call": "Cancelled", "After": "Skipped"}
+    assert found["After"].error is not None
+    assert found["After"].error["code"] == "Terminated"
+    assert await stage.engine.end(run_id, CANCELLED) is False
+    await stage.engine.ended(run_id)
+
+
+async def test_a_run_that_is_put_away_is_cancelled_too(stage: Stage) -> None:
+    run_id = await stage.start(await stage.deploy(_workflow(Pause=LONG_WAIT)))
+    await _until_put_away(stage, run_id)
+    assert await stage.engine.end(run_id, CANCELLED) is True
+    found = await stage.outcome(run_id)
+    assert (found.status, found["Pause"].status) == ("Cancelled", Status.CANCELLED)
+    assert (found.run.owner, found.run.wake_at) == (None, None)
+
+
+async def test_a_run_that_is_cancelled_at_any_moment_ends_once(stage: Stage) -> None:
+    workflow = await stage.deploy(_workflow(Call=HTTP, Pause={**LONG_WAIT, "runAfter": _after("Call")}))
+    for turns in range(0, 40, 2):
+        run_id = await stage.start(workflow)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await stage.engine.end(run_id, CANCELLED) is True
+            await stage.engine.ended(run_id)
+        found = await stage.outcome(run_id)
+        assert found.status == "Cancelled"
+        assert "Running" not in found.statuses().values()
+
+
+async def test_terminate_inside_a_scope_ends_everything_around_it(stage: Stage) -> None:
+    stop = {"type": "Terminate", "inputs": {"runStatus": "Failed", "runError": {"code": "Mine", "message": "enough"}}}
+    inner = {"Stop": {**stop, "runAfter": {}}, "Left": {**COMPOSE, "runAfter": _after("Stop")}}
+    scope = {"type": "Scope", "actions": inner}
+    found = await stage.run(_workflow(Try=scope, After={**COMPOSE, "runAfter": _after("Try")}, Pause=LONG_WAIT))
+    assert (found.status, found.run.code) == ("Failed", "Mine")
+    assert found.run.error == {"code": "Mine", "message": "enough"}
+    expected = {"Stop": "Succeeded", "Left": "Skipped", "Try": "Cancelled", "After": "Skipped", "Pause": "Cancelled"}
+    assert found.statuses() == expected
+
+
+async def test_outputs_that_cannot_be_evaluated_fail_the_run(stage: Stage) -> None:
+    workflow = {**_workflow(Do=COMPOSE), "outputs": {"bad": {"type": "Int", "value": "@int('seven')"}}}
+    found = await stage.run(workflow)
+    assert (found.status, found.run.code) == ("Failed", "InvalidTemplate")
+    assert found["Do"].status is Status.SUCCEEDED
+
+
+async def test_a_run_that_takes_longer_than_it_may_times_out(stage: Stage) -> None:
+    await stage.close()
+    stage.limits = Limits(run_duration=timedelta(minutes=10))
+    await stage.open()
+    found = await stage.run(_workflow(Pause=LONG_WAIT))
+    assert (found.status, found.run.code) == ("TimedOut", "WorkflowRunTimedOut")
+    assert found["Pause"].status is Status.CANCELLED
+
+
+async def test_a_caller_is_answered_although_the_run_was_put_away_before(stage: Stage) -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 201, "body": "late"}, "runAfter": _after("Pause")}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 30, "unit": "Second"}}}
+    workflow = await stage.deploy(_workflow(Pause=pause, Answer=answer))
+    started = await stage.engine.start(workflow, "manual", Event({"body": None}), answered=True)
+    assert started.answer is not None
+    await _until_put_away(stage, started.run_id)
+    found = await stage.finish(started.run_id)
+    assert found["Answer"].status is Status.SUCCEEDED
+    answered = await started.answer
+    assert answered is not None
+    assert (answered.status, answered.body) == (201, "late")
+
+
+async def test_a_caller_hears_when_the_server_stops(stage: Stage) -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": _after("Pause")}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}}
+    workflow = await stage.deploy(_workflow(Pause=pause, Answer=answer))
+    started = await stage.engine.start(workflow, "manual", Event({"body": None}), answered=True)
+    assert started.answer is not None
+    await started.stored
+    await stage.engine.close()
+    with pytest.raises(StorageUnavailable):
+        await started.answer
+    await stage.engine.open()
+
+
+async def test_text_that_is_no_unicode_is_kept_as_it_is(stage: Stage) -> None:
+    half = {"type": "Compose", "inputs": "@substring('\U0001f600', 0, 1)"}
+    again = {**COMPOSE, "inputs": "@concat(outputs('Half'), 'x')", "runAfter": _after("Half")}
+    broken = {**COMPOSE, "inputs": "@int(outputs('Half'))", "runAfter": _after("Again")}
+    found = await stage.run(_workflow(Half=half, Again=again, Broken=broken))
+    assert found["Again"].outputs == "\ud83dx"
+    assert found["Broken"].status is Status.FAILED
