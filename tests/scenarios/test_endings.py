@@ -148,10 +148,15 @@ async def test_a_caller_hears_when_the_server_stops(stage: Stage) -> None:
     await stage.engine.open()
 
 
-async def test_text_that_is_no_unicode_is_kept_as_it_is(stage: Stage) -> None:
-    half = {"type": "Compose", "inputs": "@substring('\U0001f600', 0, 1)"}
-    again = {**COMPOSE, "inputs": "@concat(outputs('Half'), 'x')", "runAfter": _after("Half")}
-    broken = {**COMPOSE, "inputs": "@int(outputs('Half'))", "runAfter": _after("Again")}
-    found = await stage.run(_workflow(Half=half, Again=again, Broken=broken))
-    assert found["Again"].outputs == "\ud83dx"
+async def test_text_that_is_no_unicode_is_kept_and_breaks_nothing(stage: Stage) -> None:
+    stage.outside.replies["GET https://sink.test/x"] = (
+        200,
+        {"content-type": "application/json"},
+        rb'{"half": "\ud83d", "nul": "a\u0000b"}',
+    )
+    again = {**COMPOSE, "inputs": "@concat(body('Get')?['half'], body('Get')?['nul'])", "runAfter": _after("Get")}
+    broken = {**COMPOSE, "inputs": "@int(outputs('Again'))", "runAfter": _after("Again")}
+    found = await stage.run(_workflow(Get=HTTP, Again=again, Broken=broken))
+    assert (found["Get"].status, found["Again"].status) == (Status.SUCCEEDED, Status.SUCCEEDED)
+    assert found["Again"].outputs.endswith("a\0b")
     assert found["Broken"].status is Status.FAILED

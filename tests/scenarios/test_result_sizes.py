@@ -53,9 +53,7 @@ async def test_a_value_that_nests_deeper_at_each_step_fails_cleanly(stage: Stage
         "expression": "@equals(1, 2)",
         "limit": {"count": 400},
         "runAfter": {"Init": ["Succeeded"]},
-        "actions": {
-            "Deeper": {"type": "SetVariable", "inputs": {"name": "x", "value": "@createArray(variables('x'))"}}
-        },
+        "actions": {"Deeper": {"type": "SetVariable", "inputs": deeper}},
     }
     initial = {"type": "InitializeVariable", "inputs": {"variables": [{"name": "x", "type": "Array"}]}, "runAfter": {}}
     found = await stage.run({"triggers": TRIGGERS, "actions": {"Init": initial, "Loop": loop}})

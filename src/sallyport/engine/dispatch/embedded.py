@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -72,13 +72,15 @@ class Embedded:
 
     async def close(self) -> None:
         """Stop working; what is not committed is done again after the next start."""
+        # A run whose task is cancelled is not active any more.
+        waited_for = [future for run in self.active.values() for future in (run.ledger.stored, run.caller)]
+        waited_for += self._callers.values()
         tasks = [*self._all_tasks, *([self._loop] if self._loop else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         stopped = StorageUnavailable("The server stops: what was asked for may not have been stored.")
-        for run in self.active.values():
-            _refuse(run, stopped)
+        _refuse(waited_for, stopped)
         self._tasks.clear()
         self.active.clear()
 
@@ -251,7 +253,7 @@ class Embedded:
 
     async def _given_up(self, run: Run, error: BaseException | None) -> None:
         failure = error if isinstance(error, SallyportError) else StorageUnavailable("The run could not be stored.")
-        _refuse(run, failure)
+        _refuse((run.ledger.stored, run.caller), failure)
         if error is None:
             return
         await self._clock.sleep(_REST_SECONDS)
@@ -266,10 +268,10 @@ class Embedded:
         self._woken.ring()
 
 
-def _refuse(run: Run, failure: SallyportError) -> None:
+def _refuse(waited_for: Iterable[asyncio.Future[Any] | None], failure: SallyportError) -> None:
     """Tell whoever waits for a run that it is not known to be stored, or will not be answered from here."""
-    for waiting in (run.ledger.stored, run.caller):
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(failure)
+    for future in waited_for:
+        if future is not None and not future.done():
+            future.set_exception(failure)
             # Whoever started the run may be gone; the failure was logged where it happened.
-            waiting.exception()
+            future.exception()
