@@ -23,7 +23,7 @@ from sallyport.engine.ports import Ports
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.engine.start import Concurrency, Event, Start
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.store import callbacks, documents, runs, schema
+from sallyport.store import callbacks, documents, schema
 from sallyport.store.database import Database
 
 __all__ = ["Engine", "Event", "Parts", "Started"]
@@ -82,12 +82,12 @@ class Engine:
 
         Raises TooManyRequests when the trigger's waiting list is full.
         """
-        prepared = starting.prepare(self.around, workflow, trigger_name, event)
         limit = starting.concurrency(workflow, trigger_name)
         if limit is not None or event.event_id is not None:
+            prepared = starting.prepare(self.around, workflow, trigger_name, event)
             return await self._start_stored(prepared, limit, answered=answered)
-        row = runs.changed(prepared.row, {"owner": self.dispatch.owner, "wake_at": None})
-        begun = Run(self.around, workflow, row, prepared.trigger, unstored=prepared.bodies)
+        prepared = starting.prepare(self.around, workflow, trigger_name, event, owner=self.dispatch.owner)
+        begun = Run(self.around, workflow, prepared.row, prepared.trigger, unstored=prepared.bodies)
         if answered:
             begun.caller = asyncio.get_running_loop().create_future()
         self.dispatch.begin(begun)

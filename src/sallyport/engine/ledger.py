@@ -85,7 +85,7 @@ class Ledger:
         self._noted.clear()
         batch = history.Batch(self._row.id, self._row.epoch, None, written, writer.bodies, change, leaving)
         if self._unstored is not None:
-            batch.start, batch.change = runs.changed(self._row, change), None
+            batch.start = self._row
             batch.contents.update(self._unstored)
             self._unstored = None
         committed = self._journal.append(batch)

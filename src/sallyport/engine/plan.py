@@ -47,11 +47,12 @@ class Plan:
         self.statuses: dict[str, Status] = {name: status for name, status in recorded.items() if status in TERMINAL}
         self._decided = set(self.statuses)
         #: How many predecessors of each undecided action are not terminal yet.
-        self._missing = {
-            name: sum(1 for before in action.run_after if before not in self.statuses)
-            for name, action in block.actions.items()
-            if name not in self._decided
-        }
+        self._missing = dict(block.predecessors)
+        for name in self.statuses:
+            del self._missing[name]
+            for after in block.successors[name]:
+                if after in self._missing:
+                    self._missing[after] -= 1
 
     def begin(self) -> list[Decision]:
         """Answer everything that is decided by what was recorded."""

@@ -189,7 +189,11 @@ def results(run: Run, container: Action, frame: Frame) -> list[Any]:
             if record is not None:
                 found.append(_visible(run, record))
                 continue
-            repeated = [each for key, each in run.records.items() if key[0] == name and _inside(key[1], outer)]
+            repeated = [
+                each
+                for key, each in run.records.items()
+                if key[0] == name and _inside(key[1], outer) and not each.iteration
+            ]
             if repeated:
                 found.append(_repeated(run, sorted(repeated, key=lambda each: each.repetition)))
     return found

@@ -6,7 +6,7 @@ The rule: a start is acknowledged only after its row is committed.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,8 +57,10 @@ class Start:
     bodies: dict[str, bytes] = field(default_factory=dict)
 
 
-def prepare(around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: str, event: Event) -> Start:
-    """Answer a new run of a workflow, caused by an event of one of its triggers."""
+def prepare(
+    around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: str, event: Event, *, owner: str | None = None
+) -> Start:
+    """Answer a new run of a workflow, caused by an event of one of its triggers; to be claimed where it has no owner."""
     now = around.clock.now()
     name = run_name(around.clock)
     trigger = _trigger(trigger_name, event, now, name)
@@ -81,8 +83,8 @@ def prepare(around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: 
         client_tracking_id=trigger["clientTrackingId"],
         trigger=writer.text(stored),
         epoch=1,
-        owner=None,
-        wake_at=schema.instant(now),
+        owner=owner,
+        wake_at=schema.instant(now) if owner is None else None,
     )
     return Start(row, trigger, writer.bodies)
 
@@ -165,7 +167,7 @@ def _above(connection: Connection, row: runs.Run, limit: Concurrency) -> runs.Ru
         raise TooManyRequests(
             f"The trigger '{row.trigger_name}' has {limit.waiting} runs waiting, which is all it may."
         )
-    return runs.changed(row, {"status": Status.WAITING.value, "wake_at": None})
+    return replace(row, status=Status.WAITING.value, wake_at=None)
 
 
 def _trigger(trigger_name: str, event: Event, now: datetime, name: str) -> dict[str, Any]:

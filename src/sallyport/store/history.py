@@ -58,7 +58,7 @@ class Batch:
     start: runs.Run | None = None
     entries: list[Entry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
-    #: New values for the run's row: its end, or until when it is put away.
+    #: New values for the run's row: its end, or until when it is put away; stored with `start` when it is given.
     change: dict[str, Any] | None = None
     #: Given with its end, unless the run begins and ends in this batch.
     leaving: Leaving | None = None
@@ -68,7 +68,9 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
     """Commit batches of several runs; answer runs, and epochs, that have moved on: of them nothing was stored."""
     stale = _stale(connection, batches)
     kept = [batch for batch in batches if (batch.run_id, batch.epoch) not in stale] if stale else batches
-    runs.insert(connection, [batch.start for batch in kept if batch.start is not None])
+    begun = [batch for batch in kept if batch.start is not None]
+    ended = {batch.run_id: batch.change for batch in begun if batch.change is not None}
+    runs.insert(connection, [batch.start for batch in begun if batch.start is not None], ended)
     bodies: dict[str, bytes] = {}
     rows = []
     for batch in kept:
@@ -81,7 +83,7 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
     if rows:
         connection.exec_driver_sql(upsert.written_out(connection.dialect.name, history), rows)
     for batch in kept:
-        if batch.change is not None:
+        if batch.start is None and batch.change is not None:
             runs.change(connection, batch.run_id, batch.change)
             if batch.leaving is not None:
                 _leave(connection, batch.run_id, batch.leaving, now)

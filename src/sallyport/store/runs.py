@@ -99,13 +99,9 @@ class Run:
 
 #: The names of the columns, in the table's order.
 _NAMES = tuple(column.name for column in runs.columns)
+_ERROR = _NAMES.index("error")
 #: The columns in the order of the record's fields.
 _COLUMNS = tuple(runs.c[each.name] for each in fields(Run))
-
-
-def changed(run: Run, change: dict[str, Any] | None) -> Run:
-    """Answer a run with other values in some of its columns."""
-    return run if not change else Run(**{name: change.get(name, getattr(run, name)) for name in _NAMES})
 
 
 class RunNotFound(NotFound):
@@ -114,11 +110,11 @@ class RunNotFound(NotFound):
     code = "WorkflowRunNotFound"
 
 
-def insert(connection: Connection, new: Sequence[Run]) -> None:
-    """Store runs that nothing can have started before."""
+def insert(connection: Connection, new: Sequence[Run], changes: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    """Store runs that nothing can have started before; `changes`, by run, is what has changed of one already."""
     if new:
-        statement = upsert.written_out(connection.dialect.name, runs)
-        connection.exec_driver_sql(statement, [_row(run) for run in new])
+        statement, changed = upsert.written_out(connection.dialect.name, runs), changes or {}
+        connection.exec_driver_sql(statement, [_row(run, changed.get(run.id)) for run in new])
 
 
 def insert_once(connection: Connection, run: Run) -> str:
@@ -268,11 +264,14 @@ def promote_waiting(connection: Connection, workflow_id: str, limit: int, now: s
     return len(ids)
 
 
-def _row(run: Run) -> tuple[Any, ...]:
+def _row(run: Run, change: Mapping[str, Any] | None) -> tuple[Any, ...]:
     """Answer a run as the driver takes it, in the order of the table's columns."""
     values = [getattr(run, name) for name in _NAMES]
-    if run.error is not None:
-        values[_NAMES.index("error")] = documents.dumps(run.error).decode()
+    for name, value in (change or {}).items():
+        values[_NAMES.index(name)] = value
+    error = values[_ERROR]
+    if error is not None:
+        values[_ERROR] = documents.dumps(error).decode()
     return tuple(values)
 
 

@@ -58,6 +58,8 @@ class Block:
     successors: Mapping[str, tuple[str, ...]]
     #: Actions that run first: those without a `runAfter`.
     roots: tuple[str, ...]
+    #: How many actions each one waits for.
+    predecessors: Mapping[str, int]
     #: Actions that nothing runs after; their statuses make the status of the block.
     leaves: tuple[str, ...]
 

@@ -69,6 +69,7 @@ class _Reader:
         return Block(
             actions=actions,
             successors={name: tuple(after) for name, after in successors.items()},
+            predecessors={name: len(action.run_after) for name, action in actions.items()},
             roots=tuple(name for name, action in actions.items() if not action.run_after),
             leaves=tuple(name for name, after in successors.items() if not after),
         )

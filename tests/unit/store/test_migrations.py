@@ -1,0 +1,73 @@
+"""Migrations make exactly the tables that the code declares, on both databases."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sallyport.store import migrations, tables
+from sallyport.store.database import Database, sqlite_url
+
+
+def test_migrations_make_the_declared_tables_on_sqlite(tmp_path: Path) -> None:
+    declared, migrated = Database(sqlite_url(tmp_path / "declared.db")), Database(sqlite_url(tmp_path / "migrated.db"))
+    tables.create(declared)
+    migrations.upgrade(migrated)
+    assert migrated.read_now(_statements) == declared.read_now(_statements)
+    declared.close()
+    migrated.close()
+
+
+def test_a_database_that_is_up_to_date_is_left_as_it_is(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "sallyport.db"))
+    migrations.upgrade(database)
+    before = database.read_now(_statements)
+    migrations.upgrade(database)
+    assert database.read_now(_statements) == before
+    database.close()
+
+
+@pytest.mark.postgresql
+def test_migrations_make_the_declared_tables_on_postgresql(postgresql_url: str) -> None:
+    shapes = []
+    for make in (tables.create, migrations.upgrade):
+        database = Database(_created(postgresql_url))
+        make(database)
+        shapes.append(database.read_now(_shape))
+        database.close()
+    assert shapes[0] == shapes[1]
+
+
+def _statements(connection: Connection) -> set[tuple[str, str]]:
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {(name, sql) for name, sql in rows if name != "alembic_version"}
+
+
+def _shape(connection: Connection) -> dict[str, Any]:
+    inspector = sa.inspect(connection)
+    return {
+        name: {
+            "columns": {each["name"]: (str(each["type"]), each["nullable"]) for each in inspector.get_columns(name)},
+            "key": inspector.get_pk_constraint(name)["constrained_columns"],
+            "indexes": {
+                each["name"]: (each["column_names"], each["unique"], str(each.get("dialect_options")))
+                for each in inspector.get_indexes(name)
+            },
+        }
+        for name in inspector.get_table_names()
+        if name != "alembic_version"
+    }
+
+
+def _created(server_url: str) -> str:
+    name = f"sallyport_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
