@@ -103,7 +103,7 @@ async def run_iteration(run: Run, loop: Action, key: str, frame: Frame, index: i
         run.ledger.note(finished)
         if has_item:
             # A loop without items is read from outside by its last iteration: that one must be kept.
-            run.forget(block.actions, repetition)
+            run.forget(block, repetition)
     return outcome
 
 

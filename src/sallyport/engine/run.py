@@ -28,7 +28,7 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.statuses import Status
 from sallyport.store import runs, schema
 from sallyport.wdl.budget import Meter
-from sallyport.wdl.definition import Action
+from sallyport.wdl.definition import Action, Block
 
 #: How many steps a run may take before it lets others have a turn.
 _TURN = 64
@@ -123,12 +123,14 @@ class Run:
         if record.repetition:
             self.latest[record.name] = record
 
-    def forget(self, names: Mapping[str, Any], repetition: str) -> None:
+    def forget(self, block: Block, repetition: str) -> None:
         """Let go of the records of a finished iteration that nobody outside of the loop will ask for."""
         kept = self.workflow.read_from_outside
-        for name in names:
+        for name, action in block.actions.items():
             if name not in kept:
                 self.records.pop((name, repetition), None)
+            for inner in action.blocks.values():
+                self.forget(inner, repetition)
 
     async def take_turns(self) -> None:
         """Let other runs have a turn now and then: a long row of actions that only compute never waits by itself."""

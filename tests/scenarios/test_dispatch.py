@@ -1,0 +1,128 @@
+"""Who works on a run: claims are exclusive, a restart takes everything back, and nobody waits for a place for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sallyport.engine.children import Children
+from sallyport.engine.engine import Event
+from sallyport.engine.ports import Ports
+from sallyport.errors import TooManyRequests
+from sallyport.http_messages import Headers
+from sallyport.store import runs
+from scenarios.stage import Stage
+
+TRIGGERS: dict[str, Any] = {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}
+HTTP = {"type": "Http", "inputs": {"method": "POST", "uri": "https://sink.test/x"}, "runAfter": {}}
+PAUSE = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {"Call": ["Succeeded"]}}
+WORK = {"triggers": TRIGGERS, "actions": {"Call": HTTP, "Pause": PAUSE}}
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    opened = await Stage(tmp_path).open()
+    yield opened
+    await opened.close()
+
+
+async def _ended(stage: Stage, run_ids: list[str]) -> list[str]:
+    async with asyncio.timeout(20):
+        while True:
+            found = await stage.database.read(lambda connection: [runs.get(connection, each) for each in run_ids])
+            if all(run.status not in ("Running", "Waiting") for run in found):
+                return [run.status for run in found]
+            await asyncio.sleep(0.05)
+
+
+async def test_two_engines_on_one_database_never_work_on_the_same_run(stage: Stage, tmp_path: Path) -> None:
+    workflow = await stage.deploy(WORK)
+    other = Stage(tmp_path)
+    other.owner = "other"
+    await other.open()
+    try:
+        run_ids = [await stage.start(workflow, event_id=f"e{n}") for n in range(60)]
+        other.engine.wake()
+        assert set(await _ended(stage, run_ids)) == {"Succeeded"}
+        keys = Counter(
+            Headers(request.headers)["Idempotency-Key"] for each in (stage, other) for request in each.outside.requests
+        )
+        assert len(keys) == 60
+        assert set(keys.values()) == {1}
+    finally:
+        await other.close()
+
+
+async def test_whoever_was_superseded_writes_nothing_more(stage: Stage, tmp_path: Path) -> None:
+    workflow = await stage.deploy(WORK)
+    run_id = await stage.start(workflow)
+    async with asyncio.timeout(5):
+        while not stage.outside.requests:
+            await asyncio.sleep(0.005)
+    other = Stage(tmp_path)
+    other.owner = "other"
+    await other.open()
+    try:
+        assert await _ended(other, [run_id]) == ["Succeeded"]
+        await asyncio.sleep(1.2)
+        found = await other.outcome(run_id)
+        assert found.run.epoch > 1
+        ended = Counter(each.name for each in found.records if each.status.value != "Running")
+        assert ended == {"Call": 1, "Pause": 1}
+    finally:
+        await other.close()
+
+
+async def test_parents_that_fill_every_place_do_not_keep_their_children_from_working(stage: Stage) -> None:
+    stage.engine.dispatch.capacity = 2
+    children = Children(lambda: stage.engine)
+    ports = stage.engine.around.ports
+    object.__setattr__(stage.engine.around, "ports", Ports(ports.http, ports.connectors, children, ports.batches))
+    answer = {"type": "Response", "inputs": {"statusCode": 200, "body": "done"}, "runAfter": {}}
+    await stage.deploy({"triggers": TRIGGERS, "actions": {"Answer": answer}}, name="child")
+    call = {
+        "type": "Workflow",
+        "inputs": {"host": {"workflow": {"id": "child"}, "triggerName": "manual"}},
+        "runAfter": {},
+    }
+    parent = await stage.deploy({"triggers": TRIGGERS, "actions": {"Call": call}}, name="parent")
+    run_ids = [await stage.start(parent, event_id=f"e{n}") for n in range(6)]
+    assert set(await _ended(stage, run_ids)) == {"Succeeded"}
+
+
+async def test_an_event_starts_one_run_however_often_it_is_delivered(stage: Stage) -> None:
+    workflow = await stage.deploy(WORK)
+    started = await asyncio.gather(*(stage.start(workflow, event_id="alert-1") for _ in range(20)))
+    assert len(set(started)) == 1
+    assert await stage.start(workflow, event_id="alert-2") not in started
+    assert await stage.start(workflow, event_id="x" * 300) == await stage.start(workflow, event_id="x" * 300)
+
+
+async def test_runs_above_the_concurrency_wait_and_one_too_many_is_refused(stage: Stage) -> None:
+    limits = {"runtimeConfiguration": {"concurrency": {"runs": 1, "maximumWaitingRuns": 2}}}
+    workflow = await stage.deploy({**WORK, "triggers": {"manual": {**TRIGGERS["manual"], **limits}}})
+    run_ids = [await stage.start(workflow, event_id=f"e{n}") for n in range(3)]
+    found = await stage.database.read(lambda connection: [runs.get(connection, each).status for each in run_ids])
+    assert found == ["Running", "Waiting", "Waiting"]
+    with pytest.raises(TooManyRequests):
+        await stage.start(workflow, event_id="e3")
+    assert await stage.start(workflow, event_id="e1") == run_ids[1]
+    assert await _ended(stage, run_ids) == ["Succeeded"] * 3
+
+
+async def test_names_of_runs_sort_the_newest_first(stage: Stage) -> None:
+    workflow = await stage.deploy(WORK)
+    names = []
+    for _ in range(5):
+        started = await stage.engine.start(workflow, "manual", Event({"body": None}))
+        await started.stored
+        names.append(started.run_id)
+        await asyncio.sleep(0.001)
+    assert names == sorted(names, reverse=True)
+    assert all(re.fullmatch(r"\d{29}CU\d{2}", name) for name in names)
