@@ -46,7 +46,7 @@ from sallyport.graph.errors import Exchange as GraphExchange
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
 from sallyport.management.call import Deps as ManagementDeps
-from sallyport.store import tables
+from sallyport.store import migrations
 from sallyport.store.database import Database
 from sallyport.store.sealing import Sealer
 from sallyport.triggers.batch import Batches
@@ -133,7 +133,7 @@ def build(
     clock = clock or SystemClock()
     chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(chosen.database_url)
-    tables.create(database)
+    migrations.upgrade(database)
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
     )

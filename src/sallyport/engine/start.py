@@ -60,7 +60,7 @@ class Start:
 def prepare(
     around: run.Surroundings, workflow: DeployedWorkflow, trigger_name: str, event: Event, *, owner: str | None = None
 ) -> Start:
-    """Answer a new run of a workflow, caused by an event of one of its triggers; to be claimed where it has no owner."""
+    """Answer a new run of a workflow, caused by an event of one of its triggers; to be claimed without an owner."""
     now = around.clock.now()
     name = run_name(around.clock)
     trigger = _trigger(trigger_name, event, now, name)
