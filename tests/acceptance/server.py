@@ -36,12 +36,12 @@ class Server(processes.Server):
         token = self.sallyport("token")
         assert token.returncode == 0, token.stderr
         headers = {"Authorization": f"Bearer {token.stdout.strip()}"}
-        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60)
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=20)
 
     @cached_property
     def stranger(self) -> httpx.Client:
         """A client without a token."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=60)
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=20)
 
     def log(self) -> str:
         """What the server has said."""
@@ -70,12 +70,15 @@ class Server(processes.Server):
     def ended(self, name: str, run: str) -> dict[str, Any]:
         """Wait until a run has ended, and answer its properties with its actions."""
 
-        def properties() -> Any:
-            address = f"{WORKFLOWS}/{name}/runs/{run}"
-            shown = self.client.get(address, params={"$expand": "properties/actions"}).json()["properties"]
-            return None if shown["status"] in ("Running", "Waiting") else shown
+        address = f"{WORKFLOWS}/{name}/runs/{run}"
 
-        found: dict[str, Any] = processes.until(properties, f"the end of the run {run}")
+        def over() -> bool:
+            return self.client.get(address).json()["properties"]["status"] not in ("Running", "Waiting")
+
+        processes.until(over, f"the end of the run {run}")
+        shown = self.client.get(address, params={"$expand": "properties/actions"})
+        assert shown.is_success, shown.text
+        found: dict[str, Any] = shown.json()["properties"]
         return found
 
     def stored(self) -> tuple[int, int, int, int]:

@@ -118,9 +118,9 @@ class Writer:
 
 
 class Reader:
-    """Reads entries back, given the large contents that they name."""
+    """Reads entries back, given the large contents that they name; without any, those are ABSENT."""
 
-    def __init__(self, seal: Seal | None, bodies: Mapping[str, bytes]) -> None:
+    def __init__(self, seal: Seal | None, bodies: Mapping[str, bytes] | None) -> None:
         self._seal = seal
         self._bodies = bodies
 
@@ -163,7 +163,7 @@ class Reader:
         if "value" in stored:
             return stored["value"]
         if "digest" in stored:
-            return documents.loads(self._bodies[stored["digest"]])
+            return ABSENT if self._bodies is None else documents.loads(self._bodies[stored["digest"]])
         if self._seal is None:
             return ABSENT
         return documents.loads(self._seal.open(stored["sealed"]))

@@ -13,6 +13,8 @@ from sallyport.errors import SallyportError
 
 #: Arrays and objects inside one another; what is nested deeper cannot be written, nor read by others.
 DEEPEST = 200
+#: Arrays and objects altogether: each takes many times as much in memory as in writing when it is read again.
+MOST = 1_000_000
 
 
 class ResultTooLarge(SallyportError):
@@ -23,7 +25,8 @@ class ResultTooLarge(SallyportError):
 
     def __init__(self, what: str, limit: int) -> None:
         super().__init__(
-            f"The {what} are larger than {limit} bytes, or nested more than {DEEPEST} levels deep, and cannot be kept."
+            f"The {what} are larger than {limit} bytes, nested more than {DEEPEST} levels deep, or made of more than "
+            f"{MOST} arrays and objects, and cannot be kept."
         )
         self.what = what
         self.limit = limit
@@ -45,10 +48,11 @@ def check(value: Any, limit: int, what: str) -> None:
 
 def _exceeds(value: Any, limit: int) -> bool:
     """Go through a value level by level, looking at an array or object once a level, however often it stands there."""
-    size = 0
+    size = count = 0
     times = {id(value): 1}
     parts = {id(value): value}
     for _ in range(DEEPEST):
+        count += sum(times.values())
         times_below: dict[int, int] = {}
         below: dict[int, Any] = {}
         for key, each in parts.items():
@@ -57,7 +61,7 @@ def _exceeds(value: Any, limit: int) -> bool:
             for part in inner:
                 times_below[id(part)] = times_below.get(id(part), 0) + times[key]
                 below[id(part)] = part
-        if size > limit:
+        if size > limit or count > MOST:
             return True
         if not below:
             return False

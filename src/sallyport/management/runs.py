@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sallyport.engine import entries, resume
+from sallyport.engine import entries
 from sallyport.engine.engine import Engine
 from sallyport.engine.outcome import EndsRun
-from sallyport.engine.records import ABSENT, Record
+from sallyport.engine.records import Record
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, Conflict, NotFound
 from sallyport.management import errors, shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.statuses import Status
-from sallyport.store import documents, runs
+from sallyport.store import contents, documents, history, runs
 from sallyport.store.history import Entry
 from sallyport.web import signed_urls
 
@@ -58,11 +60,10 @@ async def get(call: Call) -> Response:
     shown = shapes.run(row, workflow, call.origin())
     if "properties/actions" in call.request.query_params.get("$expand", ""):
         pinned = await call.engine.library.at_version(row.workflow_id, row.version)
-        found = await _latest(call, row)
+        found = await _latest(call, row, _outside_of_loops)
         shown["properties"]["actions"] = {
             record.name: shapes.action(entry, record, workflow, row, call.origin())["properties"]
-            for (_, repetition), (entry, record) in found.items()
-            if not repetition
+            for entry, record in found.values()
         }
         shown["properties"]["workflow"]["properties"] = shapes.workflow(pinned, call.origin())["properties"]
     return answer(shown)
@@ -79,15 +80,15 @@ async def cancel(call: Call) -> Response:
 async def actions(call: Call) -> Response:
     """Answer the actions of a run outside of repetitions."""
     workflow, row = await _run(call)
-    found = [each for (_, repetition), each in (await _latest(call, row)).items() if not repetition]
-    return _paged(call, workflow, row, found)
+    found = await _latest(call, row, _outside_of_loops)
+    return _paged(call, workflow, row, list(found.values()))
 
 
 async def action(call: Call) -> Response:
     """Answer one action of a run."""
     workflow, row = await _run(call)
     name = call.name("action")
-    entry, record = _one(await _latest(call, row), name, "")
+    entry, record = _one(await _latest(call, row, _outside_of_loops), name, "")
     return answer(shapes.action(entry, record, workflow, row, call.origin()))
 
 
@@ -95,11 +96,8 @@ async def repetitions(call: Call) -> Response:
     """Answer the repetitions of an action inside loops."""
     workflow, row = await _run(call)
     name = call.name("action")
-    found = [
-        each
-        for (known, repetition), each in (await _latest(call, row)).items()
-        if known == name and repetition and not each[1].iteration
-    ]
+    latest = await _latest(call, row, _inside_of_loops)
+    found = [each for (known, _), each in latest.items() if known == name and not each[1].iteration]
     return _paged(call, workflow, row, found)
 
 
@@ -107,14 +105,16 @@ async def iterations(call: Call) -> Response:
     """Answer the iterations of a loop."""
     workflow, row = await _run(call)
     name = call.name("action")
-    found = [each for (known, _), each in (await _latest(call, row)).items() if known == name and each[1].iteration]
+    latest = await _latest(call, row, _inside_of_loops)
+    found = [each for (known, _), each in latest.items() if known == name and each[1].iteration]
     return _paged(call, workflow, row, found)
 
 
 async def repetition(call: Call) -> Response:
     """Answer one repetition of an action, or one iteration of a loop."""
     workflow, row = await _run(call)
-    entry, record = _one(await _latest(call, row), call.name("action"), call.name("repetition"))
+    place = call.name("repetition")
+    entry, record = _one(await _latest(call, row, lambda each: each == place), call.name("action"), place)
     return answer(shapes.action(entry, record, workflow, row, call.origin()))
 
 
@@ -134,21 +134,25 @@ class Contents:
         except NotFound:
             raise signed_urls.SignatureRefused from None
         signed_urls.check(workflow.access_key, permission, request.query_params.get("sig", ""))
-        value = await self._value(path["run"], path["action"], repetition, path["part"])
-        if value is ABSENT:
+        body = await self._body(path["run"], path["action"], repetition, path["part"])
+        if body is None:
             return Response(status_code=204)
         headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
-        return Response(documents.dumps(value), 200, headers, media_type="application/json")
+        return Response(body, 200, headers, media_type="application/json")
 
-    async def _value(self, run_id: str, action: str, repetition: str, part: str) -> Any:
-        row = await self._engine.database.read(lambda connection: runs.get(connection, run_id))
-        stored = await self._engine.database.read(lambda connection: resume.read(connection, row))
-        reader = entries.Reader(None, stored.bodies)
-        if action == "$trigger":
-            document = documents.loads(row.trigger)
-            return reader.content(document[part]) if isinstance(document.get(part), dict) else ABSENT
-        _, record = _one(_by_key(stored.entries, reader), action, repetition)
-        return record.inputs if part == "inputs" else record.outputs
+    async def _body(self, run_id: str, action: str, repetition: str, part: str) -> bytes | None:
+        """Answer a content as it is stored, None when there is none or it is secured."""
+
+        def read(connection: Connection) -> bytes | None:
+            row = runs.get(connection, run_id)
+            document = documents.loads(row.trigger) if action == "$trigger" else {}
+            if action != "$trigger":
+                found = [each for each in history.read(connection, row.id) if each.name == action]
+                entry, _ = _one(_by_key(found, lambda key: key == repetition), action, repetition)
+                document = documents.loads(entry.document)
+            return _stored(connection, document, part)
+
+        return await self._engine.database.read(read)
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -169,6 +173,8 @@ def routes(deps: Deps) -> list[Route]:
 
 
 Latest = dict[tuple[str, str], tuple[Entry, Record]]
+#: Says of a repetition whether it is asked for.
+Wanted = Callable[[str], bool]
 
 
 async def _run(call: Call) -> tuple[DeployedWorkflow, runs.Run]:
@@ -179,17 +185,38 @@ async def _run(call: Call) -> tuple[DeployedWorkflow, runs.Run]:
     return workflow, row
 
 
-async def _latest(call: Call, row: runs.Run) -> Latest:
-    stored = await call.engine.database.read(lambda connection: resume.read(connection, row))
-    return _by_key(stored.entries, entries.Reader(None, stored.bodies))
+async def _latest(call: Call, row: runs.Run, wanted: Wanted) -> Latest:
+    """Answer the latest entries of a run's actions in the wanted repetitions; large contents stay where they are."""
+    return await call.engine.database.read(lambda connection: _by_key(history.read(connection, row.id), wanted))
 
 
-def _by_key(found: list[Entry], reader: entries.Reader) -> Latest:
+def _by_key(found: Sequence[Entry], wanted: Wanted) -> Latest:
     """Answer the latest entry of each action and repetition, in the order in which they were first recorded."""
-    latest: Latest = {}
+    latest: dict[tuple[str, str], Entry] = {}
     for entry in found:
-        latest[entry.name, entry.repetition] = (entry, reader.record(entry))
-    return latest
+        if wanted(entry.repetition):
+            latest[entry.name, entry.repetition] = entry
+    reader = entries.Reader(None, None)
+    return {key: (entry, reader.record(entry)) for key, entry in latest.items()}
+
+
+def _outside_of_loops(repetition: str) -> bool:
+    return not repetition
+
+
+def _inside_of_loops(repetition: str) -> bool:
+    return bool(repetition)
+
+
+def _stored(connection: Connection, document: Mapping[str, Any], part: str) -> bytes | None:
+    content = document.get(part)
+    if isinstance(content, dict) and "same" in content:
+        content = document["inputs"]
+    if not isinstance(content, dict) or "sealed" in content:
+        return None
+    if "digest" in content:
+        return contents.get(connection, [content["digest"]]).get(content["digest"])
+    return documents.dumps(content.get("value"))
 
 
 def _one(latest: Latest, name: str, repetition: str) -> tuple[Entry, Record]:
