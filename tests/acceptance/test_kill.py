@@ -228,6 +228,7 @@ def _shown(run: runs.Run, records: list[Record]) -> Any:
     return json.loads(json.dumps([run.status, run.code, run.outputs, actions]).replace(name, "NAME"))
 
 
+@pytest.mark.timeout(120 + 30 * KILLS)
 @pytest.mark.soak
 @pytest.mark.slow
 def test_a_server_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
