@@ -166,7 +166,12 @@ def test_functions_stay_below_fifty_lines() -> None:
 
 
 def test_folders_go_two_levels_below_the_package() -> None:
-    _fail(module.at(1, "too deep") for module in source.modules() if len(module.path.relative_to(SOURCE).parts) > 3)
+    _fail(
+        module.at(1, "too deep")
+        for module in source.modules()
+        # Alembic's own layout is one deeper.
+        if len(module.path.relative_to(SOURCE).parts) > 3 and not module.name.startswith("store.migrations.")
+    )
 
 
 def test_names_say_what_a_thing_is() -> None:
