@@ -42,12 +42,18 @@ def test_a_folder_that_no_server_started_on_is_told_on_standard_error(tmp_path: 
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database at all, but a text"])
-def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "Start the server on it once"),
+        (b"not a database at all, but a text", "The database is damaged: file is not a database."),
+    ],
+)
+def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "sallyport.db").write_bytes(content)
     result = run(tmp_path, "token")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "Start the server on it once" in result.stderr
+    assert told in result.stderr
 
 
 def test_a_bad_setting_is_told(tmp_path: Path) -> None:
