@@ -43,7 +43,7 @@ async def expression(inputs: Any, ctx: ActionContext) -> Outcome:
     function, names = _KINDS[found]
     given = {name: value for name in names if (value := _parameter(inputs, name)) is not None}
     call = ", ".join(f"item()['{name}']" for name in names if name in given)
-    (result,) = ctx.evaluate_each(template.compile_template(f"@{function}({call})"), [given])
+    (result,) = await ctx.evaluate_each(template.compile_template(f"@{function}({call})"), [given])
     return Succeeded({"body": result})
 
 

@@ -15,7 +15,7 @@ from sallyport.wdl import values
 async def query(inputs: Any, ctx: ActionContext) -> Outcome:
     """Answer the items for which `where` is true, as `body`."""
     items = read.items(inputs, "from")
-    verdicts = ctx.evaluate_each(ctx.template("inputs/where"), items)
+    verdicts = await ctx.evaluate_each(ctx.template("inputs/where"), items)
     kept = []
     for item, verdict in zip(items, verdicts, strict=True):
         if not isinstance(verdict, bool):

@@ -13,4 +13,4 @@ from sallyport.engine.outcome import Outcome, Succeeded
 @action("Select", deferred=("select",), derives=True)
 async def select(inputs: Any, ctx: ActionContext) -> Outcome:
     """Answer what `select` makes of each item, as `body`."""
-    return Succeeded({"body": ctx.evaluate_each(ctx.template("inputs/select"), read.items(inputs, "from"))})
+    return Succeeded({"body": await ctx.evaluate_each(ctx.template("inputs/select"), read.items(inputs, "from"))})

@@ -27,7 +27,7 @@ async def table(inputs: Any, ctx: ActionContext) -> Outcome:
     written = read.text(inputs, "format").casefold()
     if written not in ("csv", "html"):
         raise read.InvalidInputs(f"The format of a table is 'CSV' or 'HTML'; it is '{read.text(inputs, 'format')}'.")
-    headers, rows = _given(ctx, items) if read.member(ctx.action.raw, "inputs/columns") else _own(items)
+    headers, rows = await _given(ctx, items) if read.member(ctx.action.raw, "inputs/columns") else _own(items)
     texts = [[values.to_text(cell) for cell in row] for row in rows]
     within(ctx, sum(len(cell) + 9 for row in texts for cell in row))
     body = _csv([headers, *texts]) if written == "csv" else _html(headers, texts)
@@ -35,12 +35,12 @@ async def table(inputs: Any, ctx: ActionContext) -> Outcome:
     return Succeeded({"body": body})
 
 
-def _given(ctx: ActionContext, items: list[Any]) -> tuple[list[str], list[list[Any]]]:
+async def _given(ctx: ActionContext, items: list[Any]) -> tuple[list[str], list[list[Any]]]:
     """Answer headers and rows by the author's columns, whose values are evaluated for each item."""
     listed = read.items(ctx.action.raw, "inputs/columns")
     stated = template.compile_template([read.member(column, "header") for column in listed])
     headers = [values.to_text(header) for header in ctx.evaluate(stated)]
-    evaluated = ctx.evaluate_each(ctx.template("inputs/columns"), items)
+    evaluated = await ctx.evaluate_each(ctx.template("inputs/columns"), items)
     return headers, [[read.member(column, "value") for column in row] for row in evaluated]
 
 

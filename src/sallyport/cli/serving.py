@@ -10,6 +10,7 @@ import contextlib
 import errno
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from sallyport.errors import SallyportError
 from sallyport.settings import Settings
 
 _BACKLOG = 2048
+_SWITCH_SECONDS = 0.0005
 #: How long requests that are going on may take to end, in seconds.
 _GRACE_SECONDS = 10
 
@@ -74,6 +76,8 @@ def serve(settings: Settings, lock: Lock, listening: socket.socket, ready: Ready
 
     Raises what keeps the house from being built.
     """
+    # Threads that write and read take turns with the loop that computes: at the default of 5 ms they would starve.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=_new_loop()) as runner:
         runner.run(_serve(settings, lock, listening, ready))
 

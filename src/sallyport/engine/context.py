@@ -128,7 +128,7 @@ class ActionContext:
         """
         return template.evaluate(self._run.scope(self._frame, self.action, self._record))
 
-    def evaluate_each(self, template: Template, items: list[Any]) -> list[Any]:
+    async def evaluate_each(self, template: Template, items: list[Any]) -> list[Any]:
         """Evaluate a template once for each item, which `item()` answers.
 
         Raises BudgetExceeded when all of them together build more than one evaluation may.
@@ -137,6 +137,7 @@ class ActionContext:
         meter, spent = scope.meter, 0
         results = []
         for item in items:
+            await self._run.around.turns.take(self._run.id)
             scope.set_item(item)
             results.append(template.evaluate(scope))
             if not template.constant:
@@ -155,8 +156,9 @@ class ActionContext:
     def change_variable(self, operation: str, name: str, value: Any) -> None:
         """Change a variable: `declare` (`{"type", "value"}`), `set` or `append`; the change is recorded.
 
-        Raises VariableError.
+        Raises VariableError, and ResultTooLarge when it would hold too much.
         """
+        self._run.hold_variable(operation, name, value)
         self._run.variables.apply(operation, name, value)
         if self._record.changes is None:
             self._record.changes = []
@@ -174,7 +176,7 @@ class ActionContext:
 
         Raises ResultTooLarge, which fails the action when the handler lets it pass.
         """
-        sizes.check(memory, self._run.limits.message_bytes, "items")
+        self._run.hold(self._record, sizes.check(memory, self._run.limits.message_bytes, "items"))
         self._record.memory = memory
         self._run.ledger.note(self._record)
 

@@ -22,6 +22,7 @@ from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.engine.start import Concurrency, Event, Start
+from sallyport.engine.turns import Turns
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.store import callbacks, documents, schema
 from sallyport.store.database import Database
@@ -62,7 +63,9 @@ class Engine:
         self.database = parts.database
         self.clock = parts.clock
         self.journal = journal or Journal(parts.database, parts.clock)
-        self.around = Surroundings(parts.clock, parts.ports, parts.limits, self.journal, parts.seal, parts.callback_url)
+        self.around = Surroundings(
+            parts.clock, parts.ports, parts.limits, self.journal, parts.seal, parts.callback_url, Turns(parts.clock)
+        )
         self.library = Library(parts.database, parts.clock, parts.place, parts.seal, parts.action_types)
         self.dispatch = Embedded(parts.database, parts.clock, self.around, self.library, parts.owner)
 

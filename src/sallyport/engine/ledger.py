@@ -14,6 +14,9 @@ from sallyport.engine.journal import Journal
 from sallyport.engine.records import Record
 from sallyport.store import history, runs
 
+#: How many bytes may wait to be committed before the run waits for them.
+_HEAVY_BYTES = 4 * 1024 * 1024
+
 
 class Ledger:
     """The part of a run that stands between its records and the journal."""
@@ -35,6 +38,7 @@ class Ledger:
         self._committing: asyncio.Future[None] | None = None
         self._planned = False
         self._promises: list[Callable[[], None]] = []
+        self._weight = 0
         #: The number of the next entry.
         self.sequence = 0
         #: Done when the run's row is committed.
@@ -45,6 +49,15 @@ class Ledger:
     def note(self, record: Record) -> None:
         """Have a record committed with the next flush, as it then is."""
         self._noted[id(record)] = record
+
+    def weigh(self, size: int) -> None:
+        """Say how many bytes there will be to write of what is noted."""
+        self._weight += size
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether so much is noted that it should be committed before more is computed."""
+        return self._weight > _HEAVY_BYTES
 
     def promise(self, kept: Callable[[], None]) -> None:
         """Have something done after the commit that holds what is noted now."""
@@ -83,6 +96,7 @@ class Ledger:
             written.append(writer.entry(record, self.sequence))
             self.sequence += 1
         self._noted.clear()
+        self._weight = 0
         batch = history.Batch(self._row.id, self._row.epoch, None, written, writer.bodies, change, leaving)
         if self._unstored is not None:
             batch.start = self._row

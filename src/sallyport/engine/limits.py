@@ -16,6 +16,8 @@ class Limits:
     split_on_items: int = 100_000
     split_on_items_with_concurrency: int = 100
     message_bytes: int = 104_857_600
+    #: What one run may hold at a time: the inputs and outputs of its actions, and its variables.
+    held_bytes: int = 536_870_912
     #: How long an outbound call, or a caller who waits for a response, may take.
     request_timeout_seconds: float = 120.0
     run_duration: timedelta = timedelta(days=90)

@@ -55,6 +55,8 @@ class Record:
     changes: list[tuple[str, str, Any]] | None = None
     #: Whether this is one iteration of the loop `name`, and not the loop.
     iteration: bool = False
+    #: About how many bytes its contents take while the run is in memory.
+    weight: int = 0
     secret_inputs: bool = False
     secret_outputs: bool = False
     #: The item of a Foreach's iteration is found in the loop's memory; its index here saves reading the text.

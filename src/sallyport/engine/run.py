@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sallyport.clock import Clock
-from sallyport.engine import entries
+from sallyport.engine import entries, sizes
 from sallyport.engine.frame import Frame
 from sallyport.engine.journal import Journal
 from sallyport.engine.ledger import Ledger
@@ -22,6 +22,7 @@ from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
 from sallyport.engine.records import Key, Record
 from sallyport.engine.run_scope import RunScope
+from sallyport.engine.turns import Turns
 from sallyport.engine.variables import Variables
 from sallyport.engine.waits import Waits
 from sallyport.engine.workflow import DeployedWorkflow
@@ -45,6 +46,7 @@ class Surroundings:
     seal: entries.Seal
     #: Answers the signed callback address of an action, given the workflow, the run, the action and its repetition.
     callback_url: Callable[[DeployedWorkflow, str, str, str], str]
+    turns: Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ class Run:
         #: The latest repetition of each action inside a loop.
         self.latest: dict[str, Record] = {}
         self.variables = Variables()
+        #: About how many bytes all that the run holds takes, and each variable of it.
+        self.held = 0
+        self._variable_weights: dict[str, int] = {}
         self.waits = Waits(around.clock)
         self.meter = Meter()
         #: How the run is to end, when somebody outside asks for it.
@@ -119,6 +124,9 @@ class Run:
 
     def put(self, record: Record) -> None:
         """Make a record the latest of its key."""
+        before = self.records.get((record.name, record.repetition))
+        if before is not None and before is not record:
+            self.held -= before.weight
         self.records[record.name, record.repetition] = record
         if record.repetition:
             self.latest[record.name] = record
@@ -127,17 +135,47 @@ class Run:
         """Let go of the records of a finished iteration that nobody outside of the loop will ask for."""
         kept = self.workflow.read_from_outside
         for name, action in block.actions.items():
-            if name not in kept:
-                self.records.pop((name, repetition), None)
+            forgotten = self.records.pop((name, repetition), None) if name not in kept else None
+            if forgotten is not None:
+                self.held -= forgotten.weight
             for inner in action.blocks.values():
                 self.forget(inner, repetition)
 
+    def hold(self, record: Record, size: int) -> None:
+        """Count what a record holds from now on; raises ResultTooLarge when the run would hold too much."""
+        self._demand(size)
+        record.weight += size
+        self.ledger.weigh(size)
+
+    def hold_variable(self, operation: str, name: str, value: Any) -> None:
+        """Count what a variable holds from now on; raises ResultTooLarge when it, or the run, would hold too much."""
+        limit = self.limits.message_bytes
+        what = f"contents of the variable '{name}'"
+        size = sizes.check(value, limit, what)
+        before = self._variable_weights.get(name.casefold(), 0)
+        after = before + size if operation == "append" else size
+        if operation == "append" and after > limit:
+            raise sizes.ResultTooLarge(what, limit)
+        self._demand(after - before)
+        self._variable_weights[name.casefold()] = after
+
+    def _demand(self, size: int) -> None:
+        if self.held + size > self.limits.held_bytes:
+            raise sizes.ResultTooLarge("contents that the run would hold", self.limits.held_bytes)
+        self.held += size
+
     async def take_turns(self) -> None:
-        """Let other runs have a turn now and then: a long row of actions that only compute never waits by itself."""
+        """Let others have a turn now and then: a long row of actions that only compute never waits by itself.
+
+        Raises Superseded or JournalFailed where so much is noted that it must be committed first.
+        """
         self._steps += 1
-        if self._steps % _TURN == 0:
+        if self.ledger.is_heavy:
+            await self.ledger.flush()
+        elif self._steps % _TURN == 0:
             self.ledger.flush_soon()
             await self.clock.sleep(0)
+        await self.around.turns.take(self.id)
 
     # --- what actions ask for ----------------------------------------------------------------------------------------
 

@@ -15,6 +15,9 @@ from sallyport.errors import SallyportError
 DEEPEST = 200
 #: Arrays and objects altogether: each takes many times as much in memory as in writing when it is read again.
 MOST = 1_000_000
+#: What an array or object takes in memory, and each of its members beside its text.
+_EACH = 64
+_MEMBER = 32
 
 
 class ResultTooLarge(SallyportError):
@@ -32,27 +35,36 @@ class ResultTooLarge(SallyportError):
         self.limit = limit
 
 
-def check(value: Any, limit: int, what: str) -> None:
-    """Raise ResultTooLarge when a value would take more than `limit` bytes; `what` names it in the plural."""
+def check(value: Any, limit: int, what: str) -> int:
+    """Answer about how many bytes a value takes; `what` names it in the plural.
+
+    Raises ResultTooLarge when it would be written in more than `limit` bytes.
+    """
     kind = type(value)
+    size: int | None = 0
     if kind is str:
+        size = len(value)
         # A character takes four bytes at the most.
-        exceeds = len(value) > limit or (len(value) * 4 > limit and len(value.encode("utf-8", "replace")) > limit)
+        if size > limit or (size * 4 > limit and len(value.encode("utf-8", "replace")) > limit):
+            size = None
     elif kind is dict or kind is list:
-        exceeds = _exceeds(value, limit)
-    else:
-        return
-    if exceeds:
+        size = _weight(value, limit)
+    if size is None:
         raise ResultTooLarge(what, limit)
+    return size
 
 
-def _exceeds(value: Any, limit: int) -> bool:
-    """Go through a value level by level, looking at an array or object once a level, however often it stands there."""
-    size = count = 0
+def _weight(value: Any, limit: int) -> int | None:
+    """Answer the bytes of an array or object, None when they are too many.
+
+    It is gone through level by level, and each part looked at once a level, however often it stands there.
+    """
+    size = count = members = 0
     times = {id(value): 1}
     parts = {id(value): value}
     for _ in range(DEEPEST):
         count += sum(times.values())
+        members += sum(times[key] * len(each) for key, each in parts.items())
         times_below: dict[int, int] = {}
         below: dict[int, Any] = {}
         for key, each in parts.items():
@@ -62,11 +74,11 @@ def _exceeds(value: Any, limit: int) -> bool:
                 times_below[id(part)] = times_below.get(id(part), 0) + times[key]
                 below[id(part)] = part
         if size > limit or count > MOST:
-            return True
+            return None
         if not below:
-            return False
+            return size + count * _EACH + members * _MEMBER
         times, parts = times_below, below
-    return True
+    return None
 
 
 def _own_size(each: dict[str, Any] | list[Any]) -> tuple[int, list[Any]]:

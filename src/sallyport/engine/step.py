@@ -93,7 +93,7 @@ class _Step:
         if record.inputs is ABSENT and not (self.action_type.container and "inputs" not in action.raw):
             template = action.template("inputs", without=self.action_type.deferred)
             inputs = self.context.evaluate(template)
-            sizes.check(inputs, self.run.limits.message_bytes, "inputs")
+            self.run.hold(record, sizes.check(inputs, self.run.limits.message_bytes, "inputs"))
             record.inputs = inputs
         if self.action_type.effect and "limit" in action.raw:
             limit = self.context.evaluate(action.template("limit"))
@@ -221,7 +221,7 @@ async def _within(deadline: datetime | None, now: datetime, *, late: bool) -> As
 
 def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Status:
     """Record an outcome; the record of an action that ends the run goes with the end."""
-    outcome = _bounded(outcome, record, run.limits.message_bytes)
+    outcome = _bounded(run, outcome, record)
     record.ended_at = run.clock.now()
     record.memory, record.waits_until, record.waits_for_callback = None, None, False
     if isinstance(outcome, Succeeded):
@@ -244,11 +244,11 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
     return record.status
 
 
-def _bounded(outcome: Outcome, record: Record, limit: int) -> Outcome:
+def _bounded(run: Run, outcome: Outcome, record: Record) -> Outcome:
     """Answer an outcome whose outputs can be kept; one that is too large has failed, whatever it was."""
     if isinstance(outcome, Succeeded | Failed | TimedOut) and outcome.outputs is not record.inputs:
         try:
-            sizes.check(outcome.outputs, limit, "outputs")
+            run.hold(record, sizes.check(outcome.outputs, run.limits.message_bytes, "outputs"))
         except sizes.ResultTooLarge as error:
             return Failed(error.code, error.message)
     return outcome
