@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"errors", "statuses", "clock", "settings", "settings_values", "http_messages", "principal", "connector_call"}
     ),
     frozenset({"odata", "wdl", "arm"}),
+    frozenset({"security"}),
     frozenset({"store"}),
     frozenset({"engine"}),
     frozenset({"actions", "triggers", "connectors"}),
@@ -25,13 +26,13 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph", "management", "auth"}),
     frozenset({"cli", "app", "__main__", ""}),
 )
-SURFACES = LAYERS[6]
+SURFACES = LAYERS[7]
 #: What a part may not know although it lies below it.
-STRANGERS = {"connectors": {"engine", "store", "actions", "triggers"}, "odata": {"wdl", "arm"}}
+STRANGERS = {"connectors": {"engine", "store", "actions", "triggers"}, "odata": {"wdl", "arm"}, "security": {"wdl", "arm"}}
 
 #: Parts and modules without I/O, await or clock.
 PURE = (
-    *("odata", "wdl", "arm", "statuses"),
+    *("odata", "wdl", "arm", "security", "statuses"),
     *("triggers.schedule", "triggers.recurrence_rule", "engine.plan", "engine.retry"),
 )
 IO_MODULES = frozenset(
