@@ -28,7 +28,11 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 SURFACES = LAYERS[7]
 #: What a part may not know although it lies below it.
-STRANGERS = {"connectors": {"engine", "store", "actions", "triggers"}, "odata": {"wdl", "arm"}, "security": {"wdl", "arm"}}
+STRANGERS = {
+    "connectors": {"engine", "store", "actions", "triggers"},
+    "odata": {"wdl", "arm"},
+    "security": {"wdl", "arm"},
+}
 
 #: Parts and modules without I/O, await or clock.
 PURE = (

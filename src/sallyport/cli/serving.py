@@ -21,6 +21,7 @@ from sallyport.app import House
 from sallyport.cli.lock import Lock
 from sallyport.errors import SallyportError
 from sallyport.settings import Settings
+from sallyport.web.http_protocol import BoundedProtocol
 
 _BACKLOG = 2048
 _SWITCH_SECONDS = 0.0005
@@ -101,7 +102,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 house.app,
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,

@@ -29,7 +29,7 @@ from sallyport.wdl import values
 LIMIT_BYTES = 49 * 1024 * 1024
 #: `max_line_length` folds headers; 7 bits pass every server.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
-_BREAKS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PRIORITY: Mapping[str, str] = {"low": "5", "normal": "3", "high": "1"}
 _SUBJECT = 998
 

@@ -90,6 +90,7 @@ class Exchange:
         """Answer an error in the shape of the standard."""
         body = {"error": {"code": error.code, "message": error.message, "innerError": self.inner(clock)}}
         response = Response(orjson.dumps(body), error.status, media_type=JSON)
+        response.raw_headers.extend(self.headers)
         if isinstance(error, errors.Unauthenticated):
             response.headers["www-authenticate"] = _CHALLENGE
         seconds = getattr(error, "retry_after_seconds", None) or _RETRY_AFTER_SECONDS.get(error.status)

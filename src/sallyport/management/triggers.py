@@ -14,6 +14,7 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
+from sallyport.odata import instants
 from sallyport.store import runs, trigger_histories
 from sallyport.triggers.request import CALLABLE, TriggerNotFound
 from sallyport.wdl.definition import Trigger
@@ -40,7 +41,7 @@ async def list_callback_url(call: Call) -> Response:
     trigger = _callable(workflow, call.name("trigger"))
     raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
     body = bodies.parse(raw) if raw else {}
-    expires = str(body.get("notAfter") or "") if isinstance(body, dict) else ""
+    expires = _expiry(body.get("notAfter")) if isinstance(body, dict) else ""
     origin = call.deps.public_url or call.origin()
     url = signed_urls.trigger_url(origin, workflow.id, workflow.access_key, trigger.name, expires)
     parts = urlsplit(url)
@@ -57,6 +58,16 @@ async def list_callback_url(call: Call) -> Response:
         shown["relativePath"] = relative
         shown["relativePathParameters"] = [part[1:-1] for part in relative.split("/") if part.startswith("{")]
     return answer(shown)
+
+
+def _expiry(given: Any) -> str:
+    """Answer the moment that `notAfter` names, in UTC, or nothing without one; raises BadRequest when it is none."""
+    if given is None or given == "":
+        return ""
+    moment = instants.wire(given) if isinstance(given, str) else None
+    if moment is None:
+        raise BadRequest("'notAfter' must be a date and time, such as 2030-01-31T12:00:00Z.")
+    return moment
 
 
 async def run(call: Call) -> Response:
