@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from drawing import markdown
 from sallyport.auth import routes as auth_routes
 from sallyport.graph import routes as graph_routes
+from sallyport.graph.endpoint import Access
 from sallyport.management import approvals
 from sallyport.management import call as management_call
 from sallyport.management import errors as management_errors
@@ -32,6 +33,12 @@ class Operation:
     #: One of these is needed; empty when something else than a token decides.
     permissions: tuple[str, ...]
     handler: Callable[..., Any]
+    #: What is needed instead of a permission, in words.
+    instead: str = ""
+
+
+#: What the Graph surface asks for where it asks for no permission.
+_INSTEAD = {Access.PERMISSION: "", Access.TOKEN: "any token", Access.PUBLIC: "none, and no token"}
 
 
 def page() -> str:
@@ -77,7 +84,10 @@ def page() -> str:
 
 def graph() -> list[Operation]:
     """Answer the operations of the Graph surface."""
-    return [Operation(each.method, each.path, each.permissions, each.handler) for each in graph_routes.ENDPOINTS]
+    return [
+        Operation(each.method, each.path, each.permissions, each.handler, _INSTEAD[each.access])
+        for each in graph_routes.ENDPOINTS
+    ]
 
 
 def managed(*, signed: bool) -> list[Operation]:
@@ -126,18 +136,19 @@ def short(path: str) -> str:
 
 
 def _part(title: str, about: str, found: list[Operation]) -> str:
-    merged: dict[tuple[str, tuple[str, ...], Any], list[str]] = {}
+    merged: dict[tuple[str, str, Any], list[str]] = {}
     for each in found:
-        merged.setdefault((each.path, each.permissions, each.handler), []).append(each.method)
-    with_permissions = any(permissions for _, permissions, _ in merged)
+        needed = each.instead or " or ".join(markdown.code(name) for name in each.permissions)
+        merged.setdefault((each.path, needed, each.handler), []).append(each.method)
+    with_permissions = any(needed for _, needed, _ in merged)
     heads = ("method", "path", *(["permission"] if with_permissions else []), "what it does")
     rows = (
         (
             ", ".join(methods),
             markdown.code(short(path)),
-            *([" or ".join(f"`{each}`" for each in permissions)] if with_permissions else []),
+            *([needed] if with_permissions else []),
             markdown.sentence(work),
         )
-        for (path, permissions, work), methods in merged.items()
+        for (path, needed, work), methods in merged.items()
     )
     return f"## {title}\n\n{about}\n\n{markdown.table(heads, rows)}"

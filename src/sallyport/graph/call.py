@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from sallyport import errors, principal
 from sallyport.clock import Clock
@@ -63,12 +64,14 @@ class Deps:
 class Call:
     """One request, resolved: its version, and the names that its path gave."""
 
-    def __init__(self, deps: Deps, request: Request, version: str, names: Mapping[str, str]) -> None:
+    def __init__(self, deps: Deps, request: Request, version: str, names: Mapping[str, str], surface: ASGIApp) -> None:
         self.deps = deps
         self.request = request
         #: `v1.0` or `beta`.
         self.version = version
         self.names = names
+        #: The surface behind its bearer check: where the items of a batch go.
+        self.surface = surface
 
     @cached_property
     def principal(self) -> Principal:
