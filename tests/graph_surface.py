@@ -18,6 +18,7 @@ from sallyport import errors
 from sallyport.clock import ManualClock
 from sallyport.graph.call import Deps, Limits
 from sallyport.graph.routes import routes
+from sallyport.graph.throttle import Throttle
 from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from sallyport.principal import Principal
 from sallyport.store import outbox
@@ -77,7 +78,10 @@ class Surface:
         self.database = database
         self.clock = ManualClock(NOW)
         self.outside = Outside()
-        deps = Deps(database, self.clock, self.outside, TENANT, limits=limits or Limits(), **settings)
+        throttle = Throttle(self.clock, settings.pop("throttle", {}))
+        deps = Deps(
+            database, self.clock, self.outside, TENANT, limits=limits or Limits(), throttle=throttle, **settings
+        )
         self.app = Starlette(routes=routes(deps, [Middleware(NamedCallers)]))
         self.client = self.calling("app")
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
@@ -41,8 +41,10 @@ from sallyport.engine.retention import Retention
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import SallyportError
 from sallyport.graph import routes as graph_routes
+from sallyport.graph import throttle
 from sallyport.graph.call import Deps as GraphDeps
 from sallyport.graph.errors import Exchange as GraphExchange
+from sallyport.graph.throttle import Throttle
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
 from sallyport.management.call import Deps as ManagementDeps
@@ -215,7 +217,8 @@ def _trigger_url(chosen: settings.Settings, workflow: DeployedWorkflow, name: st
 def _graph(
     chosen: settings.Settings, clock: Clock, database: Database, authority: Authority, egress: Egress
 ) -> ASGIApp:
-    deps = GraphDeps(database, clock, egress, authority.tenant_id)
+    limited = Throttle(clock, _request_limits(chosen))
+    deps = GraphDeps(database, clock, egress, authority.tenant_id, throttle=limited)
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
     return graph_routes.graph_app(deps, [checked])
 
@@ -241,6 +244,14 @@ def _surfaces(
         ],
         redirect_slashes=False,
     )
+
+
+def _request_limits(chosen: settings.Settings) -> Mapping[str, throttle.Limit]:
+    try:
+        return throttle.limits(chosen.throttle, chosen.throttle_limits)
+    except throttle.UnknownScope as unknown:
+        there = f"there are: {', '.join(throttle.LIKE_GRAPH)}"
+        raise settings.InvalidSetting(f"throttle_limits.{unknown.name}", "there is no such scope", there) from None
 
 
 def _definition_limits(chosen: settings.Settings) -> DefinitionLimits:

@@ -20,6 +20,7 @@ from sallyport import errors, settings_values
 
 SmtpTls = Literal["none", "starttls", "implicit"]
 EgressPrivate = Literal["allow", "deny"]
+ThrottleProfile = Literal["off", "like-graph"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -94,6 +95,13 @@ class Settings:
     #: Whether a token is also taken from an `Authorization` header that lacks the word `Bearer`, as some scripts send
     #: it.
     accept_bare_tokens: bool = False
+    #: How many requests an application may make of the Graph surface: `off` for any number, `like-graph` for the limits
+    #: that Microsoft documents, answered 429 with `Retry-After`.
+    throttle: ThrottleProfile = "off"
+    #: Numbers of requests that differ from those of `like-graph`, by scope: `any` (in a second), `security`,
+    #: `indicators` and `stix` (in a minute), `subscriptions` (in 20 seconds). `SALLYPORT_THROTTLE_LIMITS_SECURITY`, or
+    #: `security` below `[throttle_limits]`.
+    throttle_limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     #: How many runs are worked on at the same time; what is waiting for a timer or an answer does not count.
     max_concurrent_runs: int = field(default=100, metadata={"range": (1, 100_000)})
     #: How long an outbound request, and a caller of a synchronous workflow, waits for its response, in seconds.
@@ -151,11 +159,12 @@ def _read(declared: dataclasses.Field[Any], origin: str, raw: object) -> object:
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "smtp_tls": get_args(SmtpTls),
     "egress_private": get_args(EgressPrivate),
+    "throttle": get_args(ThrottleProfile),
     "log_level": get_args(LogLevel),
     "log_format": get_args(LogFormat),
 }
 #: Settings that hold names of their own.
-_TABLES = ("limits", "app_settings")
+_TABLES = ("limits", "throttle_limits", "app_settings")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
@@ -168,7 +177,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
         prefix = f"{PREFIX}{table.upper()}_"
         entries = {name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix)}
         if entries:
-            named = {name.lower(): value for name, value in entries.items()} if table == "limits" else entries
+            named = entries if table == "app_settings" else {name.lower(): value for name, value in entries.items()}
             found[table] = (f"{prefix}...", named)
     return found
 

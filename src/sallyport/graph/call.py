@@ -18,10 +18,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from sallyport import errors, principal
-from sallyport.clock import Clock
+from sallyport.clock import Clock, SystemClock
 from sallyport.engine.ports import HttpPort
 from sallyport.graph import prefer
 from sallyport.graph.errors import JSON
+from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
 from sallyport.principal import Principal
 from sallyport.store.database import Database
@@ -59,6 +60,8 @@ class Deps:
     limits: Limits = field(default_factory=Limits)
     #: Demand every documented property of an indicator, not only those that make it work.
     strict_indicators: bool = False
+    #: How many requests each application may make.
+    throttle: Throttle = field(default_factory=lambda: Throttle(SystemClock()))
 
 
 class Call:

@@ -35,7 +35,9 @@ class Dispatcher:
             principal.of(scope)
             raise
         if endpoint.access is not Access.PUBLIC:
-            endpoint.admit(principal.of(scope))
+            caller = principal.of(scope)
+            self._deps.throttle.check(caller.app_id, endpoint.path)
+            endpoint.admit(caller)
         rest = {name: value for name, value in names.items() if name != "version"}
         call = Call(self._deps, Request(scope, receive, send), names.get("version", "v1.0"), rest, self._again)
         response = await endpoint.handler(call)

@@ -88,7 +88,12 @@ class Exchange:
 
     def drawn(self, error: errors.SallyportError, clock: Clock) -> Response:
         """Answer an error in the shape of the standard."""
-        body = {"error": {"code": error.code, "message": error.message, "innerError": self.inner(clock)}}
+        inner = self.inner(clock)
+        if isinstance(error, errors.TooManyRequests):
+            # The documented body of a 429 says more of itself, and nothing of the client's own id.
+            said = {"code": "429", "status": "429", "message": "Please retry after"}
+            inner = {**said, "date": inner["date"], "request-id": self.request_id}
+        body = {"error": {"code": error.code, "message": error.message, "innerError": inner}}
         response = Response(orjson.dumps(body), error.status, media_type=JSON)
         response.raw_headers.extend(self.headers)
         if isinstance(error, errors.Unauthenticated):
