@@ -44,6 +44,7 @@ from sallyport.graph import routes as graph_routes
 from sallyport.graph import throttle
 from sallyport.graph.call import Deps as GraphDeps
 from sallyport.graph.errors import Exchange as GraphExchange
+from sallyport.graph.indicator_search import IndicatorSearch
 from sallyport.graph.throttle import Throttle
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
@@ -92,6 +93,7 @@ class House:
     engine: Engine
     triggers: Loop
     retention: Retention
+    indicator_search: IndicatorSearch
     egress: Egress
     #: The mailbox on loopback that stands in while no mail server is configured.
     mailbox: Mailbox | None
@@ -106,10 +108,12 @@ class House:
         await self.engine.open()
         await self.triggers.open()
         await self.retention.open()
+        await self.indicator_search.open()
         log.info("house.open", url=self.settings.public_url, data=str(self.settings.data))
 
     async def close(self) -> None:
         """Stop; whatever is not finished goes on after the next start."""
+        await self.indicator_search.close()
         await self.retention.close()
         await self.triggers.close()
         await self.engine.close()
@@ -147,13 +151,14 @@ def build(
     reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
     engine = _engine(chosen, clock, database, authority, egress, reached)
     triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
-    graph = _graph(chosen, clock, database, authority, egress)
+    search = IndicatorSearch(database, clock, chosen.match_days, chosen.indicator_retention_days)
+    graph = _graph(chosen, clock, database, authority, egress, search)
     egress.mount(GRAPH_ORIGIN, graph)
     app = _app(chosen, clock, authority, _surfaces(chosen, engine, triggers, authority, egress, graph))
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
     retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
-    return House(chosen, clock, database, authority, engine, triggers, retention, egress, mailbox, app, first)
+    return House(chosen, clock, database, authority, engine, triggers, retention, search, egress, mailbox, app, first)
 
 
 def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egress: Egress, mail: MailPort) -> Outside:
@@ -215,10 +220,15 @@ def _trigger_url(chosen: settings.Settings, workflow: DeployedWorkflow, name: st
 
 
 def _graph(
-    chosen: settings.Settings, clock: Clock, database: Database, authority: Authority, egress: Egress
+    chosen: settings.Settings,
+    clock: Clock,
+    database: Database,
+    authority: Authority,
+    egress: Egress,
+    search: IndicatorSearch,
 ) -> ASGIApp:
     limited = Throttle(clock, _request_limits(chosen))
-    deps = GraphDeps(database, clock, egress, authority.tenant_id, throttle=limited)
+    deps = GraphDeps(database, clock, egress, authority.tenant_id, throttle=limited, indicators_stored=search.ring)
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
     return graph_routes.graph_app(deps, [checked])
 

@@ -83,6 +83,10 @@ class Settings:
     body_limit_bytes: int = field(default=104_857_600, metadata={"range": (1024, 2**40)})
     #: How many days the history of a run is kept, from the start of the run.
     history_retention_days: int = field(default=90, metadata={"range": (1, 36_500)})
+    #: How far back a new indicator is looked for in the stored alerts, in days.
+    match_days: int = field(default=30, metadata={"range": (1, 3_650)})
+    #: How many days an indicator is kept after it has expired; nobody is shown it any more.
+    indicator_retention_days: int = field(default=30, metadata={"range": (1, 36_500)})
     #: How many days a run may take before it is ended as timed out.
     run_duration_days: int = field(default=90, metadata={"range": (1, 3_650)})
     #: The Graph that the Microsoft Graph Security connector calls. Without it this server's own, without leaving the

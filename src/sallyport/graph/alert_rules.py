@@ -15,6 +15,7 @@ from sallyport import errors
 from sallyport.graph import reading
 from sallyport.odata.entity_alert import ALERT
 from sallyport.principal import Principal
+from sallyport.security import matching
 from sallyport.store import alerts
 
 Document = dict[str, Any]
@@ -22,7 +23,7 @@ Document = dict[str, Any]
 #: What a PATCH may change.
 UPDATABLE = ("assignedTo", "closedDateTime", "comments", "feedback", "status", "tags")
 #: What stays as it is when an alert is brought again.
-_KEPT = frozenset({*UPDATABLE, "id", "historyStates"})
+_KEPT = frozenset({*UPDATABLE, "id", "historyStates", matching.MATCHED})
 #: What a history entry says about a change.
 _IN_HISTORY = ("assignedTo", "comments", "feedback", "status")
 _LONGEST_ID = 256
@@ -51,6 +52,8 @@ def arriving(given: Any, new_id: str, tenant_id: str, now: str) -> alerts.Arriva
         if not value:
             raise reading.MissingProperty(name, "alert creation")
     read["id"] = read.get("id") or new_id
+    # Which indicators hit an alert is for this service to say.
+    read.pop(matching.MATCHED, None)
     _check_lengths(read)
     created = read.get("createdDateTime", now)
     defaults = {

@@ -6,7 +6,7 @@ The rule: handlers take a `Call` and answer a response; they hold nothing betwee
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -45,6 +45,10 @@ class Limits:
     subscriptions_per_tenant: int = 10_000
 
 
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deps:
     """What the surface is given by the composition root."""
@@ -62,6 +66,8 @@ class Deps:
     strict_indicators: bool = False
     #: How many requests each application may make.
     throttle: Throttle = field(default_factory=lambda: Throttle(SystemClock()))
+    #: Told when indicators were stored that stored alerts may mention.
+    indicators_stored: Callable[[], None] = _nobody
 
 
 class Call:

@@ -40,7 +40,7 @@ class IndicatorNotFound(errors.NotFound):
 
 async def listed(call: Call) -> Response:
     """Answer the indicators that the query options select and the caller may see, page by page."""
-    query, view = parse_query(call.options, INDICATOR, default_orderby=ORDER), _visible(call)
+    query, view = parse_query(call.options, INDICATOR, default_orderby=ORDER), visible(call)
     page, count = await call.deps.database.read(lambda connection: _page(connection, query, view))
     items = (drawn(each) for each in page.items)
     return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
@@ -48,15 +48,15 @@ async def listed(call: Call) -> Response:
 
 async def counted(call: Call) -> Response:
     """Answer how many indicators a filter selects, as text."""
-    query, view = parse_query(call.options, INDICATOR), _visible(call)
+    query, view = parse_query(call.options, INDICATOR), visible(call)
     number = await call.deps.database.read(lambda connection: indicators.count(connection, query, view))
     return PlainTextResponse(str(number))
 
 
 async def get(call: Call) -> Response:
     """Answer one indicator, with its entity tag."""
-    query, view = parse_query(call.options, INDICATOR), _visible(call)
-    found = await call.deps.database.read(lambda connection: _existing(connection, view, call.names["id"]))
+    query, view = parse_query(call.options, INDICATOR), visible(call)
+    found = await call.deps.database.read(lambda connection: existing(connection, view, call.names["id"]))
     return envelope.selected(call, CONTEXT, drawn(found), query, {"etag": tag(found)})
 
 
@@ -65,6 +65,7 @@ async def create(call: Call) -> Response:
     submission = indicator_rules.submitted(await call.json(), strict=call.deps.strict_indicators)
     at, new_id = call.at(), str(uuid.uuid4())
     stored = await call.deps.database.write(lambda connection: _submit(connection, call, submission, new_id, at))
+    call.deps.indicators_stored()
     _warn(stored.id, submission)
     return envelope.entity(call, CONTEXT, drawn(stored), 201, {"etag": tag(stored)})
 
@@ -74,6 +75,7 @@ async def update(call: Call) -> Response:
     change = indicator_rules.changes(await call.json())
     at, view = call.at(), _owned(call)
     stored = await call.deps.database.write(lambda connection: _update(connection, view, call.names["id"], change, at))
+    call.deps.indicators_stored()
     if prefer.REPRESENTATION not in call.preferences:
         return empty({"etag": tag(stored)})
     applied = {"etag": tag(stored), "preference-applied": prefer.REPRESENTATION}
@@ -96,6 +98,7 @@ async def submit(call: Call) -> Response:
             bulk.attempt(item, functools.partial(_submit_item, connection, call, new_id, at)) for item, new_id in items
         ]
     )
+    call.deps.indicators_stored()
     return bulk.answered(call, CONTEXT, results)
 
 
@@ -111,6 +114,7 @@ async def update_many(call: Call) -> Response:
     results = await call.deps.database.write(
         lambda connection: [bulk.attempt(item, lambda one: update_item(connection, one)) for item in items]
     )
+    call.deps.indicators_stored()
     return bulk.answered(call, CONTEXT, results)
 
 
@@ -150,7 +154,8 @@ def _typed(indicator: indicators.Indicator) -> dict[str, Any]:
     return {"@odata.type": "#microsoft.graph.tiIndicator", **drawn(indicator)}
 
 
-def _visible(call: Call) -> indicators.View:
+def visible(call: Call) -> indicators.View:
+    """Answer what a caller may see."""
     return indicators.View(call.at(), None if call.principal.allows(READ_ALL) else call.principal.app_id)
 
 
@@ -166,7 +171,8 @@ def _page(
     return indicators.page(connection, query, view), count
 
 
-def _existing(connection: Connection, view: indicators.View, indicator_id: str) -> indicators.Indicator:
+def existing(connection: Connection, view: indicators.View, indicator_id: str) -> indicators.Indicator:
+    """Answer an indicator that a caller may see, or raise IndicatorNotFound."""
     found = indicators.get(connection, view, indicator_id)
     if found is None:
         raise IndicatorNotFound(indicator_id)
@@ -183,7 +189,7 @@ def _submit(
             connection, known, identity, indicator_rules.resubmitted(known.document, submission), at
         )
     document = indicator_rules.created(submission, new_id, call.deps.tenant_id, instants.wire(at) or at)
-    return indicators.insert(connection, app_id, identity, document, at)
+    return indicators.insert(connection, app_id, [indicators.New(identity, document)], at)[0]
 
 
 def _submit_item(connection: Connection, call: Call, new_id: str, at: str, item: Any) -> dict[str, Any]:
@@ -194,7 +200,7 @@ def _submit_item(connection: Connection, call: Call, new_id: str, at: str, item:
 def _update(
     connection: Connection, view: indicators.View, indicator_id: str, change: Mapping[str, Any], at: str
 ) -> indicators.Indicator:
-    found = _existing(connection, view, indicator_id)
+    found = existing(connection, view, indicator_id)
     document = indicator_rules.changed(found.document, change)
     identity = indicator_rules.identity(document)
     taken = indicators.identified(connection, found.app_id, identity)
@@ -204,7 +210,7 @@ def _update(
 
 
 def _delete(connection: Connection, view: indicators.View, indicator_id: str, at: str) -> None:
-    indicators.delete(connection, _existing(connection, view, indicator_id).id, at)
+    indicators.delete(connection, existing(connection, view, indicator_id), at)
 
 
 def _delete_external(connection: Connection, view: indicators.View, external_id: str, at: str) -> None:
@@ -212,7 +218,7 @@ def _delete_external(connection: Connection, view: indicators.View, external_id:
     if not found:
         raise IndicatorNotFound(external_id)
     for each in found:
-        indicators.delete(connection, each.id, at)
+        indicators.delete(connection, each, at)
 
 
 def _warn(indicator_id: str, submission: indicator_rules.Submission) -> None:

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sallyport.graph import alerts, batch, indicators, ingest, subscriptions, triggers
+from sallyport.graph import alerts, batch, indicators, ingest, matches, subscriptions, triggers
 from sallyport.graph.call import Deps
 from sallyport.graph.dispatch import Dispatcher
 from sallyport.graph.endpoint import Access, Endpoint
@@ -40,6 +40,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{_ALERTS}/updateAlerts", alerts.update_many, WRITE_ALERTS),
     Endpoint("GET", f"{_ALERTS}/{{id}}", alerts.get, READ_ALERTS),
     Endpoint("PATCH", f"{_ALERTS}/{{id}}", alerts.update, WRITE_ALERTS),
+    Endpoint("GET", f"{_ALERTS}/{{id}}/matchedIndicators", matches.of_alert, READ_ALERTS),
     Endpoint("GET", _INDICATORS, indicators.listed, READ_INDICATORS),
     Endpoint("POST", _INDICATORS, indicators.create, WRITE_INDICATORS),
     Endpoint("GET", f"{_INDICATORS}/$count", indicators.counted, READ_INDICATORS),
@@ -52,6 +53,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{_INDICATORS}/{{id}}", indicators.get, READ_INDICATORS),
     Endpoint("PATCH", f"{_INDICATORS}/{{id}}", indicators.update, WRITE_INDICATORS),
     Endpoint("DELETE", f"{_INDICATORS}/{{id}}", indicators.delete, WRITE_INDICATORS),
+    Endpoint("GET", f"{_INDICATORS}/{{id}}/matches", matches.of_indicator, READ_INDICATORS),
     Endpoint("GET", _SUBSCRIPTIONS, subscriptions.listed, WRITE_ALERTS),
     Endpoint("POST", _SUBSCRIPTIONS, subscriptions.create, WRITE_ALERTS),
     Endpoint("GET", f"{_SUBSCRIPTIONS}/{{id}}", subscriptions.get, WRITE_ALERTS),
@@ -59,6 +61,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", f"{_SUBSCRIPTIONS}/{{id}}", subscriptions.delete, WRITE_ALERTS),
     Endpoint("POST", f"{_SUBSCRIPTIONS}/{{id}}/reauthorize", subscriptions.reauthorize, WRITE_ALERTS),
     Endpoint("GET", f"/trigger{_ALERTS}", triggers.new_alerts, READ_ALERTS),
+    Endpoint("GET", "/trigger/{version}/security/indicatorMatches", matches.polled, READ_ALERTS),
     Endpoint("POST", "/ingest/alerts", ingest.alerts, INGEST),
     Endpoint("POST", "/{version}/$batch", batch.run, access=Access.TOKEN),
 )

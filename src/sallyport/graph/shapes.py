@@ -17,6 +17,8 @@ def shown(document: Mapping[str, Any], structure: Structure) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
     for field in structure:
         value = document.get(field.name)
+        if field.extension and not value:
+            continue
         if value is None:
             drawn[field.name] = field.empty()
         elif field.structure is None:

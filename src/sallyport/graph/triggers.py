@@ -1,5 +1,7 @@
 """What the connector's triggers poll: `/trigger/v1.0/security/alerts` (all) and `/trigger/beta/security/alerts` (high).
 
+What polls have in common stands here too; `matches` answers the third.
+
 The rule: `triggerState` is a number of the store's own, drawn in the order of commits; a poll answers every alert above
 it, each exactly once, however late its own times say it is. The contract is that of a polling trigger: 200 with what is
 new, 202 when there is nothing, and `Location` with the state of the next poll.
@@ -53,21 +55,16 @@ class Poll:
 async def new_alerts(call: Call) -> Response:
     """Answer the alerts that were stored since the state that the caller brings; without one, a state to begin with."""
     query = _query(call)
-    state = _state(call)
-    if state is None:
+    place = state(call)
+    if place is None:
         highest = await call.deps.database.read(alerts.highest)
-        return _nothing(call, highest)
+        return nothing(call, highest)
     most = call.deps.limits.poll_bytes
-    poll = await call.deps.database.read(lambda connection: since(connection, query, state, most))
-    if not poll.items:
-        return _nothing(call, poll.state)
-    headers = {"location": _location(call, poll.state)}
-    if poll.more:
-        headers["retry-after"] = "0"
-    return Response(b'{"value":[' + b",".join(poll.items) + b"]}", 200, headers, media_type=JSON)
+    poll = await call.deps.database.read(lambda connection: since(connection, query, place, most))
+    return answered(call, poll)
 
 
-def since(connection: Connection, query: Query, state: int, most_bytes: int) -> Poll:
+def since(connection: Connection, query: Query, place: int, most_bytes: int) -> Poll:
     """Answer the selected alerts above a state, in the order of their numbers, drawn as JSON, up to a number of bytes.
 
     At least one alert is answered however large it is, so that no poll stands still.
@@ -75,14 +72,44 @@ def since(connection: Connection, query: Query, state: int, most_bytes: int) -> 
     highest = alerts.highest(connection)
     items: list[bytes] = []
     size = 0
-    for alert in _between(connection, query, state, highest):
+    for alert in _between(connection, query, place, highest):
         item = orjson.dumps(shown_alerts.drawn(alert))
         if items and size + len(item) > most_bytes:
-            return Poll(items, state, more=True)
+            return Poll(items, place, more=True)
         items.append(item)
         size += len(item)
-        state = alert.sequence
-    return Poll(items, max(state, highest))
+        place = alert.sequence
+    return Poll(items, max(place, highest))
+
+
+def answered(call: Call, poll: Poll) -> Response:
+    """Answer what a poll found, or that there is nothing, and where the next one begins."""
+    if not poll.items:
+        return nothing(call, poll.state)
+    headers = {"location": _location(call, poll.state)}
+    if poll.more:
+        headers["retry-after"] = "0"
+    return Response(b'{"value":[' + b",".join(poll.items) + b"]}", 200, headers, media_type=JSON)
+
+
+def nothing(call: Call, place: int) -> Response:
+    """Answer that there is nothing, and where the next poll begins."""
+    return Response(status_code=202, headers={"location": _location(call, place), "retry-after": str(_PAUSE_SECONDS)})
+
+
+def is_state(option: str) -> bool:
+    """Answer whether a query option is the state that a poll brings."""
+    return option.lower() == _STATE
+
+
+def state(call: Call) -> int | None:
+    """Answer the state that a poll brings, or None when it is the first one."""
+    text = next((text.strip() for name, text in call.options if is_state(name)), "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _HIGHEST_STATE:
+        raise InvalidTriggerState(text)
+    return int(text)
 
 
 def _between(connection: Connection, query: Query, after: int, through: int) -> Iterator[alerts.Alert]:
@@ -95,7 +122,7 @@ def _between(connection: Connection, query: Query, after: int, through: int) -> 
 
 
 def _query(call: Call) -> Query:
-    given = [(name, text) for name, text in call.options if name.lower() != _STATE]
+    given = [(name, text) for name, text in call.options if not is_state(name)]
     if call.version == "beta":
         own = next((text for name, text in given if _is_filter(name) and text.strip()), "")
         rest = [(name, text) for name, text in given if not _is_filter(name)]
@@ -110,21 +137,8 @@ def _is_filter(name: str) -> bool:
     return name.strip().lower().removeprefix("$") == "filter"
 
 
-def _state(call: Call) -> int | None:
-    text = next((text.strip() for name, text in call.options if name.lower() == _STATE), "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _HIGHEST_STATE:
-        raise InvalidTriggerState(text)
-    return int(text)
-
-
-def _location(call: Call, state: int) -> str:
-    kept = [(name, text) for name, text in call.options if name.lower() != _STATE]
+def _location(call: Call, place: int) -> str:
+    kept = [(name, text) for name, text in call.options if not is_state(name)]
     path = quote(call.request.scope["path"], safe="/:@!$&'()*+,;=~-._")
-    options = urlencode([("triggerState", str(state)), *kept], safe="$'(),:/")
+    options = urlencode([("triggerState", str(place)), *kept], safe="$'(),:/")
     return f"{path}?{options}"
-
-
-def _nothing(call: Call, state: int) -> Response:
-    return Response(status_code=202, headers={"location": _location(call, state), "retry-after": str(_PAUSE_SECONDS)})

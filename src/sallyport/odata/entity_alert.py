@@ -1,6 +1,7 @@
 """The legacy alert of `/security/alerts`: all properties, complex types and enumerations of the v1.0 schema.
 
 `riskScore` is not in the schema, yet every real alert carries it; the type is open.
+Deviation: `matchedIndicators` is our own: the threat intelligence indicators that were found in the alert.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ ENUMERATIONS = model.enumerations(
         "fileHashType": """
         unknown 0, sha1 1, sha256 2, md5 3, authenticodeHash256 4, lsHash 5, ctph 6, unknownFutureValue 127
     """,
+        "tiAction": "unknown 0, allow 1, block 2, alert 3, unknownFutureValue 127",
+        "tlpLevel": "unknown 0, white 1, green 2, amber 3, red 4, unknownFutureValue 127",
     }
 )
 
@@ -71,7 +74,7 @@ STRUCTURES = MappingProxyType(
         securityResource[], severity: alertSeverity, sourceMaterials: string[], status: alertStatus, tags: string[],
         title, triggers: alertTrigger[], uriClickSecurityStates: uriClickSecurityState[], userStates:
         userSecurityState[], vendorInformation: securityVendorInformation, vulnerabilityStates:
-        vulnerabilityState[], riskScore
+        vulnerabilityState[], riskScore, matchedIndicators?: matchedIndicator[]
     """,
             "alertDetection": "detectionType, method, name",
             "cloudAppSecurityState": "destinationServiceIp, destinationServiceName, riskScore",
@@ -115,6 +118,11 @@ STRUCTURES = MappingProxyType(
         userAccountType: userAccountSecurityType, userPrincipalName
     """,
             "securityVendorInformation": "provider, providerVersion, subProvider, vendor",
+            "matchedIndicator": """
+        id, externalId, description, threatType, severity: int32, confidence: int32, action: tiAction, tlpLevel:
+        tlpLevel, targetProduct, passiveOnly: boolean, indicatorProperty, matchedProperty, matchedValue,
+        matchedDateTime: datetime
+    """,
             "vulnerabilityState": "cve, severity, wasRunning: boolean",
             "fileHash": "hashType: fileHashType, hashValue",
         },

@@ -74,6 +74,8 @@ class Field:
     equal_names: tuple[tuple[str, ...], ...] = ()
     #: What an answer shows when nothing was given.
     default: str | None = None
+    #: One of our own: an answer shows it only where there is something to show.
+    extension: bool = False
 
     def empty(self) -> list[object] | str | None:
         """Answer what an answer shows for this property when nothing was given: `[]`, null or a named default."""

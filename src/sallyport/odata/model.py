@@ -1,7 +1,8 @@
 """Builds structures from short tables, so that an entity's schema reads like the schema.
 
 A structure is written as `"fqdn, isVpn: boolean, tags: string[], emailRole: emailRole = unknown"`: a name without a
-type is a string, `[]` marks a collection, `= word` what an answer shows when nothing was given. An enumeration is
+type is a string, `[]` marks a collection, `= word` what an answer shows when nothing was given, `name?` a property of
+our own. An enumeration is
 written as `"unknown 0, low 2"`.
 """
 
@@ -66,11 +67,12 @@ def _pairs(text: str) -> list[list[str]]:
 
 def _field(text: str, enums: Mapping[str, Enumeration], built: Mapping[str, Structure]) -> Field:
     declaration, _, default = text.partition("=")
-    name, _, typed = (part.strip() for part in declaration.partition(":"))
+    named, _, typed = (part.strip() for part in declaration.partition(":"))
+    name, extension = named.removesuffix("?"), named.endswith("?")
     kind = typed.removesuffix("[]") or "string"
     collection, shown = typed.endswith("[]"), default.strip() or None
     if kind in _SIMPLE:
-        return Field(name, _SIMPLE[kind], collection, default=shown)
+        return Field(name, _SIMPLE[kind], collection, default=shown, extension=extension)
     if kind in enums:
-        return Field(name, Type.ENUM, collection, enum=enums[kind], default=shown)
-    return Field(name, Type.COMPLEX, collection, structure=built[kind], default=shown)
+        return Field(name, Type.ENUM, collection, enum=enums[kind], default=shown, extension=extension)
+    return Field(name, Type.COMPLEX, collection, structure=built[kind], default=shown, extension=extension)

@@ -133,10 +133,24 @@ def of_indicator(document: Document) -> list[Observable]:
     return strong or list(found)
 
 
+def is_active(document: Document) -> bool:
+    """Answer whether an indicator is looked for at all while it has not expired.
+
+    Deviation: an indicator whose action is `allow` names what is good and is never a hit; Azure does not say.
+    """
+    return document.get("isActive") is not False and document.get("action") != "allow"
+
+
 def keys_of_indicator(document: Document) -> set[int]:
-    """Answer every key under which an indicator is found by what stands in it, weak observables included."""
-    named = {values.key(kind, text) for kind, text, _ in _texts(document)}
-    return named | {each.key for each in of_indicator(document)}
+    """Answer every key under which an indicator is found: by its properties and, while it is active, by an alert."""
+    named = {values.property_key(name, text) for _, text, name in _texts(document)}
+    return named | {each.key for each in of_indicator(document)} if is_active(document) else named
+
+
+def prefixes_of_indicator(document: Document) -> set[tuple[int, int]]:
+    """Answer the versions and lengths of the networks that an indicator looks for."""
+    blocks = (values.network(each.value) for each in of_indicator(document) if each.kind is Kind.NETWORK)
+    return {(block.version, block.prefixlen) for block in blocks if block is not None}
 
 
 def _mentions(document: Document) -> list[Mention]:

@@ -16,7 +16,9 @@ from hashlib import blake2b as _blake2b
 #: The widest networks that are looked for; a wider one says nothing.
 WIDEST = {4: 8, 6: 16}
 
-#: A number of 63 bits: an IPv4 address is itself, then come the first 61 bits of IPv6 addresses, then digests.
+#: A number of 63 bits: an IPv4 address is itself; behind it come networks of IPv4, the first 61 bits of addresses of
+#: IPv6, and digests.
+_IPV4_NETWORK_KEYS = 1 << 40
 _IPV6_KEYS = 1 << 61
 _IPV6_SHIFT = 67
 _DIGEST_KEYS = 1 << 62
@@ -105,11 +107,16 @@ def key(kind: Kind, text: str) -> int:
 
 def network_key(version: int, number: int, length: int) -> int:
     """Answer the key of the network of a prefix length in which an address lies."""
-    made: ipaddress.IPv4Network | ipaddress.IPv6Network
     bits = 32 if version == 4 else 128
     first = number >> (bits - length) << (bits - length)
-    made = ipaddress.IPv4Network((first, length)) if version == 4 else ipaddress.IPv6Network((first, length))
-    return _digest(Kind.NETWORK, str(made))
+    if version == 4:
+        return _IPV4_NETWORK_KEYS | (length << 32) | first
+    return _digest(Kind.NETWORK, f"{first:x}/{length}")
+
+
+def property_key(name: str, text: str) -> int:
+    """Answer the number under which an indicator is found by a property of its own, whatever it looks for."""
+    return _number(f"{name}={text.strip().casefold()}")
 
 
 def key_range(block: ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[int, int]:
@@ -178,6 +185,8 @@ def _key(kind: Kind, value: str) -> int:
     """Answer the key of a value in normal form."""
     if kind is _ADDRESS and (found := address(value)) is not None and found[0] == 4:
         return found[1]
+    if kind is Kind.NETWORK and (block := network(value)) is not None:
+        return network_key(block.version, int(block.network_address), block.prefixlen)
     return _digest(kind, value)
 
 
@@ -186,7 +195,11 @@ def _ipv6_key(number: int) -> int:
 
 
 def _digest(kind: Kind, value: str) -> int:
-    digest = _blake2b(f"{_LABELS[kind]}\0{value}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return _number(f"{_LABELS[kind]}\0{value}")
+
+
+def _number(text: str) -> int:
+    digest = _blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return _DIGEST_KEYS | (int.from_bytes(digest) >> 2)
 
 

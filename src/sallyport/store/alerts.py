@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query
-from sallyport.store import outbox, pages, schema
+from sallyport.security.observables import keys_of_alert
+from sallyport.store import matches, matching, observables, outbox, pages, schema
+from sallyport.store.matching import Matched
 
 KIND = "alert"
 #: What a promoted property may hold at the most, so that either database can index it.
@@ -109,10 +111,10 @@ def insert(connection: Connection, document: Document, at: str) -> Alert:
     schema.ordered(connection, KIND)
     if get(connection, document["id"]) is not None:
         raise AlertExists(document["id"])
-    done = connection.execute(alerts.insert().values(**_row(document), version=1))
-    outbox.append(connection, KIND, [(document["id"], "created")], at)
-    assert done.inserted_primary_key is not None
-    return Alert(int(done.inserted_primary_key[0]), document["id"], 1, document)
+    _write_new(connection, {document["id"]: document}, at)
+    stored = get(connection, document["id"])
+    assert stored is not None
+    return stored
 
 
 def ingest(
@@ -133,7 +135,9 @@ def ingest(
     outcomes: list[Outcome] = []
     for arrival in arrivals:
         alert_id = arrival.document["id"]
-        stored = new.get(alert_id) or changed.get(alert_id) or known.get(alert_id)
+        stored = new.get(alert_id) or changed.get(alert_id)
+        if stored is None and alert_id in known:
+            stored = known[alert_id].document
         if stored is None:
             new[alert_id] = arrival.document
             outcomes.append("created")
@@ -142,7 +146,8 @@ def ingest(
         if merged is not stored:
             (new if alert_id in new else changed)[alert_id] = merged
         outcomes.append("unchanged" if merged is stored else "updated")
-    _write_many(connection, new, changed, at)
+    _write_new(connection, new, at)
+    _write_changed(connection, [(known[alert_id], document) for alert_id, document in changed.items()], at)
     return outcomes
 
 
@@ -153,21 +158,30 @@ def get(connection: Connection, alert_id: str) -> Alert | None:
 
 
 def update(connection: Connection, alert: Alert, document: Document, at: str) -> Alert:
-    """Give a stored alert a new document, and tell; `alert` is as it was read in this transaction."""
+    """Give a stored alert a new document, and tell; `alert` is as it was read in this transaction.
+
+    Only what stores an alert that somebody brought asks for its hits: an analyst changes nothing that is looked for.
+    """
     version = alert.version + 1
     connection.execute(
         alerts.update().where(alerts.c.sequence == alert.sequence).values(**_row(document), version=version)
     )
+    before, after = keys_of_alert(alert.document), keys_of_alert(document)
+    observables.replace(connection, observables.alert_observables, alert.sequence, before, after)
     outbox.append(connection, KIND, [(alert.id, "updated")], at)
     return Alert(alert.sequence, alert.id, version, document)
 
 
 def delete(connection: Connection, alert_id: str, at: str) -> bool:
-    """Delete an alert, and tell; answers whether it was there."""
-    gone = connection.execute(alerts.delete().where(alerts.c.id == alert_id)).rowcount > 0
-    if gone:
-        outbox.append(connection, KIND, [(alert_id, "deleted")], at)
-    return gone
+    """Delete an alert with its hits, and tell; answers whether it was there."""
+    gone = get(connection, alert_id)
+    if gone is None:
+        return False
+    connection.execute(alerts.delete().where(alerts.c.sequence == gone.sequence))
+    observables.remove(connection, observables.alert_observables, gone.sequence, keys_of_alert(gone.document))
+    matches.forget(connection, alert_id)
+    outbox.append(connection, KIND, [(alert_id, "deleted")], at)
+    return True
 
 
 def page(connection: Connection, query: Query) -> pages.Page[Alert]:
@@ -196,19 +210,50 @@ def between(connection: Connection, query: Query, after: int, through: int, limi
     return [Alert(*row) for row in connection.execute(statement)]
 
 
-def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Document]:
-    statement = sa.select(alerts.c.id, alerts.c.document).where(alerts.c.id.in_(ids))
-    return {row.id: row.document for row in connection.execute(statement)}
+def numbered(connection: Connection, sequences: Sequence[int], since: str) -> list[Alert]:
+    """Answer the alerts of some numbers that were created at a moment or later."""
+    statement = sa.select(*_RECORD).where(alerts.c.sequence.in_(sequences), alerts.c.created_at >= since)
+    return [Alert(*row) for row in connection.execute(statement.order_by(alerts.c.sequence))]
 
 
-def _write_many(connection: Connection, new: Mapping[str, Document], changed: Mapping[str, Document], at: str) -> None:
-    if new:
-        connection.execute(alerts.insert(), [{**_row(document), "version": 1} for document in new.values()])
-    for alert_id, document in changed.items():
-        values = {**_row(document), "version": alerts.c.version + 1}
-        connection.execute(alerts.update().where(alerts.c.id == alert_id).values(**values))
-    outbox.append(connection, KIND, [(alert_id, "created") for alert_id in new], at)
-    outbox.append(connection, KIND, [(alert_id, "updated") for alert_id in changed], at)
+def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Alert]:
+    statement = sa.select(*_RECORD).where(alerts.c.id.in_(ids))
+    return {row.id: Alert(*row) for row in connection.execute(statement)}
+
+
+def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> None:
+    if not new:
+        return
+    keys = {alert_id: keys_of_alert(document) for alert_id, document in new.items()}
+    found = matching.looked_up(connection, new, keys, at, new=True)
+    numbers = dict(zip(new, schema.draw(connection, alerts, len(new)), strict=True))
+    rows = [
+        {**_row(matched.document), "sequence": numbers[alert_id], "version": 1} for alert_id, matched in found.items()
+    ]
+    connection.execute(alerts.insert(), rows)
+    observables.add(
+        connection, observables.alert_observables, [(numbers[alert_id], each) for alert_id, each in keys.items()]
+    )
+    _tell(connection, found, "created", at)
+
+
+def _write_changed(connection: Connection, changed: Sequence[tuple[Alert, Document]], at: str) -> None:
+    if not changed:
+        return
+    given = {alert.id: document for alert, document in changed}
+    keys = {alert_id: keys_of_alert(document) for alert_id, document in given.items()}
+    found = matching.looked_up(connection, given, keys, at, new=False)
+    for alert, _ in changed:
+        values = {**_row(found[alert.id].document), "version": alerts.c.version + 1}
+        connection.execute(alerts.update().where(alerts.c.sequence == alert.sequence).values(**values))
+        before = keys_of_alert(alert.document)
+        observables.replace(connection, observables.alert_observables, alert.sequence, before, keys[alert.id])
+    _tell(connection, found, "updated", at)
+
+
+def _tell(connection: Connection, found: Mapping[str, Matched], change: outbox.ChangeType, at: str) -> None:
+    outbox.append(connection, KIND, [(alert_id, change) for alert_id in found], at)
+    matches.add(connection, ((alert_id, each.hits) for alert_id, each in found.items() if each.hits), at)
 
 
 def _row(document: Document) -> dict[str, Any]:

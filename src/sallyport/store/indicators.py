@@ -6,16 +6,18 @@ answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from sallyport.odata import instants
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.query import Query
-from sallyport.store import outbox, pages, schema
+from sallyport.security.observables import is_active, keys_of_indicator, prefixes_of_indicator
+from sallyport.store import observables, outbox, pages, pending_searches, schema
 
 KIND = "tiIndicator"
 #: What a promoted property may hold at the most, so that either database can index it.
@@ -45,6 +47,7 @@ indicators = sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Index("ix_indicators_ingested_at", indicators.c.ingested_at, indicators.c.id)
+sa.Index("ix_indicators_app_id", indicators.c.app_id, indicators.c.ingested_at, indicators.c.id)
 sa.Index("ix_indicators_external_id", indicators.c.external_id)
 sa.Index("ix_indicators_threat_type", indicators.c.threat_type, indicators.c.ingested_at, indicators.c.id)
 sa.Index("ix_indicators_domain_name", indicators.c.domain_name)
@@ -79,13 +82,22 @@ class View:
 class Indicator:
     """A stored indicator; the document holds what was given, in the schema's casing."""
 
+    sequence: int
     id: str
     app_id: str
     version: int
     document: Document
 
 
-_RECORD = (indicators.c.id, indicators.c.app_id, indicators.c.version, indicators.c.document)
+@dataclass(frozen=True, slots=True)
+class New:
+    """An indicator that is about to be stored, and what makes it itself."""
+
+    identity: str
+    document: Document
+
+
+_RECORD = (indicators.c.sequence, indicators.c.id, indicators.c.app_id, indicators.c.version, indicators.c.document)
 
 
 def identified(connection: Connection, app_id: str, identity: str) -> Indicator | None:
@@ -94,12 +106,35 @@ def identified(connection: Connection, app_id: str, identity: str) -> Indicator 
     return _one(connection, *where)
 
 
-def insert(connection: Connection, app_id: str, identity: str, document: Document, at: str) -> Indicator:
-    """Store a new indicator and its event."""
-    values = {**_row(document), "app_id": app_id, "identity": identity, "version": 1}
-    connection.execute(indicators.insert().values(**values))
-    outbox.append(connection, KIND, [(document["id"], "created")], at)
-    return Indicator(document["id"], app_id, 1, document)
+def identified_many(connection: Connection, app_id: str, identities: Sequence[str]) -> dict[str, Indicator]:
+    """Answer the application's indicators of some identities, expired or not, by identity."""
+    columns = indicators.c
+    statement = sa.select(columns.identity, *_RECORD).where(columns.app_id == app_id, columns.identity.in_(identities))
+    return {row[0]: Indicator(*row[1:]) for row in connection.execute(statement)}
+
+
+def insert(connection: Connection, app_id: str, new: Sequence[New], at: str) -> list[Indicator]:
+    """Store new indicators of an application, their events, and what they look for."""
+    if not new:
+        return []
+    # A number drawn here is one behind which nothing comes later: whoever follows the numbers misses nothing.
+    schema.ordered(connection, KIND)
+    numbers = schema.draw(connection, indicators, len(new))
+    rows = [
+        {**_row(each.document), "sequence": number, "app_id": app_id, "identity": each.identity, "version": 1}
+        for number, each in zip(numbers, new, strict=True)
+    ]
+    connection.execute(indicators.insert(), rows)
+    looked_for = [(number, keys_of_indicator(each.document)) for number, each in zip(numbers, new, strict=True)]
+    observables.add(connection, observables.indicator_observables, looked_for)
+    observables.name_prefixes(connection, {one for each in new for one in prefixes_of_indicator(each.document)})
+    wanted = [number for number, each in zip(numbers, new, strict=True) if is_active(each.document)]
+    pending_searches.begin(connection, wanted)
+    outbox.append(connection, KIND, [(each.document["id"], "created") for each in new], at)
+    return [
+        Indicator(number, each.document["id"], app_id, 1, each.document)
+        for number, each in zip(numbers, new, strict=True)
+    ]
 
 
 def get(connection: Connection, view: View, indicator_id: str) -> Indicator | None:
@@ -114,17 +149,33 @@ def of_external_id(connection: Connection, view: View, external_id: str) -> list
 
 
 def update(connection: Connection, indicator: Indicator, identity: str, document: Document, at: str) -> Indicator:
-    """Give a stored indicator a new document, and tell; `indicator` is as it was read in this transaction."""
+    """Give a stored indicator a new document, and tell; `indicator` is as it was read in this transaction.
+
+    One that comes to life again, or looks for something else, is looked for in the stored alerts anew.
+    """
     values = {**_row(document), "identity": identity, "version": indicator.version + 1}
-    connection.execute(indicators.update().where(indicators.c.id == indicator.id).values(**values))
+    connection.execute(indicators.update().where(indicators.c.sequence == indicator.sequence).values(**values))
+    before, after = keys_of_indicator(indicator.document), keys_of_indicator(document)
+    observables.replace(connection, observables.indicator_observables, indicator.sequence, before, after)
+    observables.name_prefixes(connection, prefixes_of_indicator(document))
+    if is_active(document) and (before != after or not _looked_for(indicator.document, at)):
+        pending_searches.begin(connection, [indicator.sequence])
     outbox.append(connection, KIND, [(indicator.id, "updated")], at)
-    return Indicator(indicator.id, indicator.app_id, indicator.version + 1, document)
+    return Indicator(indicator.sequence, indicator.id, indicator.app_id, indicator.version + 1, document)
 
 
-def delete(connection: Connection, indicator_id: str, at: str) -> None:
-    """Delete an indicator, and tell."""
-    connection.execute(indicators.delete().where(indicators.c.id == indicator_id))
-    outbox.append(connection, KIND, [(indicator_id, "deleted")], at)
+def delete(connection: Connection, indicator: Indicator, at: str) -> None:
+    """Delete an indicator, and tell; the hits that it had are kept."""
+    _forget(connection, [indicator])
+    outbox.append(connection, KIND, [(indicator.id, "deleted")], at)
+
+
+def forget_expired(connection: Connection, before: str, limit: int) -> int:
+    """Delete indicators that expired before a moment, so many at the most; answers how many there were."""
+    statement = sa.select(*_RECORD).where(indicators.c.expires_at < before).limit(limit)
+    gone = [Indicator(*row) for row in connection.execute(statement)]
+    _forget(connection, gone)
+    return len(gone)
 
 
 def page(connection: Connection, query: Query, view: View) -> pages.Page[Indicator]:
@@ -140,6 +191,20 @@ def count(connection: Connection, query: Query, view: View) -> int:
 def _one(connection: Connection, *where: sa.ColumnElement[bool]) -> Indicator | None:
     row = connection.execute(sa.select(*_RECORD).where(*where)).one_or_none()
     return None if row is None else Indicator(*row)
+
+
+def _forget(connection: Connection, gone: Sequence[Indicator]) -> None:
+    for each in gone:
+        keys = keys_of_indicator(each.document)
+        observables.remove(connection, observables.indicator_observables, each.sequence, keys)
+    numbers = [each.sequence for each in gone]
+    pending_searches.end(connection, numbers)
+    connection.execute(indicators.delete().where(indicators.c.sequence.in_(numbers)))
+
+
+def _looked_for(document: Document, at: str) -> bool:
+    expires = instants.sortable(document["expirationDateTime"]) or at
+    return is_active(document) and expires > at
 
 
 def _seen(view: View) -> list[sa.ColumnElement[bool]]:

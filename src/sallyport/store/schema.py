@@ -51,3 +51,16 @@ def ordered(connection: Connection, sequence: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(sequence.encode()))))
+
+
+def draw(connection: Connection, table: sa.Table, count: int) -> list[int]:
+    """Answer the next numbers of a table, for rows that name their own; nobody else will be given them.
+
+    The writer has called `ordered`, or is SQLite's only one.
+    """
+    if connection.dialect.name == "postgresql":
+        owned = sa.func.nextval(sa.func.pg_get_serial_sequence(table.name, "sequence"))
+        return list(connection.scalars(sa.select(owned).select_from(sa.func.generate_series(1, count).alias())))
+    last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)).scalar()
+    first = int(last or 0) + 1
+    return list(range(first, first + count))

@@ -111,10 +111,20 @@ def test_an_indicator_looks_for_its_strongest_observables(
     assert observables.of_indicator(document) == [Observable(*each) for each in found]
 
 
-def test_an_indicator_is_found_by_everything_that_stands_in_it() -> None:
+def test_an_indicator_is_found_by_what_it_looks_for_and_by_what_stands_in_it() -> None:
     keys = observables.keys_of_indicator({"fileName": "a.exe,b.exe", "fileHashValue": "AB"})
 
-    assert keys == {values.key(Kind.FILE_NAME, "a.exe,b.exe"), values.key(Kind.HASH, "ab")}
+    assert keys == {
+        values.key(Kind.HASH, "ab"),
+        values.property_key("fileHashValue", "ab"),
+        values.property_key("fileName", "A.exe,b.exe"),
+    }
+
+
+def test_an_indicator_names_the_lengths_of_its_networks() -> None:
+    document = {"networkCidrBlock": "192.0.2.0/24", "networkSourceCidrBlock": "2001:db8::/32", "networkIPv4": "1.2.3.4"}
+
+    assert observables.prefixes_of_indicator(document) == {(4, 24), (6, 32)}
 
 
 def test_the_listed_properties_are_texts_of_the_schema() -> None:

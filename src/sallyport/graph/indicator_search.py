@@ -1,0 +1,88 @@
+"""The loop that looks for new indicators in stored alerts, and forgets those that expired long ago.
+
+The rule: what is to be looked for stands in the database, so that whatever stops here goes on after the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from sallyport.clock import Alarm, Clock
+from sallyport.errors import SallyportError
+from sallyport.odata import instants
+from sallyport.store import indicators, pending_searches, searches
+from sallyport.store.database import Database
+
+_log = structlog.stdlib.get_logger(__name__)
+
+#: How long to rest when nothing is to be looked for; another process may have stored an indicator meanwhile.
+_REST_SECONDS = 5.0
+_PURGE_SECONDS = 3600.0
+#: How many expired indicators one transaction forgets.
+_FORGOTTEN_AT_ONCE = 500
+
+
+class IndicatorSearch:
+    """The loop; one for each process."""
+
+    def __init__(self, database: Database, clock: Clock, match_days: int, retention_days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._match = timedelta(days=match_days)
+        self._kept = timedelta(days=retention_days)
+        self._alarm = Alarm(clock)
+        self._purge_at = clock.monotonic()
+        self._loop: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin, with whatever was left when the last process stopped."""
+        self._loop = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    def ring(self) -> None:
+        """Look at once: an indicator was stored."""
+        self._alarm.ring()
+
+    async def search(self) -> int:
+        """Look for everything that is pending; answers in how many portions."""
+        portions = 0
+        while await self._database.read(pending_searches.count):
+            await self._portion()
+            portions += 1
+        return portions
+
+    async def forget(self) -> int:
+        """Delete what expired longer ago than it is kept; answers how many indicators that were."""
+        before = instants.of_datetime(self._clock.now() - self._kept)
+        forgotten = 0
+        while portion := await self._database.write(
+            lambda connection: indicators.forget_expired(connection, before, _FORGOTTEN_AT_ONCE)
+        ):
+            forgotten += portion
+        return forgotten
+
+    async def _portion(self) -> None:
+        now = self._clock.now()
+        at, since = instants.of_datetime(now), instants.of_datetime(now - self._match)
+        await self._database.write(lambda connection: searches.work(connection, at, since))
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                portions = await self.search()
+                if portions:
+                    _log.info("indicators.looked_for", portions=portions)
+                if self._clock.monotonic() >= self._purge_at:
+                    self._purge_at = self._clock.monotonic() + _PURGE_SECONDS
+                    _log.info("indicators.forgot", indicators=await self.forget())
+            except SallyportError as error:
+                _log.warning("indicators.stalled", error=error.message)
+            await self._alarm.rest(_REST_SECONDS)

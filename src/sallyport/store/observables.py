@@ -1,0 +1,104 @@
+"""What stored alerts mention and stored indicators look for, by key: how they find each other and queries find them.
+
+The rule: rows are written in the transaction that stores the document, and one row too many does no harm: a key only
+proposes, and whoever reads looks at the document again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection
+
+from sallyport.security import values
+from sallyport.store import documents, schema, upsert
+
+#: The numbers of alerts by the keys of what they mention.
+alert_observables = sa.Table(
+    "alert_observables",
+    schema.metadata,
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+#: The numbers of indicators by the keys of what stands in them.
+indicator_observables = sa.Table(
+    "indicator_observables",
+    schema.metadata,
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+#: The lengths of the networks that indicators name; one that no indicator names any more does no harm.
+indicator_prefixes = sa.Table(
+    "indicator_prefixes",
+    schema.metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),
+)
+
+
+def add(connection: Connection, table: sa.Table, found: Iterable[tuple[int, Iterable[int]]]) -> None:
+    """Store the keys of new documents, given as pairs of number and keys."""
+    # In the order of the keys, neighbours share a page of the index.
+    rows = sorted((key, sequence) for sequence, keys in found for key in keys)
+    if rows:
+        connection.exec_driver_sql(upsert.written_out(connection.dialect.name, table), rows)
+
+
+def replace(connection: Connection, table: sa.Table, sequence: int, before: set[int], after: set[int]) -> None:
+    """Change the keys of a document; those that it keeps are left alone."""
+    remove(connection, table, sequence, before - after)
+    add(connection, table, [(sequence, after - before)])
+
+
+def remove(connection: Connection, table: sa.Table, sequence: int, keys: Iterable[int]) -> None:
+    """Forget keys of a document."""
+    gone = list(keys)
+    if gone:
+        connection.execute(table.delete().where(table.c.sequence == sequence, table.c.key.in_(gone)))
+
+
+def found(connection: Connection, table: sa.Table, keys: Iterable[int]) -> list[tuple[int, int]]:
+    """Answer the documents under any number of keys, as pairs of key and number."""
+    sought = sorted(keys)
+    if not sought:
+        return []
+    listed, named = _listed(connection, sought)
+    statement = sa.select(table.c.key, table.c.sequence).select_from(listed.join(table, table.c.key == named))
+    return [(int(key), int(sequence)) for key, sequence in connection.execute(statement)]
+
+
+def name_prefixes(connection: Connection, prefixes: Iterable[tuple[int, int]]) -> None:
+    """Remember that indicators name networks of these lengths."""
+    rows = [{"version": version, "length": length} for version, length in prefixes]
+    if rows:
+        connection.execute(upsert.ignoring(connection, indicator_prefixes), rows)
+
+
+def prefixes(connection: Connection) -> list[tuple[int, int]]:
+    """Answer the versions and lengths of the networks that indicators name."""
+    rows = connection.execute(sa.select(indicator_prefixes.c.version, indicator_prefixes.c.length))
+    return [(int(version), int(length)) for version, length in rows]
+
+
+def within(table: sa.Table, block: str) -> sa.ColumnElement[bool]:
+    """Answer the condition that a row's key is that of an address in a network."""
+    read = values.network(block)
+    assert read is not None
+    return table.c.key.between(*values.key_range(read))
+
+
+def _listed(connection: Connection, sought: Sequence[int]) -> tuple[Any, sa.ColumnElement[int]]:
+    """Answer the numbers as a relation of one parameter, however many they are, and its column."""
+    if connection.dialect.name == "postgresql":
+        numbers = sa.cast(sa.literal(list(sought), postgresql.ARRAY(sa.BigInteger)), postgresql.ARRAY(sa.BigInteger))
+        named = sa.func.unnest(numbers).table_valued(sa.column("value", sa.BigInteger), name="sought")
+        relation = named.render_derived()
+    else:
+        text = documents.dumps(list(sought)).decode()
+        relation = sa.func.json_each(sa.literal(text)).table_valued(sa.column("value", sa.BigInteger), name="sought")
+    return relation, relation.c.value
