@@ -1,4 +1,4 @@
-"""The Microsoft Graph Security connector: 16 actions and 2 triggers, over the Graph that is configured."""
+"""The Microsoft Graph Security connector: 16 actions and 3 triggers, over the Graph that is configured."""
 
 from __future__ import annotations
 

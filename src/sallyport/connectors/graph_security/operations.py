@@ -1,7 +1,8 @@
 """Calls of the Microsoft Graph Security connector: the generic caller, and the habits of definitions that it must bear.
 
-The rule: both versions serve every operation, except that a trigger's version says which of the two triggers it is;
-what a body holds is the Graph's to judge, once it has the documented shape.
+The rule: both versions serve every operation, except that a trigger's version says which of the triggers it is; what a
+body holds is the Graph's to judge, once it has the documented shape.
+Deviation: the trigger "On indicator match" is our own; Azure's connector has two.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sallyport.connectors.swagger import Found
 from sallyport.http_messages import InboundResponse
 
 _PATH = re.compile(
-    r"/(?P<trigger>trigger/)?(?P<version>v1\.0|beta)(?P<rest>/(security/(alerts|tiIndicators)|subscriptions)(/.*)?)",
+    r"/(?P<trigger>trigger/)?(?P<version>v1\.0|beta)(?P<rest>/(security/(alerts|tiIndicators|indicatorMatches)|subscriptions)(/.*)?)",
     re.IGNORECASE | re.DOTALL,
 )
 _OTHER: Mapping[str, str] = {"v1.0": "beta", "beta": "v1.0"}
