@@ -36,6 +36,15 @@ class Server:
     url: str = ""
     more: dict[str, str] = field(default_factory=dict)
 
+    def told(self, name: str) -> str:
+        """Answer what the server says about itself: `url`, `https_url` or `proxy_url`."""
+        return str(json.loads((self.folder / "sallyport.lock").read_text())[name])
+
+    @property
+    def authority_file(self) -> Path:
+        """The certificate that clients must trust before they speak https."""
+        return self.folder / "tls" / "authority.pem"
+
     def sallyport(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command against this server."""
         around = environment(self.folder, SALLYPORT_URL=self.url, **self.more)

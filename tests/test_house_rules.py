@@ -101,6 +101,7 @@ SQL_MODULES = frozenset({"sqlalchemy", "sqlite3", "psycopg", "alembic"})
 OUTBOUND = {
     "web.egress": "the guard itself",
     "web.network": "where the guard dials the addresses that it has judged",
+    "web.connect_proxy": "it dials this server's own https port and nothing else",
     "web.smtp": "the guard's counterpart for mail: the host is the administrator's setting",
     "cli": "a command is the user's own client of a server that the user named",
 }

@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from sallyport import errors, settings_values
 
 SmtpTls = Literal["none", "starttls", "implicit"]
+Tls = Literal["none", "local", "files"]
 EgressPrivate = Literal["allow", "deny"]
 ThrottleProfile = Literal["off", "like-graph"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -50,6 +51,22 @@ class Settings:
     host: str = "127.0.0.1"
     #: The port that the server listens on; 0 takes a free one.
     port: int = field(default=8080, metadata={"range": (0, 65535)})
+    #: How https is offered beside http: `local` with certificates of an authority of its own, made at the first start
+    #: and kept in the data folder; `files` with `tls_certificate` and `tls_key`; `none` not at all.
+    tls: Tls = "local"
+    #: The port of https; 0 takes a free one, and so does the default when `port` is 0.
+    https_port: int = field(default=8443, metadata={"range": (0, 65535)})
+    #: With `files`, the PEM file of the certificate and those between it and its root. A renewed file is noticed.
+    tls_certificate: Path | None = None
+    #: With `files`, the PEM file of the certificate's private key.
+    tls_key: Path | None = None
+    #: The address that plain http listens on. By default `host` without https; beside https `host` when that is
+    #: loopback, and otherwise `127.0.0.1` or `::1`, so that no token crosses a network in clear.
+    http_host: str = field(default="", metadata={"derived": True})
+    #: The port of a proxy that leads `graph.microsoft.com`, `login.microsoftonline.com`, `management.azure.com` and
+    #: `api.ti.sentinel.azure.com` to this server and refuses every other host, for programs with built-in hosts; 0
+    #: takes a free one. Without it there is no proxy. Needs https.
+    proxy_port: int | None = field(default=None, metadata={"range": (0, 65535)})
     #: The folder of the database, the keys and the mailbox; made for its owner alone when it is absent. By default the
     #: user's own data folder, such as `~/.local/share/sallyport`.
     data: Path = field(default=Path(), metadata={"derived": True})
@@ -142,7 +159,11 @@ def load(environ: Mapping[str, str], file: Path | None = None, given: Mapping[st
     ):
         for name, (origin, raw) in source.items():
             values[name] = _read(_FIELDS[name], origin, raw)
+    if values.get("port") == 0:
+        values.setdefault("https_port", 0)
     settings = Settings(**values)
+    _check_tls(settings)
+    settings = dataclasses.replace(settings, http_host=settings.http_host or _http_host(settings))
     return dataclasses.replace(
         settings,
         data=settings.data.expanduser().absolute(),
@@ -162,6 +183,7 @@ def _read(declared: dataclasses.Field[Any], origin: str, raw: object) -> object:
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "smtp_tls": get_args(SmtpTls),
+    "tls": get_args(Tls),
     "egress_private": get_args(EgressPrivate),
     "throttle": get_args(ThrottleProfile),
     "log_level": get_args(LogLevel),
@@ -223,6 +245,34 @@ def _user_data(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "sallyport"
 
 
+def loopback(host: str) -> bool:
+    """Answer whether an address to listen on is reached from this machine alone."""
+    return host.lower() in ("localhost", "::1") or host.startswith("127.")
+
+
+def _check_tls(settings: Settings) -> None:
+    if settings.tls == "files":
+        for name in ("tls_certificate", "tls_key"):
+            if getattr(settings, name) is None:
+                raise InvalidSetting(name, "it is missing", "`tls` is `files`, which needs the path of a PEM file here")
+    if settings.tls == "none" and settings.proxy_port is not None:
+        raise InvalidSetting("proxy_port", "the proxy needs https", "set `tls` to `local` or `files`")
+
+
+def _http_host(settings: Settings) -> str:
+    if settings.tls == "none" or loopback(settings.host):
+        return settings.host
+    return "::1" if ":" in settings.host else "127.0.0.1"
+
+
+def url(scheme: str, host: str, port: int) -> str:
+    """Answer the address under which this machine reaches what listens on a host and port."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"{scheme}://{f'[{host}]' if ':' in host and '[' not in host else host}:{port}"
+
+
 def _own_url(settings: Settings) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
-    return f"http://[{host}]:{settings.port}" if ":" in host and "[" not in host else f"http://{host}:{settings.port}"
+    """Answer the address that reaches furthest: http on this machine, https where only that leaves it."""
+    if settings.tls == "none" or loopback(settings.host) or settings.host in ("0.0.0.0", "::"):  # noqa: S104
+        return url("http", settings.http_host, settings.port)
+    return url("https", settings.host, settings.https_port)

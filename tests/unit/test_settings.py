@@ -134,7 +134,8 @@ def test_secrets_are_neither_shown_nor_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "url"), [("0.0.0.0", "http://127.0.0.1:81"), ("::", "http://[::1]:81"), ("fd00::1", "http://[fd00::1]:81")]
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:81"), ("::", "http://[::1]:81"), ("fd00::1", "https://[fd00::1]:8443")],
 )
 def test_links_name_an_address_that_can_be_called(host: str, url: str) -> None:
     assert settings.load({}, given={"host": host, "port": 81}).public_url == url

@@ -16,6 +16,7 @@ import click
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "alert": "sallyport.cli.alert:command",
+        "ca": "sallyport.cli.ca:command",
         "client": "sallyport.cli.client:command",
         "deploy": "sallyport.cli.deploy:command",
         "expression": "sallyport.cli.expression:command",

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sallyport import settings
 from sallyport.cli.serving import Serving
 
 
@@ -20,21 +21,33 @@ def show(serving: Serving, console: Console, *, demo: bool) -> None:
         ("Send alerts", f"{url}/ingest/alerts"),
         ("Management API", f"{url}/subscriptions/{serving.house.authority.tenant_id}/..."),
         ("Token endpoint", f"{url}/{serving.house.authority.tenant_id}/oauth2/v2.0/token"),
+        *_encrypted(serving),
         ("Data folder", str(told.data)),
         ("Mail", _mail(serving)),
     ):
         places.add_row(Text(f"  {what}", style="dim"), where)
-    console.print(Text(f"sallyport runs on {url}", style="bold green"))
+    both = f"{url} and {serving.https_url}" if serving.https_url else url
+    console.print(Text(f"sallyport runs on {both}", style="bold green"))
     console.print(places)
+    if not settings.loopback(told.http_host):
+        warning = f"  Tokens cross the network in clear: http listens on {told.http_host}; end TLS in front."
+        console.print(Text(warning, style="bold yellow"))
     first = serving.house.first
     if first is not None:
         console.print(Text("  The administrator, shown this once:", style="bold"))
         console.print(f"    client_id {first.client_id}")
         console.print(f"    client_secret {first.client_secret}", markup=False)
-    settings = "" if url == "http://127.0.0.1:8080" else f"SALLYPORT_URL={url} "
+    around = "" if url == "http://127.0.0.1:8080" else f"SALLYPORT_URL={url} "
     asked = "runs list" if demo else "deploy FILE"
-    hint = f"{settings}SALLYPORT_DATA={shlex.quote(str(told.data))} sallyport {asked}"
+    hint = f"{around}SALLYPORT_DATA={shlex.quote(str(told.data))} sallyport {asked}"
     console.print(Text(f"  In another terminal: {hint}    Ctrl-C ends.", style="dim"))
+
+
+def _encrypted(serving: Serving) -> list[tuple[str, str]]:
+    rows = [("https", "trust its certificate with: sallyport ca show")] if serving.settings.tls == "local" else []
+    if serving.proxy_url:
+        rows.append(("Built-in hosts", f"HTTPS_PROXY={serving.proxy_url}  (see: sallyport ca show)"))
+    return rows
 
 
 def _mail(serving: Serving) -> str:

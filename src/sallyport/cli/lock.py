@@ -24,6 +24,10 @@ class Holder:
 
     pid: int
     url: str
+    #: Where it answers https, empty when it does not.
+    https_url: str = ""
+    #: Where its proxy for programs with built-in hosts is, empty when there is none.
+    proxy_url: str = ""
 
 
 class Running(SallyportError):
@@ -55,10 +59,10 @@ class Lock:
             os.close(self._handle)
             raise Running(folder, held) from None
 
-    def tell(self, url: str) -> None:
+    def tell(self, url: str, https_url: str = "", proxy_url: str = "") -> None:
         """Write down where the server is, for commands that are given nothing but the folder."""
         os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, orjson.dumps(asdict(Holder(os.getpid(), url))) + b"\n", 0)
+        os.pwrite(self._handle, orjson.dumps(asdict(Holder(os.getpid(), url, https_url, proxy_url))) + b"\n", 0)
 
     def release(self) -> None:
         """Let others have the folder."""
@@ -75,7 +79,8 @@ def holder(folder: Path) -> Holder | None:
 def _read(path: Path) -> Holder | None:
     try:
         told = orjson.loads(path.read_bytes())
-        return Holder(int(told["pid"]), str(told["url"]))
+        more = (str(told.get(name, "")) for name in ("https_url", "proxy_url"))
+        return Holder(int(told["pid"]), str(told["url"]), *more)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,6 +1,7 @@
-"""One process of the server: the lock, the port, the house, and a graceful end.
+"""One process of the server: the lock, the ports, the house, and a graceful end.
 
-The rule: everything that can be refused (the folder, the port, the settings) is refused before anything runs.
+The rule: everything that can be refused (the folder, the ports, the settings, the certificates) is refused before
+anything runs.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import uvicorn
 
-from sallyport import app
+from sallyport import app, settings
 from sallyport.app import House
 from sallyport.cli.lock import Lock
+from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
 from sallyport.settings import Settings
+from sallyport.web.connect_proxy import ConnectProxy
 from sallyport.web.http_protocol import BoundedProtocol
+from sallyport.web.tls import Tls
 
 _BACKLOG = 2048
 _SWITCH_SECONDS = 0.0005
@@ -35,14 +40,31 @@ class PortUnavailable(SallyportError):
     code = "PortUnavailable"
     status = 500
 
-    def __init__(self, host: str, port: int, error: OSError) -> None:
+    def __init__(self, host: str, port: int, error: OSError, option: str = "--port") -> None:
         if error.errno == errno.EADDRINUSE:
-            told = f"Port {port} of {host} is taken by another program. Stop it, or choose another one with --port."
+            told = f"Port {port} of {host} is taken by another program. Stop it, or choose another one with {option}."
         else:
             told = f"The server cannot listen on port {port} of '{host}': {error.strerror or error}."
         super().__init__(told)
         self.host = host
         self.port = port
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The sockets of a server, bound before anything else happens."""
+
+    http: socket.socket
+    #: None while https is off.
+    https: socket.socket | None
+    #: None while there is no proxy for programs with built-in hosts.
+    proxy: socket.socket | None
+
+    @property
+    def ports(self) -> dict[str, int | None]:
+        """Answer the ports by the names of their settings, the free ones that were taken among them."""
+        sockets = {"port": self.http, "https_port": self.https, "proxy_port": self.proxy}
+        return {name: None if each is None else int(each.getsockname()[1]) for name, each in sockets.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +77,52 @@ class Serving:
     @property
     def url(self) -> str:
         """Where this machine reaches the server."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
+        return settings.url("http", self.settings.http_host, self.settings.port)
+
+    @property
+    def https_url(self) -> str:
+        """Where this machine reaches the server by https, empty while that is off."""
+        chosen = self.settings
+        # The name that is in every certificate of the local authority, and that reads best.
+        host = "localhost" if chosen.host in ("127.0.0.1", "0.0.0.0") else chosen.host  # noqa: S104
+        return "" if chosen.tls == "none" else settings.url("https", host, chosen.https_port)
+
+    @property
+    def proxy_url(self) -> str:
+        """Where programs with built-in hosts find their proxy, empty while there is none."""
+        chosen = self.settings
+        return "" if chosen.proxy_port is None else settings.url("http", chosen.host, chosen.proxy_port)
 
 
 #: Is told when the server answers; what it gives back is called when the server ends.
 Ready = Callable[[Serving], Callable[[], None]]
 
 
-def bind(host: str, port: int) -> socket.socket:
+@contextlib.contextmanager
+def listen(chosen: Settings) -> Iterator[Listening]:
+    """Take the ports that the settings name, until the end; raises PortUnavailable."""
+    with contextlib.ExitStack() as taken:
+
+        def bound(host: str, port: int, option: str) -> socket.socket:
+            return taken.enter_context(bind(host, port, option))
+
+        yield Listening(
+            bound(chosen.http_host, chosen.port, "--port"),
+            None if chosen.tls == "none" else bound(chosen.host, chosen.https_port, "--https-port (or --tls none)"),
+            None if chosen.proxy_port is None else bound(chosen.host, chosen.proxy_port, "--proxy-port"),
+        )
+
+
+def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     """Take a port; raises PortUnavailable."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise PortUnavailable(host, port, error) from None
+        raise PortUnavailable(host, port, error, option) from None
 
 
-def serve(settings: Settings, lock: Lock, listening: socket.socket, ready: Ready) -> None:
+def serve(chosen: Settings, lock: Lock, listening: Listening, ready: Ready) -> None:
     """Serve until somebody asks the process to end.
 
     Raises what keeps the house from being built.
@@ -80,25 +130,48 @@ def serve(settings: Settings, lock: Lock, listening: socket.socket, ready: Ready
     # Threads that write and read take turns with the loop that computes: at the default of 5 ms they would starve.
     sys.setswitchinterval(_SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=_new_loop()) as runner:
-        runner.run(_serve(settings, lock, listening, ready))
+        runner.run(_serve(chosen, lock, listening, ready))
 
 
-async def _serve(settings: Settings, lock: Lock, listening: socket.socket, ready: Ready) -> None:
+async def _serve(chosen: Settings, lock: Lock, listening: Listening, ready: Ready) -> None:
     async with contextlib.AsyncExitStack() as ending:
-        house = app.build(settings)
+        tls = None if listening.https is None else Tls(chosen, SystemClock())
+        house = app.build(chosen)
         ending.push_async_callback(house.close)
         await house.open()
-        serving = Serving(house, settings)
-        lock.tell(serving.url)
-        server = _Server(house, lambda: ending.callback(ready(serving)))
-        with _ended_by_signals(server):
-            await server.serve([listening])
+        serving = Serving(house, chosen)
+        lock.tell(serving.url, serving.https_url, serving.proxy_url)
+        if listening.proxy is not None and listening.https is not None:
+            await _open_proxy(listening.proxy, listening.https, ending)
+        servers: list[_Server] = []
+
+        def started() -> None:
+            if all(each.started for each in servers):
+                ending.callback(ready(serving))
+
+        servers.append(_Server(house, started))
+        sockets = [listening.http]
+        if tls is not None and listening.https is not None:
+            servers.append(_Server(house, started, tls.context))
+            sockets.append(listening.https)
+            ending.callback(asyncio.ensure_future(tls.keep_fresh()).cancel)
+        with _ended_by_signals(servers):
+            async with asyncio.TaskGroup() as all_of_them:
+                for each, taken in zip(servers, sockets, strict=True):
+                    all_of_them.create_task(each.serve([taken]))
+
+
+async def _open_proxy(listening: socket.socket, https: socket.socket, ending: contextlib.AsyncExitStack) -> None:
+    host, port = https.getsockname()[:2]
+    proxy = ConnectProxy(({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port))  # noqa: S104
+    await proxy.open(listening)
+    ending.push_async_callback(proxy.close)
 
 
 class _Server(uvicorn.Server):
     """The ASGI server; signals are the business of whoever starts it, because the house must end after it."""
 
-    def __init__(self, house: House, started: Callable[[], object]) -> None:
+    def __init__(self, house: House, started: Callable[[], object], tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 house.app,
@@ -111,6 +184,7 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
                 timeout_keep_alive=30,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             )
         )
         self._told = started
@@ -127,13 +201,14 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Let the first signal end the server gracefully, and the second at once."""
+def _ended_by_signals(servers: Sequence[uvicorn.Server]) -> Iterator[None]:
+    """Let the first signal end the servers gracefully, and the second at once."""
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
+        for server in servers:
+            server.force_exit = server.should_exit
+            server.should_exit = True
 
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, end)

@@ -14,7 +14,7 @@ from sallyport import settings
 from sallyport.cli import local, logs, output
 from sallyport.cli.lock import Lock
 from sallyport.errors import SallyportError, StorageFull, StorageUnavailable
-from sallyport.settings import LogLevel, Settings
+from sallyport.settings import LogLevel, Settings, Tls
 
 LOG_FILE = "sallyport.log"
 
@@ -22,19 +22,31 @@ LOG_FILE = "sallyport.log"
 @click.command("up")
 @click.option("--host", help="The address to listen on. [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, 0 for a free one. [default: 8080]")
+@click.option(
+    "--tls",
+    type=click.Choice(get_args(Tls)),
+    help="How https is offered: by a local certificate authority, by files, or not at all. [default: local]",
+)
+@click.option(
+    "--https-port", type=click.IntRange(0, 65535), help="The port of https, 0 for a free one. [default: 8443]"
+)
+@click.option(
+    "--proxy-port",
+    type=click.IntRange(0, 65535),
+    help="Also offer a proxy that leads programs with built-in Microsoft hosts here.",
+)
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA.")
 @click.option(
     "--demo", is_flag=True, help="Deploy the examples, feed a stream of sample alerts, and show what happens."
 )
 @click.option("--log-level", type=click.Choice(get_args(LogLevel)), help="The least serious event to log.")
-def command(host: str | None, port: int | None, data: Path | None, demo: bool, log_level: LogLevel | None) -> None:
+def command(*, demo: bool, **given: object) -> None:
     """Start the server: workflows, the Graph Security API and its own mailbox, in one process.
 
     Everything is kept in the data folder. The first start prints the administrator's client id and secret, once. What
     else can be set is in the environment (SALLYPORT_...) or in the TOML file that SALLYPORT_SETTINGS names. Ctrl-C ends
     it; what was going on goes on after the next start.
     """
-    given: dict[str, object] = {"host": host, "port": port, "data": data, "log_level": log_level}
     try:
         chosen = settings.load(os.environ, given=given)
     except SallyportError as error:
@@ -58,9 +70,8 @@ def _up(chosen: Settings, given: dict[str, object], *, demo: bool) -> None:
 
     lock = Lock(chosen.data)
     try:
-        with serving.bind(chosen.host, chosen.port) as listening:
-            if chosen.port == 0:
-                chosen = settings.load(os.environ, given={**given, "port": listening.getsockname()[1]})
+        with serving.listen(chosen) as listening:
+            chosen = settings.load(os.environ, given={**given, **listening.ports})
             drawn = demo and sys.stdout.isatty()
             with _log_stream(chosen, to_file=drawn) as stream:
                 logs.configure(

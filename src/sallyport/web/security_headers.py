@@ -5,6 +5,8 @@ The rule: what an answer says itself stays; these are for all that say nothing.
 
 from __future__ import annotations
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
@@ -27,7 +29,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = _OVER_TLS if scope.get("scheme") == "https" else _ALWAYS
+        wanted = _OVER_TLS if scope.get("scheme") == "https" and not _names_this_machine(scope) else _ALWAYS
 
         async def guard(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -38,3 +40,9 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, guard)
+
+
+def _names_this_machine(scope: Scope) -> bool:
+    """Answer whether the caller knows us as its own machine, where other programs speak plain http."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return re.fullmatch(rb"(?i)(localhost|127\.[\d.]+|\[::1\])(:\d*)?", host) is not None

@@ -213,6 +213,9 @@ async def test_only_answers_over_tls_ask_for_tls() -> None:
     assert "strict-transport-security" not in (await ask(house(reading))).headers
     secure = await ask(house(reading), path="https://sallyport.example/x")
     assert secure.headers["strict-transport-security"] == "max-age=31536000"
+    # A browser that obeyed for its own machine could not reach anything there that speaks plain http.
+    for host in ("localhost:8443", "LOCALHOST", "127.0.0.1:8443", "[::1]:8443"):
+        assert "strict-transport-security" not in (await ask(house(reading), path=f"https://{host}/x")).headers
 
 
 @pytest.fixture

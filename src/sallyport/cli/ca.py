@@ -1,0 +1,83 @@
+"""`sallyport ca`: the certificate of the local authority, which clients must trust before they speak https."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import orjson
+
+from sallyport import settings
+from sallyport.cli import local
+from sallyport.errors import SallyportError
+from sallyport.web import certificates, local_authority
+from sallyport.web.local_authority import LocalAuthority
+
+_data = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA."
+)
+
+
+@click.group("ca")
+def command() -> None:
+    """Show or export the certificate of the local authority."""
+
+
+@command.command("show")
+@_data
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def show(data: Path | None, as_json: bool) -> None:
+    """Show the authority's certificate, and how clients are told to trust it."""
+    found = _opened(data)
+    path = found.folder / local_authority.CERTIFICATE
+    if as_json:
+        click.echo(orjson.dumps({**_drawn(found), "path": str(path)}).decode())
+        return
+    for name, value in _drawn(found).items():
+        click.echo(f"{name:<18} {', '.join(value) if isinstance(value, list) else value}")
+    click.echo(f"SSL_CERT_FILE={path} REQUESTS_CA_BUNDLE={path}   (Python, curl, OpenSSL)")
+    click.echo(f"NODE_EXTRA_CA_CERTS={path}   (Node)")
+
+
+@command.command("export")
+@_data
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; otherwise standard output."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def export(data: Path | None, output: Path | None, as_json: bool) -> None:
+    """Print the authority's certificate in PEM, to be copied to where clients run. It holds no secret."""
+    found = _opened(data)
+    if output is not None:
+        try:
+            output.write_bytes(found.pem)
+        except OSError as error:
+            local.fail(f"'{output}' cannot be written: {error.strerror or error}.")
+    if as_json:
+        click.echo(orjson.dumps({**_drawn(found), "certificate": found.pem.decode()}).decode())
+    elif output is None:
+        click.echo(found.pem, nl=False)
+
+
+def _opened(data: Path | None) -> LocalAuthority:
+    try:
+        chosen = settings.load(os.environ, given={"data": data})
+        found = local_authority.read(chosen.data)
+    except SallyportError as error:
+        local.fail(error.message)
+    if found is None:
+        local.fail(
+            f"There is no certificate authority in '{chosen.data}' yet. Start the server on it once: sallyport up "
+            f"--data {chosen.data} (or name another folder with --data or SALLYPORT_DATA)."
+        )
+    return found
+
+
+def _drawn(found: LocalAuthority) -> dict[str, str | list[str]]:
+    return {
+        "subject": found.certificate.subject.rfc4514_string(),
+        "fingerprint": certificates.fingerprint(found.certificate),
+        "validUntil": found.certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "names": list(found.names),
+    }
