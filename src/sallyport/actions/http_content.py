@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
@@ -27,8 +26,10 @@ FORM = "$formdata"
 _MOST_FIELDS = 10_000
 #: JSON with fewer brackets than this cannot be too deep.
 _SHALLOW = 200
-# The fast reader makes floats of integers above 64 bits; such digits send the text to the exact one.
-_LONG_DIGITS = re.compile(r"[0-9]{19}")
+# The fast reader makes floats of integers above 64 bits; so many digits in a row send the text to the exact one. With
+# every digit made a zero they are found by a plain search, ten times as fast as by a pattern.
+_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_DIGITS = b"0" * 19
 
 
 def decode(content_type: str, content: bytes) -> Any:
@@ -91,7 +92,7 @@ def json_bytes(value: Any) -> bytes:
 
 def text_of(content_type: str, content: bytes) -> str:
     """Answer bytes as text, in the charset of their content type, without a byte order mark."""
-    return values.envelope_text(values.envelope(content, content_type)).removeprefix("\ufeff")
+    return values.decoded(content, content_type).removeprefix("\ufeff")
 
 
 def read_json(content: bytes | str) -> Any:
@@ -99,15 +100,15 @@ def read_json(content: bytes | str) -> Any:
 
     Raises ValueError when it is none, or is nested too deep.
     """
-    text = content if isinstance(content, str) else content.decode("utf-8")
-    if _LONG_DIGITS.search(text):
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    if _LONG_DIGITS in data.translate(_AS_ZERO):
         try:
-            value = json.loads(text, parse_constant=_refuse)
+            value = json.loads(data.decode("utf-8"), parse_constant=_refuse)
         except RecursionError:
             raise ValueError("The JSON is nested too deep.") from None
     else:
-        value = orjson.loads(text)
-    if text.count("[") + text.count("{") > _SHALLOW:
+        value = orjson.loads(data)
+    if data.count(b"[") + data.count(b"{") > _SHALLOW:
         try:
             # The fast writer refuses what is nested deeper than 254, before anything later has to.
             orjson.dumps(value)

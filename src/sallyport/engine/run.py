@@ -229,5 +229,5 @@ class Run:
 
 def tracking_id() -> str:
     """Answer a new tracking id: a GUID, for telling things apart and not for keeping secrets."""
-    digits = f"{random.getrandbits(128):032x}"
+    digits = random.randbytes(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -59,6 +59,9 @@ def _weight(value: Any, limit: int) -> int | None:
 
     It is gone through level by level, and each part looked at once a level, however often it stands there.
     """
+    own, inside = _own_size(value)
+    if not inside:
+        return own + _EACH + len(value) * _MEMBER if own <= limit else None
     size = count = members = 0
     times = {id(value): 1}
     parts = {id(value): value}

@@ -6,8 +6,10 @@ The rule: a wrong signature and a missing workflow are answered alike, and nothi
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,6 +28,8 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _LEFT_OUT = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "authorization", "cookie"})
 #: What the signature of an address adds to its query.
 _SIGNED = frozenset({"api-version", "sp", "sv", "sig", "se"})
+#: A query this short is remembered when it was read: whoever calls an address calls it again.
+_SHORT_QUERY = 512
 
 
 class AlreadyReported(Conflict):
@@ -79,7 +83,7 @@ class Callbacks:
         return Response(status_code=200)
 
     async def _workflow(self, request: Request, permission: str) -> DeployedWorkflow:
-        query = request.query_params
+        query = _query(request)
         expires = query.get("se", "")
         try:
             workflow = await self._engine.library.current(request.path_params["workflow"])
@@ -97,11 +101,7 @@ class Callbacks:
         outputs: dict[str, Any] = {"headers": _titled(headers)}
         if raw:
             outputs["body"] = http_content.decode(request.headers.get("content-type", ""), raw)
-        queries = {
-            key: value
-            for key, value in request.query_params.items()
-            if key not in ("api-version", "sp", "sv", "sig", "se")
-        }
+        queries = {key: value for key, value in _query(request).items() if key not in _SIGNED}
         if queries:
             outputs["queries"] = queries
         return outputs
@@ -167,6 +167,16 @@ def _match_relative_path(inputs: Any, request: Request, outputs: dict[str, Any])
 def _titled(headers: dict[str, str]) -> dict[str, str]:
     """Answer headers as the service shows them: `Content-Type`, but `x-ms-...` as it is."""
     return {name if name.startswith("x-") else name.title(): value for name, value in headers.items()}
+
+
+def _query(request: Request) -> QueryParams:
+    raw: bytes = request.scope["query_string"]
+    return _remembered_query(raw) if len(raw) <= _SHORT_QUERY else QueryParams(raw)
+
+
+@lru_cache(maxsize=1024)
+def _remembered_query(raw: bytes) -> QueryParams:
+    return QueryParams(raw)
 
 
 def _passed(expires: str, now: datetime) -> bool:

@@ -35,7 +35,9 @@ Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def instant(moment: datetime) -> str:
     """Answer a moment as the text that `Instant` columns hold."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+    universal = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    # Cut off behind the microseconds: what follows is the offset.
+    return universal.isoformat(timespec="microseconds")[:26] + "0Z"
 
 
 def moment(instant_text: str) -> datetime:

@@ -106,7 +106,12 @@ def envelope_text(value: dict[str, Json], meter: Meter | None = None) -> str:
         content = envelope_bytes(value)
     except ValueError:
         return dumps(value, meter)
-    charset = parameter_of(str(value[CONTENT_TYPE]), "charset").casefold()
+    return decoded(content, str(value[CONTENT_TYPE]))
+
+
+def decoded(content: bytes, content_type: str) -> str:
+    """Answer bytes as text, in the charset of their content type (UTF-8 when it names none, or one that is none)."""
+    charset = parameter_of(content_type, "charset").casefold() if ";" in content_type else ""
     if charset.startswith(CHARSETS):
         try:
             return content.decode(charset, "replace")

@@ -39,14 +39,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived, unless a request line and headers become too large."""
         if self._before_body:
-            if self._deadline is None:
-                self._await_head()
             # Counted from the second piece on: the first may hold much of a body as well.
             if self._head_bytes > _HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request line and headers are too large.")
                 return
             self._head_bytes += len(data)
         super().data_received(data)
+        if self._before_body and self._head_bytes and self._deadline is None:
+            self._await_head()
 
     def on_headers_complete(self) -> None:
         """Leave the request to the application, which has bounds of its own."""
