@@ -66,7 +66,8 @@ class _Progress:
 
     async def _decide(self, decision: plan.Decision) -> None:
         action = self.block.actions[decision.name]
-        await self.run.take_turns()
+        if not self.run.may_go_on():
+            await self.run.take_turns()
         if isinstance(decision, Skip):
             skip(self.run, action, self.frame, decision)
             self._settle(action.name, Status.SKIPPED)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sallyport.statuses import TERMINAL, Status
 from sallyport.wdl.definition import Action, Block
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """An action whose predecessors let it run."""
 
     name: str

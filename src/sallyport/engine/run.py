@@ -164,12 +164,16 @@ class Run:
             raise sizes.ResultTooLarge("contents that the run would hold", self.limits.held_bytes)
         self.held += size
 
+    def may_go_on(self) -> bool:
+        """Answer whether the next step may be taken at once; if not, the run must `take_turns` first."""
+        self._steps += 1
+        return self._steps % _TURN != 0 and not self.ledger.is_heavy and self.around.turns.is_due(self.id)
+
     async def take_turns(self) -> None:
-        """Let others have a turn now and then: a long row of actions that only compute never waits by itself.
+        """Let others have a turn: a long row of actions that only compute never waits by itself.
 
         Raises Superseded or JournalFailed where so much is noted that it must be committed first.
         """
-        self._steps += 1
         if self.ledger.is_heavy:
             await self.ledger.flush()
         elif self._steps % _TURN == 0:
@@ -229,5 +233,5 @@ class Run:
 
 def tracking_id() -> str:
     """Answer a new tracking id: a GUID, for telling things apart and not for keeping secrets."""
-    digits = random.randbytes(16).hex()
+    digits = random.randbytes(16).hex()  # noqa: S311 - says so above
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -30,6 +30,10 @@ from sallyport.wdl.errors import ExpressionError
 
 log = structlog.get_logger(__name__)
 
+#: Outcomes whose outputs are kept.
+_WITH_OUTPUTS = (Succeeded, Failed, TimedOut)
+_UNSUCCESSFUL = (Failed, TimedOut, Skipped)
+
 _SECURED = "What went wrong is not shown, because inputs or outputs of the action are secured."
 
 
@@ -227,7 +231,7 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
     if isinstance(outcome, Succeeded):
         record.status, record.code = Status.SUCCEEDED, outcome.code
         record.outputs = ABSENT if outcome.outputs is None and action.blocks else outcome.outputs
-    elif isinstance(outcome, Failed | TimedOut | Skipped):
+    elif isinstance(outcome, _UNSUCCESSFUL):
         _settle_unsuccessful(record, outcome)
     elif isinstance(outcome, EndsRun):
         record.status, record.code, record.outputs = Status.SUCCEEDED, "Terminated", ABSENT
@@ -246,7 +250,7 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
 
 def _bounded(run: Run, outcome: Outcome, record: Record) -> Outcome:
     """Answer an outcome whose outputs can be kept; one that is too large has failed, whatever it was."""
-    if isinstance(outcome, Succeeded | Failed | TimedOut) and outcome.outputs is not record.inputs:
+    if isinstance(outcome, _WITH_OUTPUTS) and outcome.outputs is not record.inputs:
         try:
             run.hold(record, sizes.check(outcome.outputs, run.limits.message_bytes, "outputs"))
         except sizes.ResultTooLarge as error:

@@ -26,19 +26,21 @@ class Turns:
         #: Who waits, by run; the first run is the next.
         self._lines: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def take(self, run_id: str) -> None:
-        """Go on at once while nobody has computed for long, else when it is the run's turn."""
+    def is_due(self, run_id: str) -> bool:
+        """Answer whether a run may go on at once: while nobody has computed for long; else it must `take` its turn."""
         now = self._clock.monotonic()
-        if self._lines:
-            if run_id == self._holder and self._began is not None and now - self._began < _SLICE_SECONDS:
-                return
-        elif self._began is None:
+        if self._began is None:
+            if self._lines:
+                return False
             self._began = now
             asyncio.get_running_loop().call_soon(self._rested)
-            return
-        elif now - self._began < _SLICE_SECONDS:
-            return
-        await self._wait(run_id)
+            return True
+        return now - self._began < _SLICE_SECONDS and (not self._lines or run_id == self._holder)
+
+    async def take(self, run_id: str) -> None:
+        """Go on at once if the run may, else when it is its turn."""
+        if not self.is_due(run_id):
+            await self._wait(run_id)
 
     async def _wait(self, run_id: str) -> None:
         loop = asyncio.get_running_loop()

@@ -22,6 +22,8 @@ DAY_ONE = datetime(1, 1, 1, tzinfo=UTC)
 class Scope:
     """What one evaluation may see; every answer of this class is an error."""
 
+    __slots__ = ("meter",)
+
     def __init__(self, meter: budget.Meter | None = None) -> None:
         #: Counts what the evaluation builds; `Template.evaluate` starts it at zero.
         self.meter = meter if meter is not None else budget.Meter()
