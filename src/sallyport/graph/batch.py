@@ -104,7 +104,7 @@ async def _sent_after(call: Call, item: Item, before: Mapping[str, asyncio.Task[
     except errors.SallyportError as error:
         return _refused(call, error)
     found = _Answer()
-    await call.surface(scope, _Body(item.body).receive, found.send)
+    await call.surface.app(scope, _Body(item.body).receive, found.send)
     return found
 
 

@@ -21,6 +21,7 @@ from sallyport import errors, principal
 from sallyport.clock import Clock, SystemClock
 from sallyport.engine.ports import HttpPort
 from sallyport.graph import prefer
+from sallyport.graph.endpoint import Endpoint
 from sallyport.graph.errors import JSON
 from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
@@ -70,16 +71,24 @@ class Deps:
     indicators_stored: Callable[[], None] = _nobody
 
 
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The surface that a call came to."""
+
+    #: Behind the bearer check: where the items of a batch go.
+    app: ASGIApp
+    endpoints: tuple[Endpoint, ...]
+
+
 class Call:
     """One request, resolved: its version, and the names that its path gave."""
 
-    def __init__(self, deps: Deps, request: Request, version: str, names: Mapping[str, str], surface: ASGIApp) -> None:
+    def __init__(self, deps: Deps, request: Request, version: str, names: Mapping[str, str], surface: Surface) -> None:
         self.deps = deps
         self.request = request
         #: `v1.0` or `beta`.
         self.version = version
         self.names = names
-        #: The surface behind its bearer check: where the items of a batch go.
         self.surface = surface
 
     @cached_property

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from sallyport import errors, principal
-from sallyport.graph.call import Call, Deps
+from sallyport.graph.call import Call, Deps, Surface
 from sallyport.graph.endpoint import Access, Endpoint
 from sallyport.graph.errors import GraphErrors
 from sallyport.graph.paths import Paths, split
@@ -22,8 +22,8 @@ class Dispatcher:
 
     def __init__(self, deps: Deps, endpoints: Iterable[Endpoint]) -> None:
         self._deps = deps
-        self._paths = Paths(endpoints)
-        self._again = GraphErrors(self, deps.clock)
+        self._surface = Surface(GraphErrors(self, deps.clock), tuple(endpoints))
+        self._paths = Paths(self._surface.endpoints)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,6 +39,6 @@ class Dispatcher:
             self._deps.throttle.check(caller.app_id, endpoint.path)
             endpoint.admit(caller)
         rest = {name: value for name, value in names.items() if name != "version"}
-        call = Call(self._deps, Request(scope, receive, send), names.get("version", "v1.0"), rest, self._again)
+        call = Call(self._deps, Request(scope, receive, send), names.get("version", "v1.0"), rest, self._surface)
         response = await endpoint.handler(call)
         await response(scope, receive, send)

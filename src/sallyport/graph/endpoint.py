@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
 from sallyport import principal
-from sallyport.graph.call import Call
 from sallyport.principal import Principal
 
-Handler = Callable[[Call], Awaitable[Response]]
+if TYPE_CHECKING:
+    # A call knows the table of endpoints, and the table what answers a call.
+    from sallyport.graph.call import Call
+
+    Handler = Callable[[Call], Awaitable[Response]]
+else:
+    Handler = Callable[[Any], Awaitable[Response]]
 
 
 class Access(StrEnum):

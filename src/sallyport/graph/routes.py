@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sallyport.graph import alerts, batch, indicators, ingest, matches, subscriptions, triggers
+from sallyport.graph import alerts, batch, indicators, ingest, matches, openapi, subscriptions, triggers
 from sallyport.graph.call import Deps
 from sallyport.graph.dispatch import Dispatcher
 from sallyport.graph.endpoint import Access, Endpoint
@@ -26,7 +26,7 @@ READ_INDICATORS = ("ThreatIndicators.Read.All", "ThreatIndicators.ReadWrite.Owne
 WRITE_INDICATORS = ("ThreatIndicators.ReadWrite.OwnedBy",)
 
 #: The first segments of every path of the surface.
-ROOTS = (*VERSIONS, "trigger", "ingest")
+ROOTS = (*VERSIONS, "trigger", "ingest", "openapi.json")
 
 _ALERTS = "/{version}/security/alerts"
 _INDICATORS = "/{version}/security/tiIndicators"
@@ -64,6 +64,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/trigger/{version}/security/indicatorMatches", matches.polled, READ_ALERTS),
     Endpoint("POST", "/ingest/alerts", ingest.alerts, INGEST),
     Endpoint("POST", "/{version}/$batch", batch.run, access=Access.TOKEN),
+    Endpoint("GET", "/openapi.json", openapi.show, access=Access.PUBLIC),
 )
 
 

@@ -110,6 +110,14 @@ class Structure:
             return self
         return self._derived.get(folded)
 
+    def own(self) -> tuple[Field, ...]:
+        """Answer the fields that this structure adds to what it is based on."""
+        return tuple(self._fields.values())
+
+    def derivations(self) -> tuple[Structure, ...]:
+        """Answer the structures derived from this one."""
+        return tuple(self._derived.values())
+
     def type_names(self) -> tuple[str, ...]:
         """Answer the folded `@odata.type` values of this structure and of all derived from it."""
         names = [name.lower() for name in (self.name, *self._derived)]

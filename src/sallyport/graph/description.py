@@ -1,0 +1,126 @@
+"""What an operation reads and answers, in a form from which its OpenAPI description is drawn.
+
+The rule: each handler has one description, in the table of `graph.descriptions`; a test finds a route without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sallyport.graph import openapi_schemas as schemas
+from sallyport.graph.openapi_schemas import Schema
+from sallyport.odata.fields import Structure
+
+JSON = "application/json"
+TEXT = "text/plain"
+NDJSON = "application/x-ndjson"
+XML = "application/xml"
+
+#: Query options by name: what they hold, and what they do.
+OPTIONS: Mapping[str, tuple[Schema, str]] = {
+    "$filter": ({"type": "string"}, "Which resources: an OData expression."),
+    "$orderby": ({"type": "string"}, "In which order, such as `createdDateTime desc`."),
+    "$select": ({"type": "string"}, "Which properties, separated by commas."),
+    "$expand": ({"type": "string"}, "Which related resources to answer along."),
+    "$top": ({"type": "integer", "minimum": 0, "maximum": 1000}, "How many resources a page holds."),
+    "$skip": ({"type": "integer", "minimum": 0, "maximum": 500}, "How many resources to leave out."),
+    "$skiptoken": ({"type": "string"}, "Where the page begins: comes with `@odata.nextLink`."),
+    "$count": ({"type": "boolean"}, "Whether to answer how many resources there are in all."),
+}
+#: What a list is asked with, an entity, a number.
+LIST = ("$filter", "$orderby", "$select", "$top", "$skip", "$skiptoken", "$count")
+ONE = ("$select",)
+NUMBER = ("$filter",)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One operation's bodies, by status and media type, and its query options."""
+
+    #: Status to media type to schema; an empty mapping is an answer without a body.
+    answers: Mapping[int, Mapping[str, Schema]]
+    #: Media type to schema of what is sent.
+    body: Mapping[str, Schema] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    #: Headers of the request that change what it does, with what they do.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: The entities whose schemas it needs.
+    structures: tuple[Structure, ...] = ()
+    #: Whether a request without a body is refused.
+    needs_body: bool = True
+
+    def also(self, answers: Mapping[int, Mapping[str, Schema]]) -> Description:
+        """Answer this description with further answers."""
+        return replace(self, answers={**self.answers, **answers})
+
+
+_PREFER = {"Prefer": "`return=representation` asks for the resource as the answer."}
+_REFUSED: Mapping[str, Schema] = {JSON: {"$ref": "#/components/schemas/error"}}
+#: An item of a bulk action that failed: as it was sent, with what is wrong beside it.
+_FAILED: Schema = {
+    "type": "object",
+    "required": ["Error"],
+    "properties": {
+        "Error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+        }
+    },
+}
+_MATCH = {"If-Match": "The entity tag of the version that may be changed."}
+
+
+def listed(entity: Structure, *options: str) -> Description:
+    """Describe a page of resources; `options` beyond the usual ones."""
+    return Description({200: {JSON: schemas.collection(entity)}}, options=(*LIST, *options), structures=(entity,))
+
+
+def read(entity: Structure) -> Description:
+    """Describe one resource."""
+    return Description({200: {JSON: schemas.entity(entity)}}, options=ONE, structures=(entity,))
+
+
+def counted() -> Description:
+    """Describe a number of resources."""
+    return Description({200: {TEXT: {"type": "string", "pattern": "^[0-9]+$"}}}, options=NUMBER)
+
+
+def created(entity: Structure, body: Schema) -> Description:
+    """Describe the creation of a resource."""
+    return Description({201: {JSON: schemas.entity(entity)}, 409: _REFUSED}, {JSON: body}, structures=(entity,))
+
+
+def updated(entity: Structure, body: Schema, *, always: bool = False) -> Description:
+    """Describe a change; `always` answers the resource, else only on demand."""
+    shown = {200: {JSON: schemas.entity(entity)}}
+    answers: Mapping[int, Mapping[str, Schema]] = shown if always else {204: {}, **shown}
+    refused = {409: _REFUSED, 412: _REFUSED}
+    headers = _MATCH if always else {**_PREFER, **_MATCH}
+    return Description({**answers, **refused}, {JSON: body}, headers=headers, structures=(entity,))
+
+
+def deleted() -> Description:
+    """Describe a deletion."""
+    return Description({204: {}})
+
+
+def polled(entity: Structure) -> Description:
+    """Describe a poll of a trigger: what is new, or that there is nothing."""
+    found = {JSON: schemas.envelope(schemas.reference(entity))}
+    return Description({200: found, 202: {}}, options=("$filter", "triggerState"), structures=(entity,))
+
+
+def bulk(entity: Structure | None, sent: Schema, answered: Schema, most: int | None = None) -> Description:
+    """Describe an action on several resources at once: 206 when some of them failed."""
+    items: dict[str, Any] = {"type": "array", "items": sent}
+    if most is not None:
+        items["maxItems"] = most
+    body = {"type": "object", "required": ["value"], "properties": {"value": items}}
+    answers = {
+        200: {JSON: schemas.envelope(answered)},
+        206: {JSON: schemas.envelope({"anyOf": [_FAILED, answered]})},
+    }
+    return Description(answers, {JSON: body}, structures=() if entity is None else (entity,))

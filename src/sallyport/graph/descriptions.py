@@ -1,0 +1,184 @@
+"""What each operation of the surface reads and answers: one table, from which the OpenAPI description is drawn.
+
+The rule: a line for each handler in the table of routes; what an operation does is the first sentence of its docstring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sallyport.graph import (
+    alert_rules,
+    alerts,
+    batch,
+    batch_rules,
+    bulk,
+    indicator_rules,
+    indicators,
+    ingest,
+    matches,
+    openapi,
+    subscriptions,
+    triggers,
+)
+from sallyport.graph import openapi_schemas as schemas
+from sallyport.graph.description import (
+    JSON,
+    NDJSON,
+    Description,
+    counted,
+    created,
+    deleted,
+    listed,
+    polled,
+    read,
+    updated,
+)
+from sallyport.graph.description import bulk as many
+from sallyport.graph.endpoint import Handler
+from sallyport.graph.openapi_schemas import Schema
+from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_indicator import INDICATOR
+from sallyport.odata.entity_match import MATCH
+from sallyport.odata.entity_subscription import SUBSCRIPTION
+from sallyport.odata.fields import Structure
+
+_TEXT: Schema = {"type": "string"}
+_FILLED: Schema = {"type": "string", "minLength": 1}
+_OBJECT: Schema = {"type": "object"}
+#: Who an alert came from: nobody may create or change one without saying so.
+_VENDOR: Schema = {
+    "type": "object",
+    "required": ["provider", "vendor"],
+    "properties": {"provider": _FILLED, "vendor": _FILLED},
+}
+_RESULT: Schema = {
+    "type": "object",
+    "required": ["code", "message", "subcode"],
+    "properties": {"code": {"type": "integer"}, "message": _TEXT, "subcode": {"type": "integer"}},
+}
+
+
+def _part(entity: Structure, names: tuple[str, ...], *required: str, **own: Schema) -> Schema:
+    """Answer the schema of some of a resource's properties."""
+    known = schemas.components([entity])[entity.name]["properties"]
+    properties: dict[str, Any] = {**{name: known[name] for name in names}, **own}
+    return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
+
+
+_NEW_ALERT = {
+    "allOf": [
+        schemas.reference(ALERT),
+        {"required": ["title", "vendorInformation"], "properties": {"title": _FILLED, "vendorInformation": _VENDOR}},
+    ]
+}
+_ALERT_CHANGE = _part(ALERT, alert_rules.UPDATABLE, "vendorInformation", vendorInformation=_VENDOR)
+_ALERT_CHANGES = _part(ALERT, alert_rules.UPDATABLE, "id", "vendorInformation", id=_FILLED, vendorInformation=_VENDOR)
+_NEW_INDICATOR = schemas.needing(
+    INDICATOR,
+    "targetProduct",
+    "expirationDateTime",
+    anyOf=[
+        {"required": [name], "properties": {name: {"not": {"enum": [None, ""]}}}}
+        for name in indicator_rules.OBSERVABLES
+    ],
+)
+_NEW_SUBSCRIPTION = schemas.needing(SUBSCRIPTION, "changeType", "expirationDateTime", "notificationUrl", "resource")
+_RENEWAL = _part(SUBSCRIPTION, ("expirationDateTime", "encryptionCertificate", "encryptionCertificateId"))
+
+_INGESTED: Schema = {
+    "type": "object",
+    "required": ["line", "id", "status"],
+    "properties": {
+        "line": {"type": "integer"},
+        "id": {"type": ["string", "null"]},
+        "status": {"type": "integer"},
+        "error": {"type": "object"},
+    },
+}
+_REQUESTS: Schema = {
+    "type": "object",
+    "required": ["requests"],
+    "properties": {
+        "requests": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": batch_rules.MOST,
+            "items": {
+                "type": "object",
+                "required": ["id", "method", "url"],
+                "properties": {
+                    "id": _FILLED,
+                    "method": {"enum": ["GET", "POST", "PATCH", "PUT", "DELETE"]},
+                    "url": _FILLED,
+                    "headers": {"type": "object", "additionalProperties": _TEXT},
+                    "body": {},
+                    "dependsOn": {"type": "array", "items": _TEXT},
+                },
+            },
+        }
+    },
+}
+_RESPONSES: Schema = {
+    "type": "object",
+    "required": ["responses"],
+    "properties": {
+        "responses": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "status", "headers"],
+                "properties": {"id": _TEXT, "status": {"type": "integer"}, "headers": _OBJECT, "body": {}},
+            },
+        }
+    },
+}
+
+DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
+    {
+        alerts.listed: listed(ALERT).also({206: {JSON: schemas.collection(ALERT)}}),
+        alerts.create: created(ALERT, _NEW_ALERT),
+        alerts.counted: counted(),
+        alerts.update_many: many(ALERT, _ALERT_CHANGES, schemas.reference(ALERT)),
+        alerts.get: read(ALERT),
+        alerts.update: updated(ALERT, _ALERT_CHANGE),
+        indicators.listed: listed(INDICATOR),
+        indicators.create: created(INDICATOR, _NEW_INDICATOR),
+        indicators.counted: counted(),
+        indicators.submit: many(INDICATOR, _NEW_INDICATOR, schemas.reference(INDICATOR), bulk.MOST),
+        indicators.update_many: many(
+            INDICATOR, schemas.needing(INDICATOR, "id"), schemas.reference(INDICATOR), bulk.MOST
+        ),
+        indicators.delete_many: many(None, _FILLED, _RESULT, bulk.MOST),
+        indicators.delete_by_external_id: many(None, _FILLED, _RESULT, bulk.MOST),
+        indicators.get: read(INDICATOR),
+        indicators.update: updated(INDICATOR, schemas.reference(INDICATOR)),
+        indicators.delete: deleted(),
+        subscriptions.listed: Description({200: {JSON: schemas.collection(SUBSCRIPTION)}}, options=("$skiptoken",)),
+        subscriptions.create: created(SUBSCRIPTION, _NEW_SUBSCRIPTION),
+        subscriptions.get: Description({200: {JSON: schemas.entity(SUBSCRIPTION)}}, structures=(SUBSCRIPTION,)),
+        subscriptions.update: updated(SUBSCRIPTION, _RENEWAL, always=True),
+        subscriptions.delete: deleted(),
+        subscriptions.reauthorize: Description({204: {}}),
+        triggers.new_alerts: polled(ALERT),
+        matches.polled: polled(MATCH),
+        matches.of_alert: Description(
+            {200: {JSON: schemas.collection(MATCH)}},
+            options=("$filter", "$select", "$top", "$skiptoken"),
+            structures=(MATCH,),
+        ),
+        matches.of_indicator: Description(
+            {200: {JSON: schemas.collection(MATCH)}},
+            options=("$filter", "$select", "$top", "$skiptoken"),
+            structures=(MATCH,),
+        ),
+        ingest.alerts: Description(
+            {200: {NDJSON: _INGESTED}, 206: {NDJSON: _INGESTED}},
+            {JSON: {"type": "array", "items": _NEW_ALERT}, NDJSON: _NEW_ALERT},
+        ),
+        batch.run: Description({200: {JSON: _RESPONSES}}, {JSON: _REQUESTS}),
+        openapi.show: Description({200: {JSON: _OBJECT}}),
+    }
+)
