@@ -73,9 +73,9 @@ _FAILED: Schema = {
 _MATCH = {"If-Match": "The entity tag of the version that may be changed."}
 
 
-def listed(entity: Structure, *options: str) -> Description:
-    """Describe a page of resources; `options` beyond the usual ones."""
-    return Description({200: {JSON: schemas.collection(entity)}}, options=(*LIST, *options), structures=(entity,))
+def listed(entity: Structure, options: tuple[str, ...] = LIST) -> Description:
+    """Describe a page of resources."""
+    return Description({200: {JSON: schemas.collection(entity)}}, options=options, structures=(entity,))
 
 
 def read(entity: Structure) -> Description:

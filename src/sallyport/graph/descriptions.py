@@ -88,6 +88,7 @@ _NEW_INDICATOR = schemas.needing(
 _NEW_SUBSCRIPTION = schemas.needing(SUBSCRIPTION, "changeType", "expirationDateTime", "notificationUrl", "resource")
 _RENEWAL = _part(SUBSCRIPTION, ("expirationDateTime", "encryptionCertificate", "encryptionCertificateId"))
 
+_OF_MATCHES = ("$filter", "$select", "$top", "$skiptoken")
 _INGESTED: Schema = {
     "type": "object",
     "required": ["line", "id", "status"],
@@ -156,7 +157,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         indicators.get: read(INDICATOR),
         indicators.update: updated(INDICATOR, schemas.reference(INDICATOR)),
         indicators.delete: deleted(),
-        subscriptions.listed: Description({200: {JSON: schemas.collection(SUBSCRIPTION)}}, options=("$skiptoken",)),
+        subscriptions.listed: listed(SUBSCRIPTION, ("$skiptoken",)),
         subscriptions.create: created(SUBSCRIPTION, _NEW_SUBSCRIPTION),
         subscriptions.get: Description({200: {JSON: schemas.entity(SUBSCRIPTION)}}, structures=(SUBSCRIPTION,)),
         subscriptions.update: updated(SUBSCRIPTION, _RENEWAL, always=True),
@@ -164,16 +165,8 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         subscriptions.reauthorize: Description({204: {}}),
         triggers.new_alerts: polled(ALERT),
         matches.polled: polled(MATCH),
-        matches.of_alert: Description(
-            {200: {JSON: schemas.collection(MATCH)}},
-            options=("$filter", "$select", "$top", "$skiptoken"),
-            structures=(MATCH,),
-        ),
-        matches.of_indicator: Description(
-            {200: {JSON: schemas.collection(MATCH)}},
-            options=("$filter", "$select", "$top", "$skiptoken"),
-            structures=(MATCH,),
-        ),
+        matches.of_alert: listed(MATCH, _OF_MATCHES),
+        matches.of_indicator: listed(MATCH, _OF_MATCHES),
         ingest.alerts: Description(
             {200: {NDJSON: _INGESTED}, 206: {NDJSON: _INGESTED}},
             {JSON: {"type": "array", "items": _NEW_ALERT}, NDJSON: _NEW_ALERT},
