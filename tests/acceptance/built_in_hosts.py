@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 import httpx
-import msal  # type: ignore[import-untyped]
+import msal
 import requests
 
 ALERTS = "https://graph.microsoft.com/v1.0/security/alerts?$top=1&$orderby=createdDateTime desc"
