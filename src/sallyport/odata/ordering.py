@@ -45,7 +45,13 @@ class Ordering:
 
     def clauses(self) -> list[Column]:
         """Answer what to order by."""
-        return [self._clause(term) for term in self.terms]
+        return [self._directed(term, self._sortable(term)) for term in self.terms]
+
+    def over(self, keys: Sequence[Column]) -> list[Column]:
+        """Answer what to order by where `keys` hold the sort values that were selected before."""
+        return [
+            self._directed(term, self._in_code_points(term, key)) for term, key in zip(self.terms, keys, strict=True)
+        ]
 
     def token(self, values: Sequence[Any]) -> str:
         """Answer the token of the row with these sort values."""
@@ -70,12 +76,13 @@ class Ordering:
         return self._compiler.value(term.property)
 
     def _sortable(self, term: OrderTerm) -> Column:
-        column = self._column(term)
-        in_code_points = self._dialect == "postgresql" and term.property.kind in _TEXTS
-        return collate(column, "C") if in_code_points else column
+        return self._in_code_points(term, self._column(term))
 
-    def _clause(self, term: OrderTerm) -> Column:
-        column = self._sortable(term)
+    def _in_code_points(self, term: OrderTerm, column: Column) -> Column:
+        wanted = self._dialect == "postgresql" and term.property.kind in _TEXTS
+        return collate(column, "C") if wanted else column
+
+    def _directed(self, term: OrderTerm, column: Column) -> Column:
         directed = column.desc() if term.descending else column.asc()
         if self._dialect == "sqlite" or not self._is_nullable(term):
             return directed

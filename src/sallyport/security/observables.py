@@ -102,6 +102,12 @@ WEAK = frozenset({"emailRecipient", "emailSubject", "fileName", "userAgent"})
 ALTERNATIVES = "alternativeObservables"
 
 
+def observed_paths() -> dict[str, Kind]:
+    """Answer the properties of an alert under whose values it is always found, by path."""
+    listed = {path: kind for members in ALERT_PROPERTIES.values() for _, kind, path in members}
+    return {**listed, **dict.fromkeys(HASHED.values(), Kind.HASH)}
+
+
 def keys_of_alert(document: Document) -> set[int]:
     """Answer every key under which an alert is found."""
     found: set[int] = set()

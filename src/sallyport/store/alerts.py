@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -16,7 +17,8 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query
-from sallyport.security.observables import keys_of_alert
+from sallyport.security import values
+from sallyport.security.observables import keys_of_alert, observed_paths
 from sallyport.store import matches, matching, observables, outbox, pages, schema
 from sallyport.store.matching import Matched
 
@@ -69,7 +71,12 @@ COLUMNS: Mapping[str, sa.Column[Any]] = {
     "lastModifiedDateTime": alerts.c.modified_at,
 }
 
-SOURCE = pages.Source(alerts, ALERT, COLUMNS)
+#: What is found by its key: the property's folded path, and how a value becomes a key.
+OBSERVED: Mapping[str, Callable[[str], int]] = {
+    path.lower(): partial(values.key, kind) for path, kind in observed_paths().items()
+}
+
+SOURCE = pages.Source(alerts, ALERT, COLUMNS, observables.alert_observables, OBSERVED)
 
 
 class AlertExists(errors.Conflict):

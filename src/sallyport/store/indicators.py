@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.odata import instants
+from sallyport.odata import instants, typed
 from sallyport.odata.entity_indicator import INDICATOR
+from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
 from sallyport.security.observables import is_active, keys_of_indicator, prefixes_of_indicator
 from sallyport.store import observables, outbox, pages, pending_searches, schema
@@ -65,7 +66,11 @@ COLUMNS: Mapping[str, sa.Column[Any]] = {
     "fileHashValue": indicators.c.file_hash_value,
     "ingestedDateTime": indicators.c.ingested_at,
     "expirationDateTime": indicators.c.expires_at,
+    # Whose an indicator is, is none of its properties.
+    "@appId": indicators.c.app_id,
 }
+_EXPIRES = typed.Property(typed.RESOURCE, (typed.Member("expirationDateTime"),), Kind.DATETIME)
+_APP = typed.Property(typed.RESOURCE, (typed.Member("@appId"),), Kind.STRING)
 
 SOURCE = pages.Source(indicators, INDICATOR, COLUMNS)
 
@@ -180,12 +185,12 @@ def forget_expired(connection: Connection, before: str, limit: int) -> int:
 
 def page(connection: Connection, query: Query, view: View) -> pages.Page[Indicator]:
     """Answer one page of the indicators that a query selects."""
-    return pages.read(connection, SOURCE, query, _RECORD, Indicator, _seen(view))
+    return pages.read(connection, SOURCE, query, _RECORD, Indicator, _visible(view))
 
 
 def count(connection: Connection, query: Query, view: View) -> int:
     """Answer how many indicators a query selects, whatever its page."""
-    return pages.count(connection, SOURCE, query, _seen(view))
+    return pages.count(connection, SOURCE, query, _visible(view))
 
 
 def _one(connection: Connection, *where: sa.ColumnElement[bool]) -> Indicator | None:
@@ -205,6 +210,14 @@ def _forget(connection: Connection, gone: Sequence[Indicator]) -> None:
 def _looked_for(document: Document, at: str) -> bool:
     expires = instants.sortable(document["expirationDateTime"]) or at
     return is_active(document) and expires > at
+
+
+def _visible(view: View) -> list[typed.Value]:
+    """Answer what `_seen` says, for a query that chooses its index."""
+    alive = typed.Compare("gt", _EXPIRES, typed.Constant(Kind.DATETIME, view.now))
+    if view.app_id is None:
+        return [alive]
+    return [alive, typed.Compare("eq", _APP, typed.Constant(Kind.STRING, view.app_id))]
 
 
 def _seen(view: View) -> list[sa.ColumnElement[bool]]:

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 import databases
 from sallyport.odata.entity_alert import ALERT
-from sallyport.odata.query import Query, parse_query
+from sallyport.odata.query import parse_query
 from sallyport.store import alerts, outbox
 from sallyport.store.database import Database
 
@@ -109,39 +108,3 @@ def test_an_alert_and_its_event_are_stored_together_or_not_at_all(database: Data
         database.write_now(fail)
     assert database.read_now(alerts.highest) == 0
     assert database.read_now(outbox.highest) == 0
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        "$filter=severity eq 'high'&$orderby=createdDateTime desc",
-        "$filter=status eq 'newAlert'&$orderby=createdDateTime desc",
-        "$filter=vendorInformation/provider eq 'Azure Sentinel'&$orderby=createdDateTime desc",
-        "$filter=assignedTo eq 'me'&$orderby=createdDateTime desc",
-        "$filter=createdDateTime ge 2026-01-01&$orderby=createdDateTime desc",
-        "$filter=eventDateTime ge 2026-01-01",
-        "$filter=lastModifiedDateTime gt 2026-01-01",
-        "$orderby=createdDateTime desc",
-    ],
-)
-def test_the_usual_queries_are_served_by_an_index_and_need_no_sorting(options: str, tmp_path: Path) -> None:
-    query = parse_query(options, ALERT, default_orderby="" if "orderby" in options else "id")
-    with databases.sqlite(tmp_path) as opened:
-        plan = opened.read_now(lambda connection: _plan(connection, query))
-    assert "USING INDEX" in plan
-    if "orderby" in options:
-        assert "TEMP B-TREE" not in plan
-
-
-def _plan(connection: Connection, query: Query) -> str:
-    statements: list[tuple[str, object]] = []
-
-    def remember(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", remember)
-    alerts.page(connection, query)
-    event.remove(connection, "before_cursor_execute", remember)
-    statement, parameters = statements[-1]
-    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-    return "\n".join(row[3] for row in rows)
