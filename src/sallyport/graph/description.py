@@ -20,9 +20,12 @@ XML = "application/xml"
 
 #: Query options by name: what they hold, and what they do.
 OPTIONS: Mapping[str, tuple[Schema, str]] = {
-    "$filter": ({"type": "string"}, "Which resources: an OData expression."),
-    "$orderby": ({"type": "string"}, "In which order, such as `createdDateTime desc`."),
-    "$select": ({"type": "string"}, "Which properties, separated by commas."),
+    "$filter": (
+        {"type": "string", "examples": ["id eq '1' or startswith(id,'a')"]},
+        "Which resources: an OData expression.",
+    ),
+    "$orderby": ({"type": "string", "examples": ["id desc"]}, "In which order, such as `createdDateTime desc`."),
+    "$select": ({"type": "string", "examples": ["id"]}, "Which properties, separated by commas."),
     "$expand": ({"type": "string"}, "Which related resources to answer along."),
     "$top": ({"type": "integer", "minimum": 0, "maximum": 1000}, "How many resources a page holds."),
     "$skip": ({"type": "integer", "minimum": 0, "maximum": 500}, "How many resources to leave out."),
