@@ -195,7 +195,9 @@ def test_every_route_of_the_composed_server_is_documented(tmp_path: Path) -> Non
         }
         plain = [route for route in router.routes if not isinstance(route, GraphRoute)]
         assert [route for route in plain if not isinstance(route, Route)] == [], "a kind of route that nobody documents"
-        served = {(each.method, http.short(each.path)) for each in [*http.operations(plain), *http.graph()]}
+        served = {
+            (each.method, http.short(each.path)) for each in [*http.operations(plain), *http.graph(), *http.threat()]
+        }
         assert served == documented
     finally:
         house.database.close()

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from drawing import markdown
 from sallyport.auth import routes as auth_routes
 from sallyport.graph import routes as graph_routes
+from sallyport.graph import threat_routes
 from sallyport.graph.endpoint import Access
 from sallyport.management import approvals
 from sallyport.management import call as management_call
@@ -59,6 +60,12 @@ def page() -> str:
             graph(),
         ),
         _part(
+            "Threat intelligence in STIX",
+            "The upload of Microsoft Sentinel, whose `api-version` is not looked at, and a TAXII 2.1 server. Errors "
+            'of the upload:\n`{"statusCode", "message"}`; of TAXII: `{"title", "error_code", "http_status"}`.',
+            threat(),
+        ),
+        _part(
             "Microsoft.Logic management",
             f"The resources of Azure Resource Manager; `{{Logic}}` stands for\n`{LOGIC}`. Any subscription and "
             "resource group means this installation,\n"
@@ -87,6 +94,14 @@ def graph() -> list[Operation]:
     return [
         Operation(each.method, each.path, each.permissions, each.handler, _INSTEAD[each.access])
         for each in graph_routes.ENDPOINTS
+    ]
+
+
+def threat() -> list[Operation]:
+    """Answer the operations of threat intelligence in STIX."""
+    return [
+        Operation(each.method, each.path, each.permissions, each.handler, _INSTEAD[each.access])
+        for each in threat_routes.ENDPOINTS
     ]
 
 

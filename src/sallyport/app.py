@@ -228,7 +228,15 @@ def _graph(
     search: IndicatorSearch,
 ) -> ASGIApp:
     limited = Throttle(clock, _request_limits(chosen))
-    deps = GraphDeps(database, clock, egress, authority.tenant_id, throttle=limited, indicators_stored=search.ring)
+    deps = GraphDeps(
+        database,
+        clock,
+        egress,
+        authority.tenant_id,
+        throttle=limited,
+        workspaces=frozenset(each.lower() for each in chosen.workspace_ids),
+        indicators_stored=search.ring,
+    )
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
     return graph_routes.graph_app(deps, [checked])
 
@@ -288,7 +296,7 @@ def _drawings(clock: Clock) -> web_errors.Drawings:
         return GraphExchange(scope).drawn(error, clock)
 
     return [
-        *((f"/{root}/*", as_graph) for root in graph_routes.ROOTS),
+        *((pattern, as_graph) for pattern in graph_routes.PATTERNS),
         ("/*/oauth2/*token", lambda scope, error: token_endpoint.drawn(clock, scope, error)),
         ("/approvals/*", lambda _scope, error: approvals.drawn(error)),
     ]

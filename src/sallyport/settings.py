@@ -102,6 +102,9 @@ class Settings:
     history_retention_days: int = field(default=90, metadata={"range": (1, 36_500)})
     #: How far back a new indicator is looked for in the stored alerts, in days.
     match_days: int = field(default=30, metadata={"range": (1, 3_650)})
+    #: The ids of the Sentinel workspaces for which this server takes uploads of STIX objects, separated by commas.
+    #: Without any it takes those for every workspace.
+    workspace_ids: tuple[str, ...] = ()
     #: How many days an indicator is kept after it has expired; nobody is shown it any more.
     indicator_retention_days: int = field(default=30, metadata={"range": (1, 36_500)})
     #: How many days a run may take before it is ended as timed out.

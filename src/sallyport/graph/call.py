@@ -67,6 +67,8 @@ class Deps:
     strict_indicators: bool = False
     #: How many requests each application may make.
     throttle: Throttle = field(default_factory=lambda: Throttle(SystemClock()))
+    #: The ids of the workspaces that this server stands for, in lower case; without any it stands for all.
+    workspaces: frozenset[str] = frozenset()
     #: Told when indicators were stored that stored alerts may mention.
     indicators_stored: Callable[[], None] = _nobody
 
@@ -120,9 +122,9 @@ class Call:
         """Answer the present moment as sortable text."""
         return instants.of_datetime(self.deps.clock.now())
 
-    async def json(self) -> Any:
+    async def json(self, limit_bytes: int | None = None) -> Any:
         """Answer the body, read as JSON within bounds."""
-        return await bodies.read_json(self.request, self.deps.limits.body_bytes)
+        return await bodies.read_json(self.request, limit_bytes or self.deps.limits.body_bytes)
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sallyport import errors
 from sallyport.clock import Clock
+from sallyport.graph import error_shapes
 
 #: What every JSON answer says it is; generated clients choose their parser by it.
 JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -73,6 +74,7 @@ class Exchange:
     """The ids of one request, and what each of its answers says about them."""
 
     def __init__(self, scope: Scope) -> None:
+        self._scope = scope
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         self.request_id = str(state.setdefault("request_id", str(uuid.uuid4())))
         self.client_request_id = str(state.get("client_request_id") or _given_id(scope) or self.request_id)
@@ -87,14 +89,8 @@ class Exchange:
         ]
 
     def drawn(self, error: errors.SallyportError, clock: Clock) -> Response:
-        """Answer an error in the shape of the standard."""
-        inner = self.inner(clock)
-        if isinstance(error, errors.TooManyRequests):
-            # The documented body of a 429 says more of itself, and nothing of the client's own id.
-            said = {"code": "429", "status": "429", "message": "Please retry after"}
-            inner = {**said, "date": inner["date"], "request-id": self.request_id}
-        body = {"error": {"code": error.code, "message": error.message, "innerError": inner}}
-        response = Response(orjson.dumps(body), error.status, media_type=JSON)
+        """Answer an error in the shape of the standard to which the request's path belongs."""
+        response = error_shapes.drawn(self._scope, error) or self._as_graph(error, clock)
         response.raw_headers.extend(self.headers)
         if isinstance(error, errors.Unauthenticated):
             response.headers["www-authenticate"] = _CHALLENGE
@@ -104,6 +100,15 @@ class Exchange:
         if isinstance(error, MethodNotAllowed):
             response.headers["allow"] = ", ".join(error.allowed)
         return response
+
+    def _as_graph(self, error: errors.SallyportError, clock: Clock) -> Response:
+        inner = self.inner(clock)
+        if isinstance(error, errors.TooManyRequests):
+            # The documented body of a 429 says more of itself, and nothing of the client's own id.
+            said = {"code": "429", "status": "429", "message": "Please retry after"}
+            inner = {**said, "date": inner["date"], "request-id": self.request_id}
+        body = {"error": {"code": error.code, "message": error.message, "innerError": inner}}
+        return Response(orjson.dumps(body), error.status, media_type=JSON)
 
     def inner(self, clock: Clock) -> dict[str, str]:
         """Answer what an error says about its request; the date has no zone."""

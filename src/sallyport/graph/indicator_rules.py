@@ -17,6 +17,7 @@ import orjson
 from sallyport import errors
 from sallyport.graph import reading
 from sallyport.odata.entity_indicator import INDICATOR
+from sallyport.security.observables import ALTERNATIVES
 from sallyport.store import indicators
 
 Document = dict[str, Any]
@@ -44,6 +45,8 @@ _SENTINEL_EDITABLE = (
 _DEFENDER_EDITABLE = ("expirationDateTime", "severity", "description")
 _DEFAULTS: Mapping[str, Any] = {"isActive": True, "passiveOnly": False, "severity": 3}
 _STAMPED = ("id", "azureTenantId", "ingestedDateTime")
+#: What an upload of STIX says of itself, and nobody else.
+_UPLOADED = ("stixId", ALTERNATIVES)
 
 
 class ImmutableObservable(errors.BadRequest):
@@ -65,8 +68,8 @@ class Submission:
     missing: tuple[str, ...]
 
 
-def submitted(given: Any, *, strict: bool = False) -> Submission:
-    """Answer a submitted indicator.
+def submitted(given: Any, *, strict: bool = False, uploaded: bool = False) -> Submission:
+    """Answer a submitted indicator; `uploaded` when it is what an uploaded STIX object means.
 
     Raises BadRequest when it cannot be read or lacks what makes it work: a product, an expiry, an observable. The other
     properties that the documentation demands are demanded only when `strict`: real clients leave them out.
@@ -85,7 +88,8 @@ def submitted(given: Any, *, strict: bool = False) -> Submission:
     if strict and missing:
         raise reading.MissingProperty(missing[0], "indicator creation")
     _check_lengths(read)
-    return Submission({name: value for name, value in read.items() if name not in _STAMPED}, identity(read), missing)
+    left_out = _STAMPED if uploaded else (*_STAMPED, *_UPLOADED)
+    return Submission({name: value for name, value in read.items() if name not in left_out}, identity(read), missing)
 
 
 def identity(document: Mapping[str, Any]) -> str:
@@ -124,7 +128,11 @@ def changed(document: Document, change: Mapping[str, Any]) -> Document:
             raise ImmutableObservable(name)
     defender = document.get("targetProduct") == DEFENDER
     editable = _DEFENDER_EDITABLE if defender else _SENTINEL_EDITABLE
-    taken = {name: value for name, value in change.items() if name in editable or INDICATOR.field(name) is None}
+    taken = {
+        name: value
+        for name, value in change.items()
+        if name in editable or (INDICATOR.field(name) is None and name not in _UPLOADED)
+    }
     if taken.get("expirationDateTime", "") is None:
         raise reading.MissingProperty("expirationDateTime", "an indicator")
     return reading.compact({**document, **taken}, INDICATOR)

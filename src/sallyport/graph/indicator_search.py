@@ -13,7 +13,7 @@ import structlog
 from sallyport.clock import Alarm, Clock
 from sallyport.errors import SallyportError
 from sallyport.odata import instants
-from sallyport.store import indicators, pending_searches, searches
+from sallyport.store import indicators, pending_searches, searches, taxii_statuses
 from sallyport.store.database import Database
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -23,6 +23,7 @@ _REST_SECONDS = 5.0
 _PURGE_SECONDS = 3600.0
 #: How many expired indicators one transaction forgets.
 _FORGOTTEN_AT_ONCE = 500
+_STATUSES_KEPT = timedelta(days=1)
 
 
 class IndicatorSearch:
@@ -60,14 +61,15 @@ class IndicatorSearch:
         return portions
 
     async def forget(self) -> int:
-        """Delete what expired longer ago than it is kept; answers how many indicators that were."""
+        """Delete what expired longer ago than it is kept, and old statuses; answers how much that was."""
         before = instants.of_datetime(self._clock.now() - self._kept)
         forgotten = 0
         while portion := await self._database.write(
             lambda connection: indicators.forget_expired(connection, before, _FORGOTTEN_AT_ONCE)
         ):
             forgotten += portion
-        return forgotten
+        old = instants.of_datetime(self._clock.now() - _STATUSES_KEPT)
+        return forgotten + await self._database.write(lambda connection: taxii_statuses.forget_before(connection, old))
 
     async def _portion(self) -> None:
         now = self._clock.now()

@@ -185,9 +185,8 @@ def _submit(
     app_id, identity = call.principal.app_id, submission.identity
     known = indicators.identified(connection, app_id, identity)
     if known is not None:
-        return indicators.update(
-            connection, known, identity, indicator_rules.resubmitted(known.document, submission), at
-        )
+        again = indicator_rules.resubmitted(known.document, submission)
+        return indicators.update(connection, known, indicators.New(identity, again), at)
     document = indicator_rules.created(submission, new_id, call.deps.tenant_id, instants.wire(at) or at)
     return indicators.insert(connection, app_id, [indicators.New(identity, document)], at)[0]
 
@@ -206,7 +205,7 @@ def _update(
     taken = indicators.identified(connection, found.app_id, identity)
     if taken is not None and taken.id != found.id:
         raise errors.Conflict(f"Another indicator has the external id '{document.get('externalId')}' already.")
-    return indicators.update(connection, found, identity, document, at)
+    return indicators.update(connection, found, indicators.New(identity, document), at)
 
 
 def _delete(connection: Connection, view: indicators.View, indicator_id: str, at: str) -> None:

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sallyport.graph import alerts, batch, indicators, ingest, matches, openapi, subscriptions, triggers
+from sallyport.graph import alerts, batch, indicators, ingest, matches, openapi, subscriptions, threat_routes, triggers
 from sallyport.graph.call import Deps
 from sallyport.graph.dispatch import Dispatcher
 from sallyport.graph.endpoint import Access, Endpoint
@@ -27,6 +27,8 @@ WRITE_INDICATORS = ("ThreatIndicators.ReadWrite.OwnedBy",)
 
 #: The first segments of every path of the surface.
 ROOTS = (*VERSIONS, "trigger", "ingest", "openapi.json")
+#: What the paths of the surface look like, in lower case, `*` for anything.
+PATTERNS = (*(f"/{root}/*" for root in ROOTS), *threat_routes.PATTERNS)
 
 _ALERTS = "/{version}/security/alerts"
 _INDICATORS = "/{version}/security/tiIndicators"
@@ -69,12 +71,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 def graph_app(deps: Deps, middleware: Sequence[Middleware] = ()) -> ASGIApp:
-    """Answer the surface as an ASGI application; it serves whole paths: `/v1.0`, `/beta`, `/trigger`, `/ingest`.
+    """Answer the surface as an ASGI application; it serves whole paths: `/v1.0`, `/beta`, `/trigger`, `/ingest`, and
+    those of threat intelligence in STIX.
 
     `middleware` runs inside the drawing of errors, outermost first: the bearer check belongs there, so that what it
     raises is answered in the shape of this surface. It must set `request.state.principal` (`sallyport.principal`).
     """
-    app: ASGIApp = Dispatcher(deps, ENDPOINTS)
+    app: ASGIApp = _Either(Dispatcher(deps, ENDPOINTS), Dispatcher(deps, threat_routes.ENDPOINTS))
     for each in reversed(middleware):
         app = each.cls(app, *each.args, **each.kwargs)
     return GraphErrors(app, deps.clock)
@@ -85,14 +88,28 @@ def routes(deps: Deps, middleware: Sequence[Middleware] = ()) -> list[BaseRoute]
     return [GraphRoute(graph_app(deps, middleware))]
 
 
+class _Either:
+    """Lets a request be answered from the table that its path belongs to."""
+
+    def __init__(self, graph: ASGIApp, threat: ASGIApp) -> None:
+        self._graph = graph
+        self._threat = threat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._threat if threat_routes.takes(scope.get("path", "")) else self._graph
+        await app(scope, receive, send)
+
+
 class GraphRoute(BaseRoute):
-    """Takes every HTTP request whose first segment is one of the surface's roots, whatever its letter case."""
+    """Takes every HTTP request whose path belongs to the surface, whatever its letter case."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] == "http" and scope["path"].lstrip("/").split("/")[0].lower() in ROOTS:
+        path: str = scope.get("path", "")
+        ours = path.lstrip("/").split("/")[0].lower() in ROOTS or threat_routes.takes(path)
+        if scope["type"] == "http" and ours:
             return Match.FULL, {"endpoint": self.app}
         return Match.NONE, {}
 

@@ -129,14 +129,10 @@ def of_indicator(document: Document) -> list[Observable]:
     """Answer what an indicator looks for; any one of them is a hit.
 
     A file's name beside its hash, or a recipient beside the sender, only describes: the weak ones are left out where
-    there is a stronger one.
+    there is a stronger one beside them.
     """
-    found = dict.fromkeys(_sought(document))
-    for other in document.get(ALTERNATIVES) or ():
-        if isinstance(other, dict):
-            found.update(dict.fromkeys(_sought(other)))
-    strong = [each for each in found if each.path not in WEAK]
-    return strong or list(found)
+    parts = [document, *(each for each in document.get(ALTERNATIVES) or () if isinstance(each, dict))]
+    return list(dict.fromkeys(each for part in parts for each in _strongest(part)))
 
 
 def is_active(document: Document) -> bool:
@@ -209,6 +205,11 @@ def _sought(document: Document) -> Iterable[Observable]:
             yield Observable(Kind.ADDRESS, values.normalised(Kind.ADDRESS, text), path)
         else:
             yield Observable(kind, values.normalised(kind, text), path)
+
+
+def _strongest(part: Document) -> list[Observable]:
+    found = list(dict.fromkeys(_sought(part)))
+    return [each for each in found if each.path not in WEAK] or found
 
 
 def _block(text: str, path: str) -> Iterable[Observable]:

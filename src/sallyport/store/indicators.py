@@ -17,8 +17,10 @@ from sallyport.odata import instants, typed
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
+from sallyport.security import to_stix
 from sallyport.security.observables import is_active, keys_of_indicator, prefixes_of_indicator
-from sallyport.store import observables, outbox, pages, pending_searches, schema
+from sallyport.store import observables, outbox, pages, pending_searches, schema, stix_feed
+from sallyport.store.stix_feed import Entry
 
 KIND = "tiIndicator"
 #: What a promoted property may hold at the most, so that either database can index it.
@@ -100,6 +102,9 @@ class New:
 
     identity: str
     document: Document
+    #: The STIX object that it was uploaded as, and its version.
+    stix: Document | None = None
+    version: str | None = None
 
 
 _RECORD = (indicators.c.sequence, indicators.c.id, indicators.c.app_id, indicators.c.version, indicators.c.document)
@@ -135,6 +140,11 @@ def insert(connection: Connection, app_id: str, new: Sequence[New], at: str) -> 
     observables.name_prefixes(connection, {one for each in new for one in prefixes_of_indicator(each.document)})
     wanted = [number for number, each in zip(numbers, new, strict=True) if is_active(each.document)]
     pending_searches.begin(connection, wanted)
+    entries = [
+        _entry(app_id, number, each.document, each.stix, each.version or at)
+        for number, each in zip(numbers, new, strict=True)
+    ]
+    stix_feed.add(connection, entries, at)
     outbox.append(connection, KIND, [(each.document["id"], "created") for each in new], at)
     return [
         Indicator(number, each.document["id"], app_id, 1, each.document)
@@ -153,18 +163,23 @@ def of_external_id(connection: Connection, view: View, external_id: str) -> list
     return [Indicator(*row) for row in connection.execute(statement.order_by(indicators.c.sequence))]
 
 
-def update(connection: Connection, indicator: Indicator, identity: str, document: Document, at: str) -> Indicator:
+def update(connection: Connection, indicator: Indicator, new: New, at: str) -> Indicator:
     """Give a stored indicator a new document, and tell; `indicator` is as it was read in this transaction.
 
     One that comes to life again, or looks for something else, is looked for in the stored alerts anew.
     """
-    values = {**_row(document), "identity": identity, "version": indicator.version + 1}
+    document = new.document
+    values = {**_row(document), "identity": new.identity, "version": indicator.version + 1}
     connection.execute(indicators.update().where(indicators.c.sequence == indicator.sequence).values(**values))
     before, after = keys_of_indicator(indicator.document), keys_of_indicator(document)
     observables.replace(connection, observables.indicator_observables, indicator.sequence, before, after)
     observables.name_prefixes(connection, prefixes_of_indicator(document))
     if is_active(document) and (before != after or not _looked_for(indicator.document, at)):
         pending_searches.begin(connection, [indicator.sequence])
+    if to_stix.object_id(indicator.document) != to_stix.object_id(document):
+        stix_feed.remove(connection, indicator.app_id, [to_stix.object_id(indicator.document)])
+    entry = _entry(indicator.app_id, indicator.sequence, document, new.stix, new.version or at)
+    stix_feed.add(connection, [entry], at)
     outbox.append(connection, KIND, [(indicator.id, "updated")], at)
     return Indicator(indicator.sequence, indicator.id, indicator.app_id, indicator.version + 1, document)
 
@@ -202,9 +217,14 @@ def _forget(connection: Connection, gone: Sequence[Indicator]) -> None:
     for each in gone:
         keys = keys_of_indicator(each.document)
         observables.remove(connection, observables.indicator_observables, each.sequence, keys)
+        stix_feed.remove(connection, each.app_id, [to_stix.object_id(each.document)])
     numbers = [each.sequence for each in gone]
     pending_searches.end(connection, numbers)
     connection.execute(indicators.delete().where(indicators.c.sequence.in_(numbers)))
+
+
+def _entry(app_id: str, number: int, document: Document, stix: Document | None, version: str) -> Entry:
+    return Entry(to_stix.object_id(document), app_id, stix_feed.INDICATOR, version, number, stix)
 
 
 def _looked_for(document: Document, at: str) -> bool:

@@ -1,0 +1,64 @@
+"""The TAXII client and the STIX reader that people use, unmodified, against a real server over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import requests
+import stix2  # type: ignore[import-untyped]
+from taxii2client.v21 import Server as TaxiiServer  # type: ignore[import-untyped]
+from taxii2client.v21 import as_pages
+
+from acceptance.server import Server, serving
+from stix_objects import IDENTITY, stix_indicator
+
+ALERT = {
+    "id": "a",
+    "title": "Traffic",
+    "vendorInformation": {"provider": "ASC", "vendor": "Microsoft"},
+    "networkConnections": [{"destinationAddress": "203.0.113.1"}],
+}
+
+
+class Bearer(requests.auth.AuthBase):
+    """The administrator's token, as any client of requests brings it."""
+
+    def __init__(self, server: Server) -> None:
+        self._header = server.client.headers["authorization"]
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
+def test_a_taxii_client_adds_pages_and_reads_what_stix2_understands(tmp_path: Path) -> None:
+    with serving(tmp_path, tmp_path / "log") as server:
+        auth = Bearer(server)
+        (collection,) = TaxiiServer(f"{server.url}/taxii2/", auth=auth).default.collections
+        assert (collection.title, collection.can_read, collection.can_write) == ("Indicators", True, True)
+
+        status = collection.add_objects({"objects": [stix_indicator(n) for n in range(25)]})
+        assert (status.status, status.success_count, status.failure_count) == ("complete", 25, 0)
+        made = server.client.post("/beta/security/tiIndicators", json=_native())
+        assert made.status_code == 201, made.text
+        collection.add_objects({"objects": [IDENTITY]})
+
+        pages = list(as_pages(collection.get_objects, per_request=10))
+        found: list[dict[str, Any]] = [each for page in pages for each in page["objects"]]
+        assert [len(page["objects"]) for page in pages] == [10, 10, 7]
+        read = [stix2.parse(each) for each in found]
+        assert [each.id for each in read[:25]] == [stix_indicator(n)["id"] for n in range(25)]
+        assert read[25].pattern == "[domain-name:value = 'evil.example']"
+        assert [each["id"] for each in collection.get_objects(type="identity")["objects"]] == [IDENTITY["id"]]
+        assert collection.get_object(IDENTITY["id"])["objects"] == [IDENTITY]
+        assert len(collection.get_manifest()["objects"]) == 27
+
+        server.client.post("/ingest/alerts", json=[ALERT]).raise_for_status()
+        shown = server.client.get("/v1.0/security/alerts/a").json()["matchedIndicators"]
+        assert [each["externalId"] for each in shown] == [stix_indicator(1)["id"]]
+
+
+def _native() -> dict[str, Any]:
+    needed = {"targetProduct": "Azure Sentinel", "expirationDateTime": "2036-12-01T00:00:00Z", "action": "alert"}
+    return {**needed, "domainName": "evil.example", "threatType": "C2", "description": "seen", "tlpLevel": "green"}
