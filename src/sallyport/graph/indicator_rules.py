@@ -36,6 +36,14 @@ OBSERVABLES = (
 )
 _DEFENDER_OBSERVABLES = ("domainName", "url", "networkDestinationIPv4", "networkDestinationIPv6", "fileHashValue")
 _PRODUCTS = {"azure sentinel": "Azure Sentinel", "microsoft defender atp": DEFENDER}
+#: Text in the schema, but with documented values: written as documented, so that a filter finds them.
+_THREAT_TYPES = {
+    each.lower(): each
+    for each in (
+        *("Botnet", "C2", "CryptoMining", "Darknet", "DDoS", "MaliciousUrl"),
+        *("Malware", "Phishing", "Proxy", "PUA", "WatchList"),
+    )
+}
 _DOCUMENTED = ("action", "description", "threatType", "tlpLevel")
 _SENTINEL_EDITABLE = (
     *("action", "activityGroupNames", "additionalInformation", "confidence", "description", "diamondModel"),
@@ -79,6 +87,8 @@ def submitted(given: Any, *, strict: bool = False, uploaded: bool = False) -> Su
         if not read.get(name):
             raise reading.MissingProperty(name, "indicator creation")
     read["targetProduct"] = _PRODUCTS.get(read["targetProduct"].lower(), read["targetProduct"])
+    if read.get("threatType"):
+        read["threatType"] = _THREAT_TYPES.get(read["threatType"].lower(), read["threatType"])
     defender = read["targetProduct"] == DEFENDER
     accepted = _DEFENDER_OBSERVABLES if defender else OBSERVABLES
     if not any(read.get(name) not in (None, "") for name in accepted):

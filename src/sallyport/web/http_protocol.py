@@ -6,6 +6,7 @@ The rule: what is no HTTP request is answered in JSON too, because clients read 
 from __future__ import annotations
 
 import asyncio
+import re
 from http import HTTPStatus
 
 import orjson
@@ -15,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _HEAD_SECONDS = 30.0
 #: Above every bound of `web.limits`: what is larger is not worth an answer of its surface.
 _HEAD_BYTES = 256 * 1024
+#: What clients write into a query as it is, although HTTP wants it encoded: blanks, and letters beyond ASCII.
+_RAW = re.compile(rb"[ \x80-\xff]")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -43,6 +46,8 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head_bytes > _HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request line and headers are too large.")
                 return
+            if self._head_bytes == 0:
+                data = _encoded(data)
             self._head_bytes += len(data)
         super().data_received(data)
         if self._before_body and self._head_bytes and self._deadline is None:
@@ -85,3 +90,17 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _encoded(data: bytes) -> bytes:
+    """Answer the first bytes of a request, with what stands raw in its query encoded.
+
+    Scripts send filters as people write them. Only the query is mended: no path, and so no decision about who may do
+    what, depends on it.
+    """
+    line = data[: max(data.find(b"\r\n"), 0)]
+    question, version = line.find(b"?"), line.rfind(b" HTTP/1.")
+    if not 0 <= question < version or _RAW.search(line, question, version) is None:
+        return data
+    query = _RAW.sub(lambda raw: b"%%%02X" % raw[0][0], line[question:version])
+    return line[:question] + query + data[version:]
