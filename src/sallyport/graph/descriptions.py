@@ -19,6 +19,7 @@ from sallyport.graph import (
     indicators,
     ingest,
     matches,
+    metadata,
     openapi,
     subscriptions,
     triggers,
@@ -27,6 +28,7 @@ from sallyport.graph import openapi_schemas as schemas
 from sallyport.graph.description import (
     JSON,
     NDJSON,
+    XML,
     Description,
     counted,
     created,
@@ -172,6 +174,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
             {JSON: {"type": "array", "items": _NEW_ALERT}, NDJSON: _NEW_ALERT},
         ),
         batch.run: Description({200: {JSON: _RESPONSES}}, {JSON: _REQUESTS}),
+        metadata.show: Description({200: {XML: {"type": "string"}}}),
         openapi.show: Description({200: {JSON: _OBJECT}}),
     }
 )

@@ -12,7 +12,18 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sallyport.graph import alerts, batch, indicators, ingest, matches, openapi, subscriptions, threat_routes, triggers
+from sallyport.graph import (
+    alerts,
+    batch,
+    indicators,
+    ingest,
+    matches,
+    metadata,
+    openapi,
+    subscriptions,
+    threat_routes,
+    triggers,
+)
 from sallyport.graph.call import Deps
 from sallyport.graph.dispatch import Dispatcher
 from sallyport.graph.endpoint import Access, Endpoint
@@ -66,6 +77,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/trigger/{version}/security/indicatorMatches", matches.polled, READ_ALERTS),
     Endpoint("POST", "/ingest/alerts", ingest.alerts, INGEST),
     Endpoint("POST", "/{version}/$batch", batch.run, access=Access.TOKEN),
+    Endpoint("GET", "/{version}/$metadata", metadata.show, access=Access.PUBLIC),
     Endpoint("GET", "/openapi.json", openapi.show, access=Access.PUBLIC),
 )
 
