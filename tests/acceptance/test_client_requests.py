@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,20 +122,18 @@ def at(document: Any, pointer: str) -> Any:
     return found
 
 
-def test_a_query_is_read_as_it_was_written_also_where_it_is_not_encoded(stage: Stage, tmp_path: Path) -> None:
-    title = "Zwölf 'Männer'"
-    given = {"id": "raw", "title": title, "vendorInformation": {"provider": "T", "vendor": "T"}}
+def test_a_query_is_read_as_it_was_written_also_where_it_is_not_encoded(stage: Stage) -> None:
+    given = {
+        "id": "raw",
+        "title": "Zwölf Männer",
+        "createdDateTime": "2020-01-01T00:00:00Z",
+        "vendorInformation": {"provider": "T", "vendor": "T"},
+    }
     assert stage.server.client.post("/ingest/alerts", json=given).is_success
-    quoted = title.replace("'", "''")
-    target = f"/v1.0/security/alerts?$filter=title eq '{quoted}'&$select=id".encode()
     headers = {"Authorization": f"Bearer {stage.names['token']}"}
-    for pieces in ([request_bytes("GET", target, headers)], [request_bytes("GET", target, headers)[:7], b""]):
-        if pieces[-1] == b"":
-            pieces = [pieces[0], request_bytes("GET", target, headers)[7:]]
-        status, _, content = stage.server.raw(pieces)
-        if len(pieces) == 1:
-            assert (status, [each["id"] for each in json.loads(content)["value"]]) == (200, ["raw"])
-        else:
-            assert status in (200, 400)
-    # Only a query is mended: a blank in a path stays what it is, no HTTP.
+    target = "/v1.0/security/alerts?$filter=title eq 'Zwölf Männer'&$select=id".encode()
+    status, _, content = stage.server.raw([request_bytes("GET", target, headers)])
+    assert (status, [each["id"] for each in json.loads(content)["value"]]) == (200, ["raw"])
+    # Only a query is mended: with a blank in its path, a request is none.
     assert stage.server.raw([request_bytes("GET", b"/v1.0/security/a b", headers)])[0] == 400
+    assert stage.server.raw([request_bytes("GET", b"/v1.0/security/a b?c", headers)])[0] == 400
