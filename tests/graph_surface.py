@@ -28,7 +28,14 @@ from workplace import SHARED
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 TENANT = "6a3b1f0e-5c1d-4f2e-9b7a-0d1c2e3f4a5b"
 
-EVERYTHING = frozenset({"SecurityEvents.ReadWrite.All", "ThreatIndicators.ReadWrite.OwnedBy"})
+EVERYTHING = frozenset(
+    {
+        "SecurityEvents.ReadWrite.All",
+        "SecurityAlert.ReadWrite.All",
+        "SecurityIncident.ReadWrite.All",
+        "ThreatIndicators.ReadWrite.OwnedBy",
+    }
+)
 CALLERS = {
     "app": Principal("app-1", None, "Playbooks", TENANT, EVERYTHING),
     "other": Principal("app-2", None, "Feeder", TENANT, EVERYTHING),

@@ -8,22 +8,25 @@ Deviation: `comments` and `tags` of an update replace what was there (undocument
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sallyport import errors
 from sallyport.graph import reading
 from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.principal import Principal
-from sallyport.security import matching
+from sallyport.security import alert_shapes, matching
 from sallyport.store import alerts
 
 Document = dict[str, Any]
+#: Answers what a change sets in an alert's document.
+Change = Callable[[Document], Mapping[str, Any]]
 
 #: What a PATCH may change.
 UPDATABLE = ("assignedTo", "closedDateTime", "comments", "feedback", "status", "tags")
 #: What stays as it is when an alert is brought again.
-_KEPT = frozenset({*UPDATABLE, "id", "historyStates", matching.MATCHED})
+_KEPT = frozenset({*UPDATABLE, "id", "historyStates", matching.MATCHED, alert_shapes.PRIVATE})
 #: What a history entry says about a change.
 _IN_HISTORY = ("assignedTo", "comments", "feedback", "status")
 _LONGEST_ID = 256
@@ -42,7 +45,7 @@ def arriving(given: Any, new_id: str, tenant_id: str, now: str) -> alerts.Arriva
     Raises BadRequest when it cannot be read, or lacks what makes it usable: a title, a vendor and a provider. Without
     the last two, nobody could update it. `now` is a time as the service writes it.
     """
-    read = reading.compact(reading.resource(given, ALERT), ALERT)
+    read = _read(given)
     vendor = read.get("vendorInformation") or {}
     for name, value in (
         ("title", read.get("title")),
@@ -65,6 +68,13 @@ def arriving(given: Any, new_id: str, tenant_id: str, now: str) -> alerts.Arriva
         "status": "newAlert",
     }
     return alerts.Arrival(given=read, document={**defaults, **read})
+
+
+def _read(given: Any) -> Document:
+    """Answer what somebody brought as the legacy document that is kept, whichever shape it came in."""
+    if alert_shapes.is_v2(given):
+        return alert_shapes.legacy_of(reading.compact(reading.resource(given, ALERT_V2), ALERT_V2))
+    return alert_shapes.without_private(reading.compact(reading.resource(given, ALERT), ALERT))
 
 
 def changes(given: Any) -> Document:
@@ -101,9 +111,11 @@ def changed(document: Document, change: Mapping[str, Any], by: Principal, now: s
 def merged(stored: Document, given: Mapping[str, Any], now: str) -> Document:
     """Answer an alert that was brought again; the stored document itself when that changes nothing."""
     news = {name: value for name, value in given.items() if name not in _KEPT and stored.get(name) != value}
-    if not news.keys() - {"lastModifiedDateTime"}:
+    private = alert_shapes.merged(stored, given)
+    if not news.keys() - {"lastModifiedDateTime"} and private == stored.get(alert_shapes.PRIVATE):
         return stored
-    return {**stored, "lastModifiedDateTime": now, **news}
+    after = {**alert_shapes.without_private(stored), "lastModifiedDateTime": now, **news}
+    return after if private is None else {**after, alert_shapes.PRIVATE: private}
 
 
 def _entry(document: Mapping[str, Any], app_id: str | None, user: str | None, at: str | None) -> Document:

@@ -10,12 +10,12 @@ from sqlalchemy.engine import Connection
 from starlette.responses import PlainTextResponse, Response
 
 from sallyport import errors
-from sallyport.graph import alert_rules, bulk, envelope, prefer, shapes
+from sallyport.graph import alert_rules, bulk, envelope, preconditions, prefer, shapes
 from sallyport.graph.call import Call, empty
-from sallyport.graph.errors import PreconditionFailed
 from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query, parse_query
+from sallyport.security import alert_shapes
 from sallyport.store import alerts, pages
 
 CONTEXT = "security/alerts"
@@ -49,7 +49,7 @@ async def counted(call: Call) -> Response:
 async def get(call: Call) -> Response:
     """Answer one alert, with its entity tag."""
     query = parse_query(call.options, ALERT)
-    alert = await call.deps.database.read(lambda connection: _existing(connection, call.names["id"]))
+    alert = await call.deps.database.read(lambda connection: existing(connection, call.names["id"]))
     return envelope.selected(call, CONTEXT, drawn(alert), query, headers={"etag": tag(alert)})
 
 
@@ -57,7 +57,7 @@ async def create(call: Call) -> Response:
     """Store one alert, as a client's SDK sends it."""
     given = await call.json()
     at = call.at()
-    arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, _wire(at))
+    arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, wire(at))
     alert = await call.deps.database.write(lambda connection: alerts.insert(connection, arrival.document, at))
     return envelope.entity(call, CONTEXT, drawn(alert), 201, {"etag": tag(alert)})
 
@@ -87,7 +87,7 @@ async def update_many(call: Call) -> Response:
 
 def drawn(alert: alerts.Alert) -> dict[str, Any]:
     """Answer an alert as the service shows it."""
-    return shapes.shown(alert.document, ALERT)
+    return shapes.shown(alert_shapes.without_private(alert.document), ALERT)
 
 
 def tag(alert: alerts.Alert) -> str:
@@ -100,7 +100,8 @@ def _page(connection: Connection, query: Query) -> tuple[pages.Page[alerts.Alert
     return alerts.page(connection, query), alerts.count(connection, query) if counting else None
 
 
-def _existing(connection: Connection, alert_id: str) -> alerts.Alert:
+def existing(connection: Connection, alert_id: str) -> alerts.Alert:
+    """Answer an alert; raises AlertNotFound."""
     alert = alerts.get(connection, alert_id)
     if alert is None:
         raise AlertNotFound(alert_id)
@@ -110,10 +111,9 @@ def _existing(connection: Connection, alert_id: str) -> alerts.Alert:
 def _update(
     connection: Connection, call: Call, alert_id: str, change: Mapping[str, Any], at: str, match: str | None = None
 ) -> alerts.Alert:
-    alert = _existing(connection, alert_id)
-    if match is not None and match != "*" and tag(alert) not in [each.strip() for each in match.split(",")]:
-        raise PreconditionFailed
-    document = alert_rules.changed(alert.document, change, call.principal, _wire(at))
+    alert = existing(connection, alert_id)
+    preconditions.demand(match, tag(alert))
+    document = alert_rules.changed(alert.document, change, call.principal, wire(at))
     return alerts.update(connection, alert, document, at)
 
 
@@ -122,5 +122,6 @@ def _updated_item(connection: Connection, call: Call, item: Any, at: str) -> dic
     return drawn(_update(connection, call, bulk.id_of(item), change, at))
 
 
-def _wire(at: str) -> str:
+def wire(at: str) -> str:
+    """Answer a moment as the service writes it."""
     return instants.wire(at) or at

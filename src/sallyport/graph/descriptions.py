@@ -12,9 +12,11 @@ from typing import Any
 from sallyport.graph import (
     alert_rules,
     alerts,
+    alerts_v2,
     batch,
     batch_rules,
     bulk,
+    incidents,
     indicator_rules,
     indicators,
     ingest,
@@ -27,6 +29,7 @@ from sallyport.graph import (
 from sallyport.graph import openapi_schemas as schemas
 from sallyport.graph.description import (
     JSON,
+    LIST,
     NDJSON,
     XML,
     Description,
@@ -42,6 +45,8 @@ from sallyport.graph.description import bulk as many
 from sallyport.graph.endpoint import Handler
 from sallyport.graph.openapi_schemas import Schema
 from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_alert_v2 import ALERT_V2
+from sallyport.odata.entity_incident import INCIDENT
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.entity_match import MATCH
 from sallyport.odata.entity_subscription import SUBSCRIPTION
@@ -90,6 +95,14 @@ _NEW_INDICATOR = schemas.needing(
 _NEW_SUBSCRIPTION = schemas.needing(SUBSCRIPTION, "changeType", "expirationDateTime", "notificationUrl", "resource")
 _RENEWAL = _part(SUBSCRIPTION, ("expirationDateTime", "encryptionCertificate", "encryptionCertificateId"))
 
+_NEW_ALERT_V2 = schemas.needing(ALERT_V2, "title")
+_NEW_INCIDENT = schemas.needing(INCIDENT, "displayName")
+_COMMENT: Schema = {
+    "type": "object",
+    "required": ["comment"],
+    "properties": {"comment": {"type": "string", "pattern": r"\S"}},
+}
+_COMMENTS: Schema = schemas.envelope({"type": "object"})
 _OF_MATCHES = ("$filter", "$select", "$top", "$skiptoken")
 _INGESTED: Schema = {
     "type": "object",
@@ -147,6 +160,21 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         alerts.update_many: many(ALERT, _ALERT_CHANGES, schemas.reference(ALERT)),
         alerts.get: read(ALERT),
         alerts.update: updated(ALERT, _ALERT_CHANGE),
+        alerts_v2.listed: listed(ALERT_V2),
+        alerts_v2.create: created(ALERT_V2, _NEW_ALERT_V2),
+        alerts_v2.counted: counted(),
+        alerts_v2.get: read(ALERT_V2),
+        alerts_v2.update: updated(ALERT_V2, _part(ALERT_V2, alerts_v2.UPDATABLE), always=True),
+        alerts_v2.comment: Description({200: {JSON: _COMMENTS}}, {JSON: _COMMENT}),
+        incidents.listed: listed(INCIDENT, (*LIST, "$expand")),
+        incidents.create: created(INCIDENT, _NEW_INCIDENT),
+        incidents.counted: counted(),
+        incidents.get: Description(
+            {200: {JSON: schemas.entity(INCIDENT)}}, options=("$select", "$expand"), structures=(INCIDENT,)
+        ),
+        incidents.update: updated(INCIDENT, _part(INCIDENT, incidents.UPDATABLE), always=True),
+        incidents.alerts_of: listed(ALERT_V2),
+        incidents.comment: Description({200: {JSON: _COMMENTS}}, {JSON: _COMMENT}),
         indicators.listed: listed(INDICATOR),
         indicators.create: created(INDICATOR, _NEW_INDICATOR),
         indicators.counted: counted(),

@@ -47,6 +47,7 @@ def structure(given: Any, shape: Structure) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InvalidProperty((), "An object is expected")
     read: dict[str, Any] = {}
+    shape = shape.of_value(given)
     for name, value in given.items():
         field = _field(shape, name)
         key = name if field is None else field.name

@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sallyport.graph import (
     alerts,
+    alerts_v2,
     batch,
+    incidents,
     indicators,
     ingest,
     matches,
@@ -33,6 +35,11 @@ from sallyport.graph.paths import VERSIONS
 READ_ALERTS = ("SecurityEvents.Read.All", "SecurityEvents.ReadWrite.All")
 WRITE_ALERTS = ("SecurityEvents.ReadWrite.All",)
 INGEST = ("SecurityEvents.ReadWrite.All", "Sallyport.Ingest")
+READ_ALERTS_V2 = ("SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All")
+WRITE_ALERTS_V2 = ("SecurityAlert.ReadWrite.All",)
+INGEST_V2 = ("SecurityAlert.ReadWrite.All", "Sallyport.Ingest")
+READ_INCIDENTS = ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All")
+WRITE_INCIDENTS = ("SecurityIncident.ReadWrite.All",)
 READ_INDICATORS = ("ThreatIndicators.Read.All", "ThreatIndicators.ReadWrite.OwnedBy")
 WRITE_INDICATORS = ("ThreatIndicators.ReadWrite.OwnedBy",)
 
@@ -42,6 +49,8 @@ ROOTS = (*VERSIONS, "trigger", "ingest", "openapi.json")
 PATTERNS = (*(f"/{root}/*" for root in ROOTS), *threat_routes.PATTERNS)
 
 _ALERTS = "/{version}/security/alerts"
+_ALERTS_V2 = "/{version}/security/alerts_v2"
+_INCIDENTS = "/{version}/security/incidents"
 _INDICATORS = "/{version}/security/tiIndicators"
 _SUBSCRIPTIONS = "/{version}/subscriptions"
 
@@ -54,6 +63,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{_ALERTS}/{{id}}", alerts.get, READ_ALERTS),
     Endpoint("PATCH", f"{_ALERTS}/{{id}}", alerts.update, WRITE_ALERTS),
     Endpoint("GET", f"{_ALERTS}/{{id}}/matchedIndicators", matches.of_alert, READ_ALERTS),
+    Endpoint("GET", _ALERTS_V2, alerts_v2.listed, READ_ALERTS_V2),
+    Endpoint("POST", _ALERTS_V2, alerts_v2.create, INGEST_V2),
+    Endpoint("GET", f"{_ALERTS_V2}/$count", alerts_v2.counted, READ_ALERTS_V2),
+    Endpoint("GET", f"{_ALERTS_V2}/{{id}}", alerts_v2.get, READ_ALERTS_V2),
+    Endpoint("PATCH", f"{_ALERTS_V2}/{{id}}", alerts_v2.update, WRITE_ALERTS_V2),
+    Endpoint("POST", f"{_ALERTS_V2}/{{id}}/comments", alerts_v2.comment, WRITE_ALERTS_V2),
+    Endpoint("GET", _INCIDENTS, incidents.listed, READ_INCIDENTS),
+    Endpoint("POST", _INCIDENTS, incidents.create, WRITE_INCIDENTS),
+    Endpoint("GET", f"{_INCIDENTS}/$count", incidents.counted, READ_INCIDENTS),
+    Endpoint("GET", f"{_INCIDENTS}/{{id}}", incidents.get, READ_INCIDENTS),
+    Endpoint("PATCH", f"{_INCIDENTS}/{{id}}", incidents.update, WRITE_INCIDENTS),
+    Endpoint("GET", f"{_INCIDENTS}/{{id}}/alerts", incidents.alerts_of, READ_INCIDENTS),
+    Endpoint("POST", f"{_INCIDENTS}/{{id}}/comments", incidents.comment, WRITE_INCIDENTS),
     Endpoint("GET", _INDICATORS, indicators.listed, READ_INDICATORS),
     Endpoint("POST", _INDICATORS, indicators.create, WRITE_INDICATORS),
     Endpoint("GET", f"{_INDICATORS}/$count", indicators.counted, READ_INDICATORS),

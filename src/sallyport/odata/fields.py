@@ -37,6 +37,13 @@ class Enumeration:
     members: Mapping[str, int]
     #: Other spellings that mean a member: older documentation's word to the schema's word.
     synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: Members that came after `unknownFutureValue`: only clients that ask for such members see them.
+    late: frozenset[str] = dataclasses.field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        names = list(self.members)
+        if UNKNOWN_FUTURE in names:
+            object.__setattr__(self, "late", frozenset(names[names.index(UNKNOWN_FUTURE) + 1 :]))
 
     def canonical(self, text: str) -> str | None:
         """Answer a member's name in the schema's casing, or None when the text names no member."""
@@ -54,11 +61,6 @@ class Enumeration:
     def name_of(self, rank: int) -> str | None:
         """Answer the member that has a number."""
         return next((member for member, number in self.members.items() if number == rank), None)
-
-    def is_late(self, member: str) -> bool:
-        """Answer whether a member came after `unknownFutureValue`: only clients that ask for such members see them."""
-        names = list(self.members)
-        return UNKNOWN_FUTURE in names and names.index(member) > names.index(UNKNOWN_FUTURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,13 @@ class Structure:
     def derivations(self) -> tuple[Structure, ...]:
         """Answer the structures derived from this one."""
         return tuple(self._derived.values())
+
+    def of_value(self, value: Mapping[str, object]) -> Structure:
+        """Answer the structure of an object: the derived one that its `@odata.type` names, else this one."""
+        if not self._derived:
+            return self
+        named = str(value.get("@odata.type") or "").removeprefix("#")
+        return self.derived(named) or self
 
     def type_names(self) -> tuple[str, ...]:
         """Answer the folded `@odata.type` values of this structure and of all derived from it."""

@@ -1,7 +1,8 @@
 """Alerts: the whole document, the properties that queries ask for most beside it, and a number in the order of commits.
 
-The rule: every change appends to the outbox in the same transaction, and a new alert's number is drawn behind
-`schema.ordered`, so that "everything after number N" misses nothing.
+The shape that alerts_v2 answers is derived and stored beside the document, so that its queries are answered by the
+database as well. The rule: every change appends to the outbox in the same transaction, and a new alert's number is
+drawn behind `schema.ordered`, so that "everything after number N" misses nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from sqlalchemy.engine import Connection
 
 from sallyport import errors
 from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.odata.query import Query
-from sallyport.security import values
+from sallyport.security import alert_shapes, values
 from sallyport.security.observables import keys_of_alert, observed_paths
-from sallyport.store import matches, matching, observables, outbox, pages, schema
+from sallyport.store import incidents, matches, matching, observables, outbox, pages, schema
 from sallyport.store.matching import Matched
 
 KIND = "alert"
@@ -47,8 +49,18 @@ alerts = sa.Table(
     sa.Column("event_at", pages.Instant),
     sa.Column("modified_at", pages.Instant),
     sa.Column("document", schema.Document, nullable=False),
+    #: The same alert in the shape of alerts_v2, and what its queries ask for most.
+    sa.Column("v2_severity", sa.Integer),
+    sa.Column("v2_status", sa.Integer),
+    sa.Column("service_source", sa.Integer),
+    sa.Column("classification", sa.Integer),
+    sa.Column("determination", sa.Integer),
+    sa.Column("incident_id", pages.text(LONGEST)),
+    sa.Column("v2_document", schema.Document, nullable=False),
     sqlite_autoincrement=True,
 )
+sa.Index("ix_alerts_service_source", alerts.c.service_source, alerts.c.created_at, alerts.c.id)
+sa.Index("ix_alerts_incident_id", alerts.c.incident_id)
 sa.Index("ix_alerts_created_at", alerts.c.created_at, alerts.c.id)
 sa.Index("ix_alerts_event_at", alerts.c.event_at)
 sa.Index("ix_alerts_modified_at", alerts.c.modified_at)
@@ -77,6 +89,27 @@ OBSERVED: Mapping[str, Callable[[str], int]] = {
 }
 
 SOURCE = pages.Source(alerts, ALERT, COLUMNS, observables.alert_observables, OBSERVED)
+
+_V2_OWN: Mapping[str, sa.Column[Any]] = {
+    "severity": alerts.c.v2_severity,
+    "status": alerts.c.v2_status,
+    "serviceSource": alerts.c.service_source,
+    "classification": alerts.c.classification,
+    "determination": alerts.c.determination,
+    "incidentId": alerts.c.incident_id,
+}
+#: Where a property of the alert of alerts_v2 has a column; some of them are those of the legacy alert.
+V2_COLUMNS: Mapping[str, sa.Column[Any]] = {
+    **_V2_OWN,
+    "id": alerts.c.id,
+    "category": alerts.c.category,
+    "assignedTo": alerts.c.assigned_to,
+    "createdDateTime": alerts.c.created_at,
+    "lastUpdateDateTime": alerts.c.modified_at,
+}
+
+V2_SOURCE = pages.Source(alerts, ALERT_V2, V2_COLUMNS, document="v2_document")
+_V2_DERIVED = pages.Source(alerts, ALERT_V2, _V2_OWN)
 
 
 class AlertExists(errors.Conflict):
@@ -108,6 +141,7 @@ class Arrival:
 
 
 _RECORD = (alerts.c.sequence, alerts.c.id, alerts.c.version, alerts.c.document)
+_V2_RECORD = (alerts.c.sequence, alerts.c.id, alerts.c.version, alerts.c.v2_document)
 
 
 def insert(connection: Connection, document: Document, at: str) -> Alert:
@@ -171,7 +205,7 @@ def update(connection: Connection, alert: Alert, document: Document, at: str) ->
     """
     version = alert.version + 1
     connection.execute(
-        alerts.update().where(alerts.c.sequence == alert.sequence).values(**_row(document), version=version)
+        alerts.update().where(alerts.c.sequence == alert.sequence).values(**row_of(document), version=version)
     )
     before, after = keys_of_alert(alert.document), keys_of_alert(document)
     observables.replace(connection, observables.alert_observables, alert.sequence, before, after)
@@ -199,6 +233,32 @@ def page(connection: Connection, query: Query) -> pages.Page[Alert]:
 def count(connection: Connection, query: Query) -> int:
     """Answer how many alerts a query selects, whatever its page."""
     return pages.count(connection, SOURCE, query)
+
+
+def v2_page(connection: Connection, query: Query) -> pages.Page[Alert]:
+    """Answer one page of the alerts that a query on the shape of alerts_v2 selects, each with that shape."""
+    return pages.read(connection, V2_SOURCE, query, _V2_RECORD, Alert)
+
+
+def v2_count(connection: Connection, query: Query) -> int:
+    """Answer how many alerts a query on the shape of alerts_v2 selects, whatever its page."""
+    return pages.count(connection, V2_SOURCE, query)
+
+
+def v2_get(connection: Connection, alert_id: str) -> Alert | None:
+    """Answer an alert in the shape of alerts_v2, or None when there is none of that id."""
+    row = connection.execute(sa.select(*_V2_RECORD).where(alerts.c.id == alert_id)).one_or_none()
+    return None if row is None else Alert(*row)
+
+
+def of_incidents(connection: Connection, incident_ids: Sequence[str]) -> list[tuple[str, Alert]]:
+    """Answer the alerts of some incidents in the shape of alerts_v2, each with its incident's id, newest first."""
+    statement = (
+        sa.select(alerts.c.incident_id, *_V2_RECORD)
+        .where(alerts.c.incident_id.in_(incident_ids))
+        .order_by(alerts.c.created_at.desc(), alerts.c.id)
+    )
+    return [(incident_id, Alert(*row)) for incident_id, *row in connection.execute(statement)]
 
 
 def highest(connection: Connection) -> int:
@@ -235,12 +295,14 @@ def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> 
     found = matching.looked_up(connection, new, keys, at, new=True)
     numbers = dict(zip(new, schema.draw(connection, alerts, len(new)), strict=True))
     rows = [
-        {**_row(matched.document), "sequence": numbers[alert_id], "version": 1} for alert_id, matched in found.items()
+        {**row_of(matched.document), "sequence": numbers[alert_id], "version": 1} for alert_id, matched in found.items()
     ]
     connection.execute(alerts.insert(), rows)
     observables.add(
         connection, observables.alert_observables, [(numbers[alert_id], each) for alert_id, each in keys.items()]
     )
+    joining = {alert_id: row["v2_document"] for alert_id, row in zip(found, rows, strict=True)}
+    incidents.join(connection, joining.values(), at)
     _tell(connection, found, "created", at)
 
 
@@ -250,11 +312,16 @@ def _write_changed(connection: Connection, changed: Sequence[tuple[Alert, Docume
     given = {alert.id: document for alert, document in changed}
     keys = {alert_id: keys_of_alert(document) for alert_id, document in given.items()}
     found = matching.looked_up(connection, given, keys, at, new=False)
+    joining = []
     for alert, _ in changed:
-        values = {**_row(found[alert.id].document), "version": alerts.c.version + 1}
+        row = row_of(found[alert.id].document)
+        if row["incident_id"] not in (None, _incident_of(alert)):
+            joining.append(row["v2_document"])
+        values = {**row, "version": alerts.c.version + 1}
         connection.execute(alerts.update().where(alerts.c.sequence == alert.sequence).values(**values))
         before = keys_of_alert(alert.document)
         observables.replace(connection, observables.alert_observables, alert.sequence, before, keys[alert.id])
+    incidents.join(connection, joining, at)
     _tell(connection, found, "updated", at)
 
 
@@ -263,5 +330,17 @@ def _tell(connection: Connection, found: Mapping[str, Matched], change: outbox.C
     matches.add(connection, ((alert_id, each.hits) for alert_id, each in found.items() if each.hits), at)
 
 
-def _row(document: Document) -> dict[str, Any]:
-    return {**SOURCE.promoted(document), "document": document}
+def _incident_of(alert: Alert) -> str | None:
+    named = alert.document.get("incidentIds")
+    return named[0] if named else None
+
+
+def row_of(document: Document) -> dict[str, Any]:
+    """Answer what a document's row holds beside its number and version."""
+    shape = alert_shapes.v2_of(document)
+    return {
+        **SOURCE.promoted(document),
+        **_V2_DERIVED.promoted(shape),
+        "document": document,
+        "v2_document": shape,
+    }

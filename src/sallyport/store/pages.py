@@ -47,7 +47,7 @@ def condition(connection: Connection, source: Source, query: Query) -> sa.Column
     It is for whoever reaches the rows by their numbers.
     """
     columns = Way((), frozenset()).columns(source)
-    return to_sql(query.filter, source.entity, columns, source.table.c.document, _dialect(connection))
+    return to_sql(query.filter, source.entity, columns, source.table.c[source.document], _dialect(connection))
 
 
 def read(
@@ -133,10 +133,10 @@ class _Reading:
         return sa.select(united).order_by(*self.ordering.over(keys))
 
     def _condition(self, node: typed.Value, columns: Mapping[str, Any]) -> sa.ColumnElement[bool]:
-        return Compiler(columns, self._source.table.c.document, self._dialect).selects(node)
+        return Compiler(columns, self._source.table.c[self._source.document], self._dialect).selects(node)
 
     def _ordered(self, columns: Mapping[str, Any]) -> Ordering:
-        return Ordering(self._query.orderby, columns, self._source.table.c.document, self._dialect)
+        return Ordering(self._query.orderby, columns, self._source.table.c[self._source.document], self._dialect)
 
 
 def _dialect(connection: Connection) -> Dialect:

@@ -50,6 +50,8 @@ class Source:
     #: The table of keys and numbers, and how the value of an observed property becomes its key, by folded path.
     keys: sa.Table | None = None
     observed: Mapping[str, Callable[[str], int]] = field(default_factory=dict)
+    #: The column that holds the documents.
+    document: str = "document"
     #: The longest index that begins with a property's column: the columns behind it.
     indexes: Mapping[str, tuple[str, ...]] = field(init=False)
     #: How each column's value is read from a document.

@@ -120,7 +120,7 @@ def test_evidence_inherits_what_all_evidence_has() -> None:
 def test_an_enumeration_knows_its_members_in_any_case_and_which_came_late() -> None:
     enum = entity_alert_v2.ENUMERATIONS["incidentStatus"]
     assert (enum.canonical("AWAITINGACTION"), enum.rank("Active"), enum.rank("new")) == ("awaitingAction", 1, None)
-    assert (enum.is_late("awaitingAction"), enum.is_late("active")) == (True, False)
+    assert enum.late == {"awaitingAction"}
     assert entity_alert_v2.ENUMERATIONS["alertDetermination"].canonical("clean") == "notMalicious"
 
 

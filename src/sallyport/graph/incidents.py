@@ -1,0 +1,183 @@
+"""Incidents: `/security/incidents`, list, read, create, update, comment, and the alerts that belong to one.
+
+Deviation: Microsoft documents no creation; `POST /security/incidents` describes one, and an alert that names an unknown
+incident begins it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection
+from starlette.responses import PlainTextResponse, Response
+
+from sallyport import errors
+from sallyport.graph import alerts, alerts_v2, envelope, preconditions, prefer, reading, shapes
+from sallyport.graph.call import Call, answer
+from sallyport.odata.entity_alert_v2 import ALERT_V2
+from sallyport.odata.entity_incident import INCIDENT
+from sallyport.odata.query import Query, parse_query
+from sallyport.security import incident_rules
+from sallyport.store import alerts as stored_alerts
+from sallyport.store import incidents, pages
+from sallyport.store.incidents import Incident
+
+CONTEXT = "security/incidents"
+TYPE = "#microsoft.graph.security.incident"
+ORDER = "createdDateTime desc"
+#: What a PATCH may change.
+UPDATABLE = (
+    *("assignedTo", "classification", "customTags", "description", "determination", "displayName"),
+    *("resolvingComment", "severity", "status", "summary"),
+)
+#: An incident and, when they were asked for, its alerts.
+_Told = tuple[Incident, Sequence[stored_alerts.Alert] | None]
+
+
+class IncidentNotFound(errors.NotFound):
+    """Raised when there is no incident of an id."""
+
+    def __init__(self, incident_id: str) -> None:
+        super().__init__(f"Incident with id '{incident_id}' was not found.")
+        self.incident_id = incident_id
+
+
+async def listed(call: Call) -> Response:
+    """Answer the incidents that the query options select, page by page, with their alerts when they are expanded."""
+    query = parse_query(call.options, INCIDENT, default_orderby=ORDER)
+    page, count, told = await call.deps.database.read(lambda connection: _page(connection, query))
+    items = (_drawn(call, each) for each in told)
+    return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
+
+
+async def counted(call: Call) -> Response:
+    """Answer how many incidents a filter selects, as text."""
+    query = parse_query(call.options, INCIDENT)
+    number = await call.deps.database.read(lambda connection: incidents.count(connection, query))
+    return PlainTextResponse(str(number))
+
+
+async def get(call: Call) -> Response:
+    """Answer one incident, with its entity tag, and with its alerts when they are expanded."""
+    query = parse_query(call.options, INCIDENT)
+
+    def read(connection: Connection) -> _Told:
+        return _expanded(connection, query, [_existing(connection, call.names["id"])])[0]
+
+    told = await call.deps.database.read(read)
+    return envelope.selected(
+        call, CONTEXT, _drawn(call, told), query, {"etag": _tag(told[0]), **alerts_v2.applied(call)}
+    )
+
+
+async def alerts_of(call: Call) -> Response:
+    """Answer the alerts of one incident, page by page."""
+    incident_id = call.names["id"]
+    text = incident_id.replace("'", "''")
+    own = [(name, value) for name, value in call.options if name.strip().lower().removeprefix("$") != "filter"]
+    given = next((value for name, value in call.options if name.strip().lower().removeprefix("$") == "filter"), "")
+    parse_query([("$filter", given)], ALERT_V2)
+    combined = f"incidentId eq '{text}'" + (f" and ({given})" if given.strip() else "")
+    query = parse_query(
+        [*own, ("$filter", combined)], ALERT_V2, default_orderby=alerts_v2.ORDER, max_top=alerts_v2.MAX_TOP
+    )
+
+    def read(connection: Connection) -> tuple[pages.Page[stored_alerts.Alert], int | None]:
+        _existing(connection, incident_id)
+        counting = query.count and query.skiptoken is None
+        return stored_alerts.v2_page(connection, query), stored_alerts.v2_count(connection, query) if counting else None
+
+    page, count = await call.deps.database.read(read)
+    items = (alerts_v2.drawn(call, each) for each in page.items)
+    context = f"{CONTEXT}('{incident_id}')/alerts"
+    return envelope.collection(call, context, items, query, count=count, skiptoken=page.skiptoken)
+
+
+async def create(call: Call) -> Response:
+    """Store an incident that is described before an alert names it."""
+    read = reading.compact(reading.resource(await call.json(), INCIDENT), INCIDENT)
+    if not read.get("displayName"):
+        raise reading.MissingProperty("displayName", "incident creation")
+    at = call.at()
+    document = incident_rules.brought(read, str(uuid.uuid4()), call.deps.tenant_id, alerts.wire(at))
+    if len(document["id"]) > incidents.LONGEST:
+        raise reading.InvalidProperty(("id",), f"it is longer than {incidents.LONGEST} characters")
+    stored = await call.deps.database.write(lambda connection: incidents.insert(connection, document, at))
+    return _answered(call, stored, 201)
+
+
+async def update(call: Call) -> Response:
+    """Change what may be changed of an incident, and answer it."""
+    given = await call.json()
+    if not isinstance(given, dict):
+        raise reading.InvalidProperty((), "An object is expected")
+    read = reading.resource(given, INCIDENT)
+    change = {name: read[name] for name in UPDATABLE if name in read}
+    match = call.request.headers.get("if-match")
+    return _answered(call, await _change(call, lambda _: change, match))
+
+
+async def comment(call: Call) -> Response:
+    """Add a comment to an incident, and answer all of its comments."""
+    text, author, now = alerts_v2.comment_of(await call.json()), call.principal.name, alerts.wire(call.at())
+    stored = await _change(call, lambda document: incident_rules.commented(document, text, author, now))
+    context = envelope.context_url(call, alerts_v2.COMMENTS)
+    return answer({"@odata.context": context, "value": _drawn(call, (stored, None))["comments"]})
+
+
+async def _change(
+    call: Call, change: Callable[[dict[str, Any]], Mapping[str, Any]], match: str | None = None
+) -> Incident:
+    at = call.at()
+
+    def write(connection: Connection) -> Incident:
+        incident = _existing(connection, call.names["id"])
+        preconditions.demand(match, _tag(incident))
+        after = {**incident.document, **change(incident.document), "lastUpdateDateTime": alerts.wire(at)}
+        after["lastModifiedBy"] = call.principal.name
+        return incidents.update(connection, incident, reading.compact(after, INCIDENT), at)
+
+    return await call.deps.database.write(write)
+
+
+def _page(connection: Connection, query: Query) -> tuple[pages.Page[Incident], int | None, list[_Told]]:
+    counting = query.count and query.skiptoken is None
+    page = incidents.page(connection, query)
+    count = incidents.count(connection, query) if counting else None
+    return page, count, _expanded(connection, query, page.items)
+
+
+def _expanded(connection: Connection, query: Query, found: Sequence[Incident]) -> list[_Told]:
+    if "alerts" not in query.expand:
+        return [(each, None) for each in found]
+    belonging: dict[str, list[stored_alerts.Alert]] = {}
+    for incident_id, alert in stored_alerts.of_incidents(connection, [each.id for each in found]):
+        belonging.setdefault(incident_id, []).append(alert)
+    return [(each, belonging.get(each.id, [])) for each in found]
+
+
+def _existing(connection: Connection, incident_id: str) -> Incident:
+    incident = incidents.get(connection, incident_id)
+    if incident is None:
+        raise IncidentNotFound(incident_id)
+    return incident
+
+
+def _drawn(call: Call, told: _Told) -> dict[str, Any]:
+    incident, belonging = told
+    late = prefer.UNKNOWN_MEMBERS in call.preferences
+    drawn = {"@odata.type": TYPE, **shapes.shown(incident.document, INCIDENT, late=late)}
+    if belonging is not None:
+        drawn["alerts"] = [alerts_v2.drawn(call, each) for each in belonging]
+    return drawn
+
+
+def _answered(call: Call, incident: Incident, status: int = 200) -> Response:
+    headers = {"etag": _tag(incident), **alerts_v2.applied(call)}
+    return envelope.entity(call, CONTEXT, _drawn(call, (incident, None)), status, headers)
+
+
+def _tag(incident: Incident) -> str:
+    return shapes.etag(incident.id, incident.version)

@@ -1,0 +1,55 @@
+"""What may happen to an incident: how one begins with an alert that names it, grows with others, and is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sallyport.odata.entity_incident import INCIDENT
+
+Document = dict[str, Any]
+
+_SEVERITIES = INCIDENT.field("severity")
+assert _SEVERITIES is not None
+assert _SEVERITIES.enum is not None
+_RANKS = _SEVERITIES.enum
+
+
+def begun(incident_id: str, alert: Mapping[str, Any], now: str) -> Document:
+    """Answer the incident that an alert, in the shape of alerts_v2, names and that nobody has described yet."""
+    created = alert.get("createdDateTime") or now
+    told = {
+        "displayName": alert.get("title"),
+        "incidentWebUrl": alert.get("incidentWebUrl"),
+        "tenantId": alert.get("tenantId"),
+        "severity": alert.get("severity") or "unknown",
+    }
+    fixed = {"id": incident_id, "status": "active", "createdDateTime": created, "lastUpdateDateTime": now}
+    return {**fixed, **{name: value for name, value in told.items() if value is not None}}
+
+
+def grown(incident: Mapping[str, Any], alert: Mapping[str, Any], now: str) -> Document:
+    """Answer an incident after another alert was found to belong to it: as severe as its worst alert."""
+    severities = [incident.get("severity") or "unknown", alert.get("severity") or "unknown"]
+    worst = max(severities, key=lambda name: _RANKS.rank(name) or 0)
+    return {**incident, "severity": worst, "lastUpdateDateTime": now}
+
+
+def brought(given: Mapping[str, Any], new_id: str, tenant_id: str, now: str) -> Document:
+    """Answer the document of an incident that somebody describes."""
+    created = given.get("createdDateTime") or now
+    defaults = {
+        "id": new_id,
+        "tenantId": tenant_id,
+        "createdDateTime": created,
+        "lastUpdateDateTime": now,
+        "severity": "unknown",
+        "status": "active",
+    }
+    return {**defaults, **given}
+
+
+def commented(incident: Mapping[str, Any], text: str, author: str, now: str) -> Document:
+    """Answer an incident with one more comment."""
+    comment = {"comment": text, "createdByDisplayName": author, "createdDateTime": now}
+    return {"comments": [*(incident.get("comments") or ()), comment]}
