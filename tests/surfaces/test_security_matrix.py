@@ -27,6 +27,7 @@ from sallyport.auth.permissions import PERMISSIONS
 from sallyport.auth.tokens import Subject
 from sallyport.clock import ManualClock
 from sallyport.graph import routes as graph_routes
+from sallyport.graph import threat_routes
 from sallyport.graph.endpoint import Access
 from sallyport.graph.routes import GraphRoute
 
@@ -68,7 +69,10 @@ def managed(found: list[http.Operation]) -> list[Operation]:
     return [Operation(each.method, each.path, each.permissions) for each in found]
 
 
-GRAPH = [Operation(each.method, each.path, each.permissions, each.access) for each in graph_routes.ENDPOINTS]
+GRAPH = [
+    Operation(each.method, each.path, each.permissions, each.access)
+    for each in (*graph_routes.ENDPOINTS, *threat_routes.ENDPOINTS)
+]
 MANAGEMENT = managed(http.managed(signed=False))
 GUARDED = [each for each in (*GRAPH, *MANAGEMENT) if each.access is not Access.PUBLIC]
 
@@ -131,9 +135,15 @@ def foreign_key() -> RSAKey:
 
 
 def refusal(answered: httpx.Response) -> str:
-    """Answer the code of a refusal, which has the shape that all of Microsoft's surfaces share."""
-    assert answered.headers["content-type"].startswith("application/json"), answered.text
-    return str(answered.json()["error"]["code"])
+    """Answer the code of a refusal in the shape of its surface; that of the STIX upload has none but the status."""
+    media, said = answered.headers["content-type"], answered.json()
+    if threat_routes.takes(answered.request.url.path):
+        if media.startswith("application/taxii+json"):
+            return str(said["error_code"])
+        assert said["statusCode"] == answered.status_code
+        return {401: "InvalidAuthenticationToken", 403: "Forbidden"}[answered.status_code]
+    assert media.startswith("application/json"), answered.text
+    return str(said["error"]["code"])
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=str)

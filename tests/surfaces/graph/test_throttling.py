@@ -67,3 +67,15 @@ async def test_each_item_of_a_batch_has_a_429_of_its_own(surface: Surface) -> No
     assert [each["status"] for each in found] == [200, 200, 429, 429, 200]
     assert found[2]["headers"]["Retry-After"] == "30"
     assert found[2]["body"]["error"]["code"] == "TooManyRequests"
+
+
+async def test_a_feeder_finds_the_seconds_in_the_words_of_a_429(database: Database) -> None:
+    surface = Surface(database, throttle={"stix": Limit(5, 60)})
+    upload = "/workspaces/any/threat-intelligence-stix-objects:upload?api-version=2024-02-01-preview"
+    for _ in range(5):
+        assert (await surface.client.post(upload, json={})).status_code == 400
+    answered = await surface.client.post(upload, json={})
+    assert answered.status_code == 429
+    sentence = "Rate limit is exceeded. Try again in 12 seconds."
+    assert answered.json() == {"statusCode": 429, "message": sentence}
+    assert int(sentence.split()[-2]) == int(answered.headers["retry-after"]) == 12
