@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import Connection
 from starlette.responses import PlainTextResponse, Response
 
 from sallyport import errors
-from sallyport.graph import alert_rules, bulk, envelope, preconditions, prefer, shapes
+from sallyport.graph import alert_rules, bulk, envelope, federation, preconditions, prefer, shapes
 from sallyport.graph.call import Call, empty
+from sallyport.graph.federation import Found
 from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query, parse_query
 from sallyport.security import alert_shapes
 from sallyport.store import alerts, pages
+from sallyport.store.database import Database
 
 CONTEXT = "security/alerts"
 #: Without `$orderby`, the most recent alert comes first.
@@ -31,12 +34,29 @@ class AlertNotFound(errors.NotFound):
         self.alert_id = alert_id
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAlerts:
+    """The own store as a source of alerts."""
+
+    database: Database
+    vendor: str = "sallyport"
+    provider: str = "store"
+
+    async def find(self, query: Query) -> Found:
+        """Answer a page of the stored alerts that a query selects."""
+        page, count = await self.database.read(lambda connection: _page(connection, query))
+        return Found([drawn(alert) for alert in page.items], page.skiptoken, count)
+
+
 async def listed(call: Call) -> Response:
     """Answer the alerts that the query options select, page by page."""
     query = parse_query(call.options, ALERT, default_orderby=ORDER)
-    page, count = await call.deps.database.read(lambda connection: _page(connection, query))
-    items = (drawn(alert) for alert in page.items)
-    return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
+    sources = (OwnAlerts(call.deps.database), *call.deps.sources)
+    together = await federation.find(sources, query, call.deps.clock)
+    found, warning = together.found, together.header
+    return envelope.collection(
+        call, CONTEXT, found.items, query, count=found.count, skiptoken=found.skiptoken, warning=warning
+    )
 
 
 async def counted(call: Call) -> Response:

@@ -23,6 +23,7 @@ from sallyport.engine.ports import HttpPort
 from sallyport.graph import prefer
 from sallyport.graph.endpoint import Endpoint
 from sallyport.graph.errors import JSON
+from sallyport.graph.federation import Source
 from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
 from sallyport.principal import Principal
@@ -65,6 +66,8 @@ class Deps:
     limits: Limits = field(default_factory=Limits)
     #: Demand every documented property of an indicator, not only those that make it work.
     strict_indicators: bool = False
+    #: Who answers lists of alerts beside the own store.
+    sources: tuple[Source, ...] = ()
     #: How many requests each application may make.
     throttle: Throttle = field(default_factory=lambda: Throttle(SystemClock()))
     #: The ids of the workspaces that this server stands for, in lower case; without any it stands for all.

@@ -18,7 +18,7 @@ def collection(
 ) -> Response:
     """Answer a page of a collection.
 
-    `more`: `count` (shown unless None) and `skiptoken` (of the next page, unless None).
+    `more`: `count` (shown unless None), `skiptoken` (of the next page, unless None), `warning` (why it is not whole).
     """
     body: dict[str, Any] = {"@odata.context": context_url(call, context)}
     if more.get("count") is not None:
@@ -27,6 +27,8 @@ def collection(
         body["@odata.nextLink"] = f"{here(call)}?{query.next_query(more['skiptoken'])}"
     select = query.select if query is not None else None
     body["value"] = [item if select is None else project(item, select) for item in items]
+    if more.get("warning"):
+        return answer(body, 206, {"warning": more["warning"]})
     return answer(body)
 
 
