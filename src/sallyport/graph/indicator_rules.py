@@ -17,12 +17,11 @@ import orjson
 from sallyport import errors
 from sallyport.graph import reading
 from sallyport.odata.entity_indicator import INDICATOR
-from sallyport.security.observables import ALTERNATIVES
+from sallyport.security.observables import ALTERNATIVES, DEFENDER
 from sallyport.store import indicators
 
 Document = dict[str, Any]
 
-DEFENDER = "Microsoft Defender ATP"
 #: What an indicator looks for.
 OBSERVABLES = (
     *("emailEncoding", "emailLanguage", "emailRecipient", "emailSenderAddress", "emailSenderName"),

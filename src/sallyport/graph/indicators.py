@@ -21,11 +21,14 @@ from sallyport.graph.call import Call, empty
 from sallyport.odata import instants
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.query import Query, parse_query
+from sallyport.security.observables import DEFENDER
 from sallyport.store import indicators, pages
 
 CONTEXT = "Security/tiIndicators"
 READ_ALL = "ThreatIndicators.Read.All"
 ORDER = "ingestedDateTime desc"
+#: How many indicators for Microsoft Defender a tenant may have, as documented.
+MOST = 15_000
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -36,6 +39,13 @@ class IndicatorNotFound(errors.NotFound):
     def __init__(self, key: str) -> None:
         super().__init__(f"Indicator '{key}' was not found.")
         self.key = key
+
+
+class TooManyIndicators(errors.Forbidden):
+    """Raised when an indicator for Microsoft Defender would be one more than a tenant may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The tenant has {MOST} indicators for Microsoft Defender ATP, which is the most.")
 
 
 async def listed(call: Call) -> Response:
@@ -187,6 +197,8 @@ def _submit(
     if known is not None:
         again = indicator_rules.resubmitted(known.document, submission)
         return indicators.update(connection, known, indicators.New(identity, again), at)
+    if submission.given["targetProduct"] == DEFENDER and indicators.defenders(connection, at, MOST) >= MOST:
+        raise TooManyIndicators
     document = indicator_rules.created(submission, new_id, call.deps.tenant_id, instants.wire(at) or at)
     return indicators.insert(connection, app_id, [indicators.New(identity, document)], at)[0]
 

@@ -98,6 +98,8 @@ INDICATOR_PROPERTIES: Mapping[str, Kind] = {
     "userAgent": Kind.USER_AGENT,
 }
 WEAK = frozenset({"emailRecipient", "emailSubject", "fileName", "userAgent"})
+#: The product for which a tenant may have only so many indicators.
+DEFENDER = "Microsoft Defender ATP"
 #: Values of the same indicator for which its properties have no room: a list of `{property: value}`. Any one is a hit.
 ALTERNATIVES = "alternativeObservables"
 
@@ -145,7 +147,14 @@ def is_active(document: Document) -> bool:
 
 def keys_of_indicator(document: Document) -> set[int]:
     """Answer every key under which an indicator is found: by its properties and, while it is active, by an alert."""
-    named = {values.property_key(name, text) for _, text, name in _texts(document)}
+    named = {
+        values.property_key(name, text)
+        for name in INDICATOR_PROPERTIES
+        if isinstance(text := document.get(name), str) and text
+    }
+    if document.get("targetProduct") == DEFENDER:
+        # They are counted: a tenant may have only so many.
+        named.add(values.property_key("targetProduct", DEFENDER))
     return named | {each.key for each in of_indicator(document)} if is_active(document) else named
 
 

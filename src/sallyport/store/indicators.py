@@ -6,8 +6,9 @@ answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,8 +18,14 @@ from sallyport.odata import instants, typed
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
-from sallyport.security import to_stix
-from sallyport.security.observables import is_active, keys_of_indicator, prefixes_of_indicator
+from sallyport.security import to_stix, values
+from sallyport.security.observables import (
+    DEFENDER,
+    INDICATOR_PROPERTIES,
+    is_active,
+    keys_of_indicator,
+    prefixes_of_indicator,
+)
 from sallyport.store import observables, outbox, pages, pending_searches, schema, stix_feed
 from sallyport.store.stix_feed import Entry
 
@@ -53,9 +60,6 @@ sa.Index("ix_indicators_ingested_at", indicators.c.ingested_at, indicators.c.id)
 sa.Index("ix_indicators_app_id", indicators.c.app_id, indicators.c.ingested_at, indicators.c.id)
 sa.Index("ix_indicators_external_id", indicators.c.external_id)
 sa.Index("ix_indicators_threat_type", indicators.c.threat_type, indicators.c.ingested_at, indicators.c.id)
-sa.Index("ix_indicators_domain_name", indicators.c.domain_name)
-sa.Index("ix_indicators_network_ipv4", indicators.c.network_ipv4)
-sa.Index("ix_indicators_file_hash_value", indicators.c.file_hash_value)
 
 #: Where a property of the resource has a column of its own.
 COLUMNS: Mapping[str, sa.Column[Any]] = {
@@ -74,7 +78,12 @@ COLUMNS: Mapping[str, sa.Column[Any]] = {
 _EXPIRES = typed.Property(typed.RESOURCE, (typed.Member("expirationDateTime"),), Kind.DATETIME)
 _APP = typed.Property(typed.RESOURCE, (typed.Member("@appId"),), Kind.STRING)
 
-SOURCE = pages.Source(indicators, INDICATOR, COLUMNS)
+#: What is found by its key: the property's folded path, and how a value becomes a key.
+OBSERVED: Mapping[str, Callable[[str], int]] = {
+    name.lower(): partial(values.property_key, name) for name in INDICATOR_PROPERTIES
+}
+
+SOURCE = pages.Source(indicators, INDICATOR, COLUMNS, observables.indicator_observables, OBSERVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +178,8 @@ def update(connection: Connection, indicator: Indicator, new: New, at: str) -> I
     One that comes to life again, or looks for something else, is looked for in the stored alerts anew.
     """
     document = new.document
-    values = {**_row(document), "identity": new.identity, "version": indicator.version + 1}
-    connection.execute(indicators.update().where(indicators.c.sequence == indicator.sequence).values(**values))
+    row = {**_row(document), "identity": new.identity, "version": indicator.version + 1}
+    connection.execute(indicators.update().where(indicators.c.sequence == indicator.sequence).values(**row))
     before, after = keys_of_indicator(indicator.document), keys_of_indicator(document)
     observables.replace(connection, observables.indicator_observables, indicator.sequence, before, after)
     observables.name_prefixes(connection, prefixes_of_indicator(document))
@@ -201,6 +210,18 @@ def forget_expired(connection: Connection, before: str, limit: int) -> int:
 def page(connection: Connection, query: Query, view: View) -> pages.Page[Indicator]:
     """Answer one page of the indicators that a query selects."""
     return pages.read(connection, SOURCE, query, _RECORD, Indicator, _visible(view))
+
+
+def defenders(connection: Connection, at: str, most: int) -> int:
+    """Answer how many indicators for Microsoft Defender are alive, counted as far as `most`."""
+    keys, key = observables.indicator_observables.c, values.property_key("targetProduct", DEFENDER)
+    alive = (
+        sa.select(keys.sequence)
+        .join(indicators, indicators.c.sequence == keys.sequence)
+        .where(keys.key == key, indicators.c.expires_at > at)
+        .limit(most)
+    )
+    return int(connection.execute(sa.select(sa.func.count()).select_from(alive.subquery())).scalar_one())
 
 
 def count(connection: Connection, query: Query, view: View) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from graph_surface import TENANT, Surface, assert_error, indicator, sample
+from sallyport.graph import indicators as indicator_handlers
 from workplace import needs_shared
 
 INDICATORS = "/beta/security/tiIndicators"
@@ -286,3 +287,20 @@ async def test_one_external_id_deletes_the_indicators_of_every_product(surface: 
     assert answered.status_code == 206
     assert [each["code"] for each in answered.json()["value"]] == [0, 404]
     assert await surface.ids(INDICATORS) == [kept]
+
+
+async def test_a_tenant_has_so_many_indicators_for_defender_and_no_more(
+    surface: Surface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indicator_handlers, "MOST", 2)
+    defender = {"targetProduct": "Microsoft Defender ATP", "networkIPv4": None}
+    first = await stored(surface, **defender, url="http://1", expirationDateTime="2026-11-23T12:00:10Z")
+    await stored(surface, **defender, url="http://2")
+    refused = await surface.calling("other").post(INDICATORS, json=indicator(**defender, url="http://3"))
+    assert "is the most" in assert_error(refused, 403, "Forbidden")
+    assert await stored(surface, **defender, url="http://1", expirationDateTime="2026-11-23T12:00:10Z") == first
+    await stored(surface, networkIPv4="192.0.2.77")
+    partial = await surface.client.post(SUBMIT, json={"value": [indicator(**defender, url="http://4")]})
+    assert (partial.status_code, partial.json()["value"][0]["Error"]["code"]) == (206, "Forbidden")
+    await surface.clock.advance(10)
+    await stored(surface, **defender, url="http://3")
