@@ -12,8 +12,8 @@ from sallyport.security.observables import DEFENDER
 from sallyport.security.values import property_key
 from sallyport.store import upsert
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
