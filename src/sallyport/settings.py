@@ -117,7 +117,7 @@ class Settings:
     #: How long an access token holds, in seconds.
     token_lifetime_seconds: int = field(default=3600, metadata={"range": (60, 3_600)})
     #: Whether a token is also taken from an `Authorization` header that lacks the word `Bearer`, as some scripts send
-    #: it.
+    #: it. `sallyport up --demo` takes it unless this says no.
     accept_bare_tokens: bool = False
     #: How many requests an application may make of the Graph surface: `off` for any number, `like-graph` for the limits
     #: that Microsoft documents, answered 429 with `Retry-After`.
@@ -147,13 +147,19 @@ _FIELDS: Mapping[str, dataclasses.Field[Any]] = MappingProxyType(
 )
 
 
-def load(environ: Mapping[str, str], file: Path | None = None, given: Mapping[str, object] | None = None) -> Settings:
+def load(
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    given: Mapping[str, object] | None = None,
+    otherwise: Mapping[str, object] | None = None,
+) -> Settings:
     """Read the settings of a process from its environment, a TOML file and what its command line gave.
 
-    Without `file`, the one that `SALLYPORT_SETTINGS` names is read; what is None in `given` was not given. Raises
-    InvalidSetting, whose name is the variable, key or option to look at.
+    Without `file`, the one that `SALLYPORT_SETTINGS` names is read; what is None in `given` was not given; `otherwise`
+    stands where a command has defaults of its own. Raises InvalidSetting, whose name is the variable, key or option to
+    look at.
     """
-    values: dict[str, Any] = {"data": _user_data(environ)}
+    values: dict[str, Any] = {"data": _user_data(environ), **(otherwise or {})}
     named = environ.get(f"{PREFIX}SETTINGS")
     for source in (
         _from_file(file or (Path(named) if named else None)),

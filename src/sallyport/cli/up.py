@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO, get_args
 
@@ -48,7 +48,7 @@ def command(*, demo: bool, **given: object) -> None:
     it; what was going on goes on after the next start.
     """
     try:
-        chosen = settings.load(os.environ, given=given)
+        chosen = _chosen(given, demo=demo)
     except SallyportError as error:
         local.fail(error.message)
     # Whatever the server writes is its owner's alone, also in a folder that was there before.
@@ -65,13 +65,18 @@ def command(*, demo: bool, **given: object) -> None:
         local.fail(f"The data folder '{error.filename or chosen.data}' cannot be used: {error.strerror or error}.")
 
 
+def _chosen(given: Mapping[str, object], *, demo: bool) -> Settings:
+    # Whoever tries the server out should not fail over what a script leaves out of its header.
+    return settings.load(os.environ, given=given, otherwise={"accept_bare_tokens": True} if demo else None)
+
+
 def _up(chosen: Settings, given: dict[str, object], *, demo: bool) -> None:
     from sallyport.cli import serving
 
     lock = Lock(chosen.data)
     try:
         with serving.listen(chosen) as listening:
-            chosen = settings.load(os.environ, given={**given, **listening.ports})
+            chosen = _chosen({**given, **listening.ports}, demo=demo)
             drawn = demo and sys.stdout.isatty()
             with _log_stream(chosen, to_file=drawn) as stream:
                 logs.configure(
