@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sallyport.security import values
+from sallyport.security import evidence_observables, values
+from sallyport.security.alert_shapes import PRIVATE
 from sallyport.security.values import Kind
 
 Document = Mapping[str, Any]
@@ -178,6 +179,9 @@ def _mentions(document: Document) -> list[Mention]:
             if text:
                 found.append((Kind.HASH, text, path))
     found += _more_mentions(document)
+    private = document.get(PRIVATE)
+    if private:
+        found += evidence_observables.mentions(private.get("evidence") or [])
     return found
 
 

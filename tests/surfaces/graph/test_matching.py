@@ -368,3 +368,15 @@ async def test_a_poll_s_filter_looks_at_hit_indicator_and_alert(
     assert [each["alertId"] for each in (polled.json()["value"] if expected else [])] == expected
     assert polled.status_code == (200 if expected else 202)
     assert "triggerState=2" in polled.headers["location"]
+
+
+async def test_an_alert_brought_in_the_shape_of_alerts_v2_is_looked_up_by_all_its_evidence(surface: Surface) -> None:
+    found = await submitted(surface, emailSubject="Invoice")
+    evidence = {"@odata.type": "#microsoft.graph.security.analyzedMessageEvidence", "subject": "invoice"}
+    brought = {"id": "v2", "title": "Mail", "serviceSource": "microsoftDefenderForOffice365", "evidence": [evidence]}
+    answered = await surface.client.post("/ingest/alerts", json=[brought])
+    assert answered.status_code == 200, answered.text
+    listed = await hits(surface, "v2")
+    assert [(each["id"], each["matchedProperty"]) for each in listed] == [
+        (found, "evidence/analyzedMessageEvidence/subject")
+    ]

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from sallyport.odata import entity_alert_v2
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.fields import Type
-from sallyport.security import observables, values
+from sallyport.security import evidence_observables, observables, values
+from sallyport.security.alert_shapes import PRIVATE
 from sallyport.security.observables import Observable
 from sallyport.security.values import Kind
 from workplace import SHARED, needs_shared
@@ -70,6 +72,49 @@ def test_an_alert_mentions_what_its_states_hold() -> None:
 
 def test_an_alert_is_found_under_the_keys_of_all_that_it_mentions() -> None:
     assert observables.keys_of_alert(_ALERT) == {each.key for each in observables.of_alert(_ALERT)}
+
+
+def test_evidence_that_has_no_place_among_the_states_is_mentioned_too() -> None:
+    evidence = [
+        {
+            "@odata.type": "#microsoft.graph.security.analyzedMessageEvidence",
+            "p1Sender": {"emailAddress": "m@evil.example"},
+            "subject": "Invoice",
+            "urls": ["http://x.evil.example/"],
+        },
+        {"@odata.type": "#microsoft.graph.security.cloudLogonSessionEvidence", "userAgent": "EvilBot"},
+        {"@odata.type": "#microsoft.graph.security.dnsEvidence", "ipAddresses": [{"ipAddress": "203.0.113.9"}, None]},
+        {"@odata.type": "#microsoft.graph.security.fileHashEvidence", "value": "ABCD"},
+        {"@odata.type": "#microsoft.graph.security.sasTokenEvidence", "allowedIpAddresses": "203.0.113.10"},
+    ]
+
+    found = observables.of_alert({PRIVATE: {"evidence": evidence}})
+
+    assert [(each.kind.value, each.value, each.path) for each in found] == [
+        ("email", "m@evil.example", "evidence/analyzedMessageEvidence/p1Sender/emailAddress"),
+        ("subject", "invoice", "evidence/analyzedMessageEvidence/subject"),
+        ("url", "http://x.evil.example/", "evidence/analyzedMessageEvidence/urls"),
+        ("domain", "x.evil.example", "evidence/analyzedMessageEvidence/urls"),
+        ("domain", "evil.example", "evidence/analyzedMessageEvidence/urls"),
+        ("userAgent", "evilbot", "evidence/cloudLogonSessionEvidence/userAgent"),
+        ("address", "203.0.113.9", "evidence/dnsEvidence/ipAddresses/ipAddress"),
+        ("hash", "abcd", "evidence/fileHashEvidence/value"),
+    ]
+
+
+@pytest.mark.parametrize("kind", evidence_observables.PROPERTIES)
+def test_the_listed_paths_of_evidence_are_texts_of_the_schema(kind: str) -> None:
+    for path in evidence_observables.PROPERTIES[kind]:
+        structure = entity_alert_v2.STRUCTURES[kind]
+        *above, last = path.split("/")
+        for name in above:
+            field = structure.field(name)
+            assert field is not None, path
+            assert field.structure is not None, path
+            structure = field.structure
+        found = structure.field(last)
+        assert found is not None, path
+        assert (found.name, found.type) == (last, Type.STRING)
 
 
 def test_an_alert_that_says_nothing_is_found_under_no_key() -> None:
