@@ -12,6 +12,9 @@ from sallyport.graph.call import Call, answer
 from sallyport.odata.projection import project
 from sallyport.odata.query import Query
 
+#: What stands for itself in an address.
+_SAFE = "/:@!$&'()*+,;=~-._"
+
 
 def collection(
     call: Call, context: str, items: Iterable[Mapping[str, Any]], query: Query | None = None, **more: Any
@@ -46,9 +49,9 @@ def selected(call: Call, context: str, item: Mapping[str, Any], query: Query, he
 
 def context_url(call: Call, context: str) -> str:
     """Answer the address that describes what a body holds."""
-    return f"{call.base_url}/{call.version}/$metadata#{context}"
+    return f"{call.base_url}/{call.version}/$metadata#{quote(context, safe=_SAFE)}"
 
 
 def here(call: Call) -> str:
     """Answer the absolute address of this request's path, as the client will reach it again."""
-    return call.base_url + quote(call.request.scope["path"], safe="/:@!$&'()*+,;=~-._")
+    return call.base_url + quote(call.request.scope["path"], safe=_SAFE)

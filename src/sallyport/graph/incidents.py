@@ -91,7 +91,7 @@ async def alerts_of(call: Call) -> Response:
 
     page, count = await call.deps.database.read(read)
     items = (alerts_v2.drawn(call, each) for each in page.items)
-    context = f"{CONTEXT}('{incident_id}')/alerts"
+    context = f"{CONTEXT}('{text}')/alerts"
     return envelope.collection(call, context, items, query, count=count, skiptoken=page.skiptoken)
 
 

@@ -24,8 +24,13 @@ from sallyport.triggers import request as request_trigger
 from sallyport.web import bodies, signed_urls
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-#: Headers that are the connection's own, or hold what must not be stored.
-_LEFT_OUT = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "authorization", "cookie"})
+#: Headers that are the connection's own, tell of an encoding that was taken off, or hold what must not be stored.
+_LEFT_OUT = frozenset(
+    [
+        *("connection", "keep-alive", "transfer-encoding", "upgrade", "te", "content-encoding"),
+        *("authorization", "cookie"),
+    ]
+)
 #: What the signature of an address adds to its query.
 _SIGNED = frozenset({"api-version", "sp", "sv", "sig", "se"})
 #: A query this short is remembered when it was read: whoever calls an address calls it again.

@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import Request
 
 from sallyport import errors
+from sallyport.web import inflate
 
 #: One request's JSON, unless a handler asks for another bound.
 LIMIT_BYTES = 4 * 1024 * 1024
@@ -41,18 +42,24 @@ class MalformedJson(errors.BadRequest):
 
 
 async def chunks(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
-    """Answer a body piece by piece as it arrives, and raise BodyTooLarge as soon as it is over the bound."""
-    _check_encoding(request)
+    """Answer a body piece by piece as it arrives, and raise BodyTooLarge as soon as it is over the bound.
+
+    The bound holds for what a compressed body becomes as well, and so does one on how much it grows: that raises
+    PayloadTooLarge too.
+    """
+    encoding = _encoding(request)
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
-    seen = 0
-    async for chunk in request.stream():
-        seen += len(chunk)
-        if seen > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
-        if chunk:
-            yield chunk
+    stream = inflate.Stream(encoding, limit_bytes)
+    try:
+        async for chunk in request.stream():
+            for piece in stream.feed(chunk):
+                if piece:
+                    yield piece
+    except inflate.TooLarge as error:
+        raise BodyTooLarge(limit_bytes) from error
+    stream.finish()
 
 
 async def read_bytes(request: Request, limit_bytes: int = LIMIT_BYTES) -> bytes:
@@ -91,10 +98,12 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def _check_encoding(request: Request) -> None:
+def _encoding(request: Request) -> str:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise errors.BadRequest(f"The content encoding '{encoding}' is not accepted: send the body as it is.")
+    if encoding not in ("", "identity", *inflate.ENCODINGS):
+        accepted = ", ".join(inflate.ENCODINGS)
+        raise errors.BadRequest(f"The content encoding '{encoding[:80]}' is not accepted: send one of {accepted}.")
+    return encoding
 
 
 def _reason(error: orjson.JSONDecodeError, max_depth: int) -> str:

@@ -6,7 +6,7 @@ The rule: never more than one output piece beyond the limit is in memory, howeve
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sallyport import errors
@@ -39,8 +39,11 @@ class _Decoder(Protocol):
     def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
 
-class Body:
-    """A body that arrives in pieces: `feed` each, then `finish`; `decoded` says whether an encoding was taken off."""
+class Stream:
+    """A body that arrives in pieces and is passed on in pieces: `feed` each, then `finish`.
+
+    `decoded` says whether an encoding is taken off.
+    """
 
     def __init__(self, content_encoding: str, limit_bytes: int) -> None:
         names = [name for name in content_encoding.lower().replace(" ", "").split(",") if name not in {"", "identity"}]
@@ -50,50 +53,72 @@ class Body:
         self._decoder: _Decoder | None = None
         self._limit = limit_bytes
         self._received = 0
-        self._pieces = bytearray()
+        self._passed = 0
 
-    def feed(self, piece: bytes) -> None:
-        """Take the next piece as it came; raises `TooLarge` or `BadEncoding`."""
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Answer what the next piece, as it came, becomes; raises `TooLarge` or `BadEncoding`."""
         self._received += len(piece)
-        if self._start is None:
-            self._keep(piece)
-            return
+        pieces = iter((piece,)) if self._start is None else self._inflate(piece, self._start)
         try:
-            self._inflate(piece, self._start)
+            for each in pieces:
+                self._count(each)
+                yield each
         except zlib.error as error:
             raise BadEncoding("The body is not compressed in the way that its header says.") from error
 
-    def finish(self) -> bytes:
-        """Answer the whole body; raises `BadEncoding` when a compressed one ended early."""
+    def finish(self) -> None:
+        """Raise `BadEncoding` when a compressed body ended early."""
         if self._decoder is not None and not self._decoder.eof:
             raise BadEncoding("The compressed body ended early.")
-        return bytes(self._pieces)
 
-    def _inflate(self, piece: bytes, start: Callable[[bytes], _Decoder]) -> None:
+    def _inflate(self, piece: bytes, start: Callable[[bytes], _Decoder]) -> Iterator[bytes]:
         rest = piece
         while rest:
             if self._decoder is None or self._decoder.eof:
                 if self._decoder is not None and rest[0] != _MEMBER:
                     return  # what follows the last member is padding
                 self._decoder = start(rest)
-            self._keep(self._decoder.decompress(rest, _PIECE_BYTES))
+            yield self._decoder.decompress(rest, _PIECE_BYTES)
             rest = self._decoder.unused_data if self._decoder.eof else self._decoder.unconsumed_tail
-        self._drain()
+        yield from self._drain()
 
-    def _drain(self) -> None:
-        """Take what the decoder holds back although its input is used up."""
+    def _drain(self) -> Iterator[bytes]:
+        """Answer what the decoder holds back although its input is used up."""
         decoder = self._decoder
         while decoder is not None and not decoder.eof:
             piece = decoder.decompress(b"", _PIECE_BYTES)
             if not piece:
                 return
-            self._keep(piece)
+            yield piece
 
-    def _keep(self, piece: bytes) -> None:
-        self._pieces += piece
-        size = len(self._pieces)
+    def _count(self, piece: bytes) -> None:
+        self._passed += len(piece)
+        size = self._passed
         if size > self._limit or (size > _RATIO_COUNTS_FROM_BYTES and size > self._received * _RATIO):
             raise TooLarge("The body is larger than the limit.")
+
+
+class Body:
+    """A body that is kept whole: `feed` each piece, then `finish`."""
+
+    def __init__(self, content_encoding: str, limit_bytes: int) -> None:
+        self._stream = Stream(content_encoding, limit_bytes)
+        self._pieces = bytearray()
+
+    @property
+    def decoded(self) -> bool:
+        """Answer whether an encoding is taken off."""
+        return self._stream.decoded
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece as it came; raises `TooLarge` or `BadEncoding`."""
+        for each in self._stream.feed(piece):
+            self._pieces += each
+
+    def finish(self) -> bytes:
+        """Answer the whole body; raises `BadEncoding` when a compressed one ended early."""
+        self._stream.finish()
+        return bytes(self._pieces)
 
 
 def _wrapped(_first: bytes) -> _Decoder:
@@ -107,3 +132,5 @@ def _deflate(first: bytes) -> _Decoder:
 
 
 _DECODERS: dict[str, Callable[[bytes], _Decoder]] = {"gzip": _wrapped, "x-gzip": _wrapped, "deflate": _deflate}
+#: The encodings that are taken off.
+ENCODINGS = tuple(_DECODERS)
