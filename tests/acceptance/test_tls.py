@@ -205,8 +205,9 @@ def test_without_tls_nothing_speaks_https(tmp_path: Path) -> None:
 
 def test_plain_http_on_a_public_address_is_told_loudly(tmp_path: Path) -> None:
     with processes.server(tmp_path, "--tls", "none", "--host", "0.0.0.0") as started:
-        _, told, _ = started.end()
+        _, told, err = started.end()
     assert "Tokens cross the network in clear" in told
+    assert "http.in_clear" in err
 
 
 def test_a_port_for_https_that_is_taken_is_told_with_the_way_out(tmp_path: Path) -> None:

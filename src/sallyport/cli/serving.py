@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import structlog
 import uvicorn
 
 from sallyport import app, settings
@@ -27,6 +28,8 @@ from sallyport.settings import Settings
 from sallyport.web.connect_proxy import ConnectProxy
 from sallyport.web.http_protocol import BoundedProtocol
 from sallyport.web.tls import Tls
+
+log = structlog.stdlib.get_logger(__name__)
 
 _BACKLOG = 2048
 _SWITCH_SECONDS = 0.0005
@@ -135,6 +138,8 @@ def serve(chosen: Settings, lock: Lock, listening: Listening, ready: Ready) -> N
 
 async def _serve(chosen: Settings, lock: Lock, listening: Listening, ready: Ready) -> None:
     async with contextlib.AsyncExitStack() as ending:
+        if not settings.loopback(chosen.http_host):
+            log.warning("http.in_clear", host=chosen.http_host, port=chosen.port)
         tls = None if listening.https is None else Tls(chosen, SystemClock())
         house = app.build(chosen)
         ending.push_async_callback(house.close)

@@ -6,18 +6,17 @@ The rule: what is no HTTP request is answered in JSON too, because clients read 
 from __future__ import annotations
 
 import asyncio
-import re
 from http import HTTPStatus
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sallyport.web.request_line import RequestLine
+
 #: The longest that a request line and headers may take to arrive, in seconds.
 _HEAD_SECONDS = 30.0
 #: Above every bound of `web.limits`: what is larger is not worth an answer of its surface.
 _HEAD_BYTES = 256 * 1024
-#: What clients write into a query as it is, although HTTP wants it encoded: blanks, and letters beyond ASCII.
-_RAW = re.compile(rb"[ \x80-\xff]")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -28,9 +27,11 @@ class BoundedProtocol(HttpToolsProtocol):
     #: Whether what arrives next belongs to a request line or headers, and how much of them has arrived.
     _before_body = True
     _head_bytes = 0
+    _in_first_line = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
+        self._first_line = RequestLine()
         super().connection_made(transport)
         self._await_head()
 
@@ -46,10 +47,12 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head_bytes > _HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request line and headers are too large.")
                 return
-            if self._head_bytes == 0:
-                data = _encoded(data)
             self._head_bytes += len(data)
-        super().data_received(data)
+            if self._in_first_line:
+                data = self._first_line.taken(data)
+                self._in_first_line = not data
+        if data:
+            super().data_received(data)
         if self._before_body and self._head_bytes and self._deadline is None:
             self._await_head()
 
@@ -61,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect another request behind this one's body."""
-        self._before_body = True
+        self._before_body = self._in_first_line = True
         self._head_bytes = 0
         super().on_message_complete()
 
@@ -90,17 +93,3 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
-
-
-def _encoded(data: bytes) -> bytes:
-    """Answer the first bytes of a request, with what stands raw in its query encoded.
-
-    Scripts send filters as people write them. Only the query is mended: no path, and so no decision about who may do
-    what, depends on it.
-    """
-    line = data[: max(data.find(b"\r\n"), 0)]
-    question, version = line.find(b"?"), line.rfind(b" HTTP/1.")
-    if not 0 <= question < version or _RAW.search(line, question, version) is None:
-        return data
-    query = _RAW.sub(lambda raw: b"%%%02X" % raw[0][0], line[question:version])
-    return line[:question] + query + data[version:]
