@@ -235,6 +235,7 @@ def _graph(
         authority.tenant_id,
         throttle=limited,
         workspaces=frozenset(each.lower() for each in chosen.workspace_ids),
+        strict_indicators=chosen.strict_indicators,
         indicators_stored=search.ring,
     )
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)

@@ -105,6 +105,9 @@ class Settings:
     #: The ids of the Sentinel workspaces for which this server takes uploads of STIX objects, separated by commas.
     #: Without any it takes those for every workspace.
     workspace_ids: tuple[str, ...] = ()
+    #: Whether an indicator must have every property that Microsoft documents as required; else only those that make it
+    #: work: the product, the expiry, and something to look for.
+    strict_indicators: bool = False
     #: How many days an indicator is kept after it has expired; nobody is shown it any more.
     indicator_retention_days: int = field(default=30, metadata={"range": (1, 36_500)})
     #: How many days a run may take before it is ended as timed out.

@@ -73,6 +73,31 @@ def test_a_token_opens_the_graph(server: Server) -> None:
     assert httpx.get(url, trust_env=False).status_code == 401
 
 
+def test_indicators_are_listed_and_shown_with_their_hits(server: Server) -> None:
+    token = server.sallyport("token").stdout.strip()
+    given = {
+        "targetProduct": "Azure Sentinel",
+        "expirationDateTime": "2036-01-01T00:00:00Z",
+        "action": "block",
+        "externalId": "cli",
+        "domainName": "evil.example",
+    }
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{server.url}/beta/security/tiIndicators"
+    answered = httpx.post(url, json=given, headers=headers, trust_env=False)
+    assert answered.status_code == 201, answered.text
+    found = answered.json()["id"]
+    alert = {**ALERT, "id": "hit", "networkConnections": [{"destinationDomain": "evil.example"}]}
+    server.lines("alert", "send", given=json.dumps(alert))
+    (listed,) = server.lines("indicators", "list", "--filter", "externalId eq 'cli'")
+    assert (listed["id"], listed["domainName"]) == (found, "evil.example")
+    assert server.json("indicators", "show", found)["action"] == "block"
+    (hit,) = server.lines("indicators", "matches", found)
+    assert (hit["alertId"], hit["value"]) == ("hit", "evil.example")
+    assert "evil.example" in server.sallyport("indicators", "list").stdout
+    assert "hit" in server.sallyport("indicators", "matches", found).stdout
+
+
 def test_alerts_are_sent_listed_and_shown(server: Server) -> None:
     (sent,) = server.lines("alert", "send", given=json.dumps(ALERT, indent=2))
     assert (sent["line"], sent["status"]) == (1, 201)
@@ -95,6 +120,8 @@ def test_lines_of_alerts_are_answered_one_by_one_and_a_refusal_is_a_failure(serv
     [
         (("alert", "list", "--filter", "severity eq"), 1, "filter"),
         (("alert", "show", "nobody"), 1, "'nobody' was not found"),
+        (("indicators", "show", "nobody"), 1, "'nobody' was not found"),
+        (("indicators", "matches", " "), 1, "id is expected"),
         (("runs", "show", "08584061302160000000000000000CU00"), 1, "could not be found"),
         (("workflows", "enable", "nobody"), 1, "could not be found"),
         (("run", "nobody"), 1, "could not be found"),

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "client": "sallyport.cli.client:command",
         "deploy": "sallyport.cli.deploy:command",
         "expression": "sallyport.cli.expression:command",
+        "indicators": "sallyport.cli.indicators:command",
         "openapi": "sallyport.cli.openapi:command",
         "run": "sallyport.cli.run:command",
         "runs": "sallyport.cli.runs:command",

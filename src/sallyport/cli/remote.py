@@ -25,6 +25,7 @@ SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
 WORKFLOWS = SUBSCRIPTION + "/resourceGroups/sallyport/providers/Microsoft.Logic/workflows"
 API_VERSION = "2019-05-01"
 ALERTS = "/v1.0/security/alerts"
+INDICATORS = "/beta/security/tiIndicators"
 INGEST = "/ingest/alerts"
 #: Types of triggers that have an address of their own.
 CALLABLE = frozenset({"request", "manual", "apiconnectionwebhook", "httpwebhook"})

@@ -8,7 +8,7 @@ Deviation: a submission with the key of an earlier one (application, product, ex
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ _SENTINEL_EDITABLE = (
 )
 _DEFENDER_EDITABLE = ("expirationDateTime", "severity", "description")
 _DEFAULTS: Mapping[str, Any] = {"isActive": True, "passiveOnly": False, "severity": 3}
+#: How long a description should be at the most.
+_SHORT = 100
 _STAMPED = ("id", "azureTenantId", "ingestedDateTime")
 #: What an upload of STIX says of itself, and nobody else.
 _UPLOADED = ("stixId", ALTERNATIVES)
@@ -73,6 +75,8 @@ class Submission:
     identity: str
     #: Documented as required, and missing all the same.
     missing: tuple[str, ...]
+    #: What the documentation advises against, in words.
+    doubts: tuple[str, ...]
 
 
 def submitted(given: Any, *, strict: bool = False, uploaded: bool = False) -> Submission:
@@ -98,7 +102,8 @@ def submitted(given: Any, *, strict: bool = False, uploaded: bool = False) -> Su
         raise reading.MissingProperty(missing[0], "indicator creation")
     _check_lengths(read)
     left_out = _STAMPED if uploaded else (*_STAMPED, *_UPLOADED)
-    return Submission({name: value for name, value in read.items() if name not in left_out}, identity(read), missing)
+    given_on = {name: value for name, value in read.items() if name not in left_out}
+    return Submission(given_on, identity(read), missing, tuple(_doubts(read)))
 
 
 def identity(document: Mapping[str, Any]) -> str:
@@ -145,6 +150,13 @@ def changed(document: Document, change: Mapping[str, Any]) -> Document:
     if taken.get("expirationDateTime", "") is None:
         raise reading.MissingProperty("expirationDateTime", "an indicator")
     return reading.compact({**document, **taken}, INDICATOR)
+
+
+def _doubts(read: Mapping[str, Any]) -> Iterator[str]:
+    if len(read.get("description") or "") > _SHORT:
+        yield f"the description is longer than {_SHORT} characters"
+    if read.get("tlpLevel") == "red" and read.get("passiveOnly") is not True:
+        yield "tlpLevel is red, but passiveOnly is not true"
 
 
 def _check_lengths(document: Mapping[str, Any]) -> None:

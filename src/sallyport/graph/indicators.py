@@ -205,7 +205,9 @@ def _submit(
 
 def _submit_item(connection: Connection, call: Call, new_id: str, at: str, item: Any) -> dict[str, Any]:
     submission = indicator_rules.submitted(item, strict=call.deps.strict_indicators)
-    return _typed(_submit(connection, call, submission, new_id, at))
+    stored = _submit(connection, call, submission, new_id, at)
+    _warn(stored.id, submission)
+    return _typed(stored)
 
 
 def _update(
@@ -235,3 +237,5 @@ def _delete_external(connection: Connection, view: indicators.View, external_id:
 def _warn(indicator_id: str, submission: indicator_rules.Submission) -> None:
     if submission.missing:
         _log.warning("indicator.incomplete", indicator_id=indicator_id, missing=submission.missing)
+    if submission.doubts:
+        _log.warning("indicator.doubtful", indicator_id=indicator_id, doubts=submission.doubts)

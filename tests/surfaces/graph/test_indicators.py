@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+import structlog
 
 from graph_surface import TENANT, Surface, assert_error, indicator, sample
 from sallyport.graph import indicators as indicator_handlers
@@ -304,3 +305,14 @@ async def test_a_tenant_has_so_many_indicators_for_defender_and_no_more(
     assert (partial.status_code, partial.json()["value"][0]["Error"]["code"]) == (206, "Forbidden")
     await surface.clock.advance(10)
     await stored(surface, **defender, url="http://3")
+
+
+async def test_what_the_documentation_advises_against_is_taken_and_noted(surface: Surface) -> None:
+    with structlog.testing.capture_logs() as logged:
+        await stored(surface, tlpLevel="red", description="x" * 101)
+        await stored(surface, tlpLevel="red", passiveOnly=True, networkIPv4="192.0.2.1")
+    (noted,) = [each for each in logged if each["event"] == "indicator.doubtful"]
+    assert noted["doubts"] == (
+        "the description is longer than 100 characters",
+        "tlpLevel is red, but passiveOnly is not true",
+    )
