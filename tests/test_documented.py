@@ -21,7 +21,7 @@ from sallyport.actions import manifest as action_manifests
 from sallyport.cli import validate
 from sallyport.connectors import catalog
 from sallyport.graph.descriptions import DESCRIPTIONS
-from sallyport.graph.routes import ENDPOINTS, GraphRoute
+from sallyport.graph.routes import DESCRIBED, GraphRoute
 from sallyport.settings import Settings, load
 from sallyport.triggers import TRIGGERS
 from sallyport.triggers import manifest as trigger_manifests
@@ -204,7 +204,7 @@ def test_every_route_of_the_composed_server_is_documented(tmp_path: Path) -> Non
 
 
 def test_every_route_of_the_graph_surface_is_described_for_openapi() -> None:
-    lacking = [f"{each.method} {each.path}" for each in ENDPOINTS if each.handler not in DESCRIPTIONS]
+    lacking = [f"{each.method} {each.path}" for each in DESCRIBED if each.handler not in DESCRIPTIONS]
     assert lacking == [], "say in graph/descriptions.py what these read and answer"
 
 

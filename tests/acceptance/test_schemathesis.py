@@ -77,7 +77,7 @@ def operations(server: Server) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(600 + REQUESTS)
 def test_answers_keep_to_the_description_whatever_is_sent(server: Server, tmp_path: Path) -> None:
-    found = fuzzed(server, tmp_path, "--phases", "examples,fuzzing,stateful", "--max-examples", "15")
+    found = fuzzed(server, tmp_path, "--phases", "examples,fuzzing,stateful", "--max-examples", "10")
     assert found["operations"]["tested"] == operations(server)
     made = found["test_cases"]["generated"]
     assert made > 300

@@ -69,10 +69,7 @@ def managed(found: list[http.Operation]) -> list[Operation]:
     return [Operation(each.method, each.path, each.permissions) for each in found]
 
 
-GRAPH = [
-    Operation(each.method, each.path, each.permissions, each.access)
-    for each in (*graph_routes.ENDPOINTS, *threat_routes.ENDPOINTS)
-]
+GRAPH = [Operation(each.method, each.path, each.permissions, each.access) for each in graph_routes.DESCRIBED]
 MANAGEMENT = managed(http.managed(signed=False))
 GUARDED = [each for each in (*GRAPH, *MANAGEMENT) if each.access is not Access.PUBLIC]
 

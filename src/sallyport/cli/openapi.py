@@ -14,7 +14,7 @@ def command(compact: bool) -> None:
     A server shows the same at /openapi.json. Give it to a generator of clients, a gateway or a fuzzer.
     """
     from sallyport.graph import openapi
-    from sallyport.graph.routes import ENDPOINTS
+    from sallyport.graph.routes import DESCRIBED
 
-    document = openapi.document(ENDPOINTS)
+    document = openapi.document(DESCRIBED)
     click.echo(orjson.dumps(document, option=0 if compact else orjson.OPT_INDENT_2).decode())

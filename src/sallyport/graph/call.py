@@ -83,6 +83,8 @@ class Surface:
     #: Behind the bearer check: where the items of a batch go.
     app: ASGIApp
     endpoints: tuple[Endpoint, ...]
+    #: What its OpenAPI description tells of.
+    described: tuple[Endpoint, ...]
 
 
 class Call:

@@ -18,6 +18,9 @@ TEXT = "text/plain"
 NDJSON = "application/x-ndjson"
 XML = "application/xml"
 
+#: How Graph refuses.
+REFUSED: Mapping[str, Schema] = {JSON: {"$ref": "#/components/schemas/error"}}
+
 #: Query options by name: what they hold, and what they do.
 OPTIONS: Mapping[str, tuple[Schema, str]] = {
     "$filter": (
@@ -31,6 +34,15 @@ OPTIONS: Mapping[str, tuple[Schema, str]] = {
     "$skip": ({"type": "integer", "minimum": 0, "maximum": 500}, "How many resources to leave out."),
     "$skiptoken": ({"type": "string"}, "Where the page begins: comes with `@odata.nextLink`."),
     "$count": ({"type": "boolean"}, "Whether to answer how many resources there are in all."),
+    "triggerState": ({"type": "string"}, "Where the last poll ended: comes with `Location`."),
+    "api-version": ({"type": "string", "examples": ["2024-02-01-preview"]}, "Any: it is not looked at."),
+    "added_after": ({"type": "string", "format": "date-time"}, "Only what was added after this time."),
+    "limit": ({"type": "integer", "minimum": 1}, "How many a page holds at the most."),
+    "next": ({"type": "string"}, "Where the page begins: comes with the page before it."),
+    "match[id]": ({"type": "string"}, "Only objects of these ids, separated by commas."),
+    "match[type]": ({"type": "string", "examples": ["indicator"]}, "Only objects of these types."),
+    "match[version]": ({"type": "string", "examples": ["last"]}, "Only these versions."),
+    "match[spec_version]": ({"type": "string", "examples": ["2.1"]}, "Only objects of these versions of STIX."),
 }
 #: What a list is asked with, an entity, a number.
 LIST = ("$filter", "$orderby", "$select", "$top", "$skip", "$skiptoken", "$count")
@@ -51,8 +63,8 @@ class Description:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: The entities whose schemas it needs.
     structures: tuple[Structure, ...] = ()
-    #: Whether a request without a body is refused.
-    needs_body: bool = True
+    #: Media type to schema of what a refusal holds.
+    refusal: Mapping[str, Schema] = field(default_factory=lambda: REFUSED)
 
     def also(self, answers: Mapping[int, Mapping[str, Schema]]) -> Description:
         """Answer this description with further answers."""
@@ -60,7 +72,6 @@ class Description:
 
 
 _PREFER = {"Prefer": "`return=representation` asks for the resource as the answer."}
-_REFUSED: Mapping[str, Schema] = {JSON: {"$ref": "#/components/schemas/error"}}
 #: An item of a bulk action that failed: as it was sent, with what is wrong beside it.
 _FAILED: Schema = {
     "type": "object",
@@ -93,14 +104,14 @@ def counted() -> Description:
 
 def created(entity: Structure, body: Schema) -> Description:
     """Describe the creation of a resource."""
-    return Description({201: {JSON: schemas.entity(entity)}, 409: _REFUSED}, {JSON: body}, structures=(entity,))
+    return Description({201: {JSON: schemas.entity(entity)}, 409: REFUSED}, {JSON: body}, structures=(entity,))
 
 
 def updated(entity: Structure, body: Schema, *, always: bool = False) -> Description:
     """Describe a change; `always` answers the resource, else only on demand."""
     shown = {200: {JSON: schemas.entity(entity)}}
     answers: Mapping[int, Mapping[str, Schema]] = shown if always else {204: {}, **shown}
-    refused = {409: _REFUSED, 412: _REFUSED}
+    refused = {409: REFUSED, 412: REFUSED}
     headers = _MATCH if always else {**_PREFER, **_MATCH}
     return Description({**answers, **refused}, {JSON: body}, headers=headers, structures=(entity,))
 

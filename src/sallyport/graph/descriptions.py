@@ -24,6 +24,7 @@ from sallyport.graph import (
     metadata,
     openapi,
     subscriptions,
+    threat_descriptions,
     triggers,
 )
 from sallyport.graph import openapi_schemas as schemas
@@ -154,6 +155,7 @@ _RESPONSES: Schema = {
 
 DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
     {
+        **threat_descriptions.DESCRIPTIONS,
         alerts.listed: listed(ALERT).also({206: {JSON: schemas.collection(ALERT)}}),
         alerts.create: created(ALERT, _NEW_ALERT),
         alerts.counted: counted(),

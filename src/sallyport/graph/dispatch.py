@@ -20,9 +20,9 @@ from sallyport.graph.paths import Paths, split
 class Dispatcher:
     """The innermost application of the surface."""
 
-    def __init__(self, deps: Deps, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, deps: Deps, endpoints: Iterable[Endpoint], described: Iterable[Endpoint] = ()) -> None:
         self._deps = deps
-        self._surface = Surface(GraphErrors(self, deps.clock), tuple(endpoints))
+        self._surface = Surface(GraphErrors(self, deps.clock), tuple(endpoints), tuple(described))
         self._paths = Paths(self._surface.endpoints)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

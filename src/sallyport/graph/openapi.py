@@ -17,6 +17,7 @@ import orjson
 from starlette.responses import Response
 
 from sallyport.graph import openapi_schemas as schemas
+from sallyport.graph import taxii
 from sallyport.graph.call import Call
 from sallyport.graph.description import JSON, OPTIONS, Description
 from sallyport.graph.endpoint import Access, Endpoint
@@ -48,17 +49,20 @@ _SAID: Mapping[int, str] = {
     204: "It is done.",
     206: "Some of it: the answer says what is missing.",
     409: "There is one already, or the change is not possible now.",
+    406: "The client accepts no media type that there is.",
     412: "The resource has changed since it was read.",
+    415: "The body has another media type than the one that is read.",
 }
-#: Query options that only one operation has.
-_OWN_OPTIONS: Mapping[str, tuple[Schema, str]] = {
-    "triggerState": ({"type": "string"}, "Where the last poll ended: comes with `Location`.")
+#: What a name in a path stands for, where that is known.
+_PATH_VALUES: Mapping[str, Schema] = {
+    "version": {"enum": list(VERSIONS)},
+    "collection": {"enum": [taxii.ALIAS, taxii.COLLECTION]},
 }
 
 
 async def show(call: Call) -> Response:
     """Answer this description."""
-    return Response(drawn(call.surface.endpoints), media_type=JSON)
+    return Response(drawn(call.surface.described), media_type=JSON)
 
 
 @functools.cache
@@ -120,7 +124,7 @@ def _operation(endpoint: Endpoint, description: Description) -> dict[str, Any]:
         drawn_operation["parameters"] = parameters
     if description.body:
         content = {media: {"schema": schema} for media, schema in description.body.items()}
-        drawn_operation["requestBody"] = {"required": description.needs_body, "content": content}
+        drawn_operation["requestBody"] = {"required": True, "content": content}
     return drawn_operation
 
 
@@ -145,16 +149,15 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"enum": list(VERSIONS)} if name == "version" else {"type": "string", "minLength": 1},
+            "schema": _PATH_VALUES.get(name, {"type": "string", "minLength": 1}),
         }
         for name in _NAMES.findall(path)
     ]
 
 
 def _options(description: Description) -> list[dict[str, Any]]:
-    known = {**OPTIONS, **_OWN_OPTIONS}
     return [
-        {"name": name, "in": "query", "schema": known[name][0], "description": known[name][1]}
+        {"name": name, "in": "query", "schema": OPTIONS[name][0], "description": OPTIONS[name][1]}
         for name in description.options
     ]
 
@@ -168,8 +171,8 @@ def _headers(description: Description) -> list[dict[str, Any]]:
 
 def _responses(endpoint: Endpoint, description: Description) -> dict[str, Any]:
     refusals = {**(_UNKNOWN_CALLER if endpoint.access is not Access.PUBLIC else {}), **_REFUSALS}
-    error = {JSON: {"$ref": "#/components/schemas/error"}}
-    answers = {**description.answers, **{status: error for status in refusals if status not in description.answers}}
+    own = {status: description.refusal for status in refusals if status not in description.answers}
+    answers = {**description.answers, **own}
     said = {**_SAID, **refusals}
     return {str(status): _response(said[status], answers[status]) for status in sorted(answers)}
 

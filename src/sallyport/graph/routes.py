@@ -103,6 +103,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/openapi.json", openapi.show, access=Access.PUBLIC),
 )
 
+#: Everything that the surface serves.
+DESCRIBED = (*ENDPOINTS, *threat_routes.ENDPOINTS)
+
 
 def graph_app(deps: Deps, middleware: Sequence[Middleware] = ()) -> ASGIApp:
     """Answer the surface as an ASGI application; it serves whole paths: `/v1.0`, `/beta`, `/trigger`, `/ingest`, and
@@ -111,7 +114,7 @@ def graph_app(deps: Deps, middleware: Sequence[Middleware] = ()) -> ASGIApp:
     `middleware` runs inside the drawing of errors, outermost first: the bearer check belongs there, so that what it
     raises is answered in the shape of this surface. It must set `request.state.principal` (`sallyport.principal`).
     """
-    app: ASGIApp = _Either(Dispatcher(deps, ENDPOINTS), Dispatcher(deps, threat_routes.ENDPOINTS))
+    app: ASGIApp = _Either(Dispatcher(deps, ENDPOINTS, DESCRIBED), Dispatcher(deps, threat_routes.ENDPOINTS))
     for each in reversed(middleware):
         app = each.cls(app, *each.args, **each.kwargs)
     return GraphErrors(app, deps.clock)

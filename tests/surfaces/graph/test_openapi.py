@@ -19,12 +19,12 @@ from sallyport.cli import main
 from sallyport.graph import openapi
 from sallyport.graph.descriptions import DESCRIPTIONS
 from sallyport.graph.endpoint import Access
-from sallyport.graph.routes import ENDPOINTS
+from sallyport.graph.routes import DESCRIBED
 from sallyport.store.database import Database
 
-DOCUMENT = openapi.document(ENDPOINTS)
+DOCUMENT = openapi.document(DESCRIBED)
 OPERATIONS = [
-    (each, DOCUMENT["paths"][each.path][each.method.lower()], f"{each.method} {each.path}") for each in ENDPOINTS
+    (each, DOCUMENT["paths"][each.path][each.method.lower()], f"{each.method} {each.path}") for each in DESCRIBED
 ]
 
 
@@ -48,7 +48,7 @@ def test_every_reference_leads_to_a_schema() -> None:
 
 
 def test_every_description_belongs_to_a_route() -> None:
-    assert set(DESCRIPTIONS) == {each.handler for each in ENDPOINTS}
+    assert set(DESCRIPTIONS) == {each.handler for each in DESCRIBED}
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_what_it_does() -> None:
