@@ -18,17 +18,16 @@ from starlette.responses import PlainTextResponse, Response
 from sallyport import errors
 from sallyport.graph import bulk, envelope, indicator_rules, prefer, shapes
 from sallyport.graph.call import Call, empty
-from sallyport.odata import instants
+from sallyport.graph.indicator_rules import Submission
+from sallyport.graph.indicator_storing import Submitting
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.query import Query, parse_query
-from sallyport.security.observables import DEFENDER
 from sallyport.store import indicators, pages
 
 CONTEXT = "Security/tiIndicators"
 READ_ALL = "ThreatIndicators.Read.All"
 ORDER = "ingestedDateTime desc"
-#: How many indicators for Microsoft Defender a tenant may have, as documented.
-MOST = 15_000
+_TYPE = "#microsoft.graph.tiIndicator"
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -39,13 +38,6 @@ class IndicatorNotFound(errors.NotFound):
     def __init__(self, key: str) -> None:
         super().__init__(f"Indicator '{key}' was not found.")
         self.key = key
-
-
-class TooManyIndicators(errors.Forbidden):
-    """Raised when an indicator for Microsoft Defender would be one more than a tenant may have."""
-
-    def __init__(self) -> None:
-        super().__init__(f"The tenant has {MOST} indicators for Microsoft Defender ATP, which is the most.")
 
 
 async def listed(call: Call) -> Response:
@@ -74,7 +66,14 @@ async def create(call: Call) -> Response:
     """Store one indicator; one that the application submitted before is updated under its id."""
     submission = indicator_rules.submitted(await call.json(), strict=call.deps.strict_indicators)
     at, new_id = call.at(), str(uuid.uuid4())
-    stored = await call.deps.database.write(lambda connection: _submit(connection, call, submission, new_id, at))
+
+    def store(connection: Connection) -> indicators.Indicator:
+        submitting = Submitting(connection, call, [submission.identity], at)
+        submitting.put(submission, new_id)
+        submitting.finish()
+        return submitting.stored(submission.identity)
+
+    stored = await call.deps.database.write(store)
     call.deps.indicators_stored()
     _warn(stored.id, submission)
     return envelope.entity(call, CONTEXT, drawn(stored), 201, {"etag": tag(stored)})
@@ -101,14 +100,27 @@ async def delete(call: Call) -> Response:
 
 async def submit(call: Call) -> Response:
     """Store up to 100 indicators, each on its own: 200 when all were stored, 206 when some were not."""
-    items = [(item, str(uuid.uuid4())) for item in bulk.items(await call.json())]
+    items = [
+        (item, _read(item, strict=call.deps.strict_indicators), str(uuid.uuid4()))
+        for item in bulk.items(await call.json())
+    ]
     at = call.at()
-    results = await call.deps.database.write(
-        lambda connection: [
-            bulk.attempt(item, functools.partial(_submit_item, connection, call, new_id, at)) for item, new_id in items
+
+    def store(connection: Connection) -> list[bulk.Result]:
+        identities = {read.identity for _, read, _ in items if isinstance(read, Submission)}
+        submitting = Submitting(connection, call, identities, at)
+        results = [
+            bulk.attempt(item, functools.partial(_submit_item, submitting, read, new_id))
+            for item, read, new_id in items
         ]
-    )
+        submitting.finish()
+        return results
+
+    results = await call.deps.database.write(store)
     call.deps.indicators_stored()
+    for result, (_, read, _) in zip(results, items, strict=True):
+        if isinstance(read, Submission) and not result.failed:
+            _warn(result.value["id"], read)
     return bulk.answered(call, CONTEXT, results)
 
 
@@ -161,7 +173,7 @@ def tag(indicator: indicators.Indicator) -> str:
 
 
 def _typed(indicator: indicators.Indicator) -> dict[str, Any]:
-    return {"@odata.type": "#microsoft.graph.tiIndicator", **drawn(indicator)}
+    return {"@odata.type": _TYPE, **drawn(indicator)}
 
 
 def visible(call: Call) -> indicators.View:
@@ -189,25 +201,20 @@ def existing(connection: Connection, view: indicators.View, indicator_id: str) -
     return found
 
 
-def _submit(
-    connection: Connection, call: Call, submission: indicator_rules.Submission, new_id: str, at: str
-) -> indicators.Indicator:
-    app_id, identity = call.principal.app_id, submission.identity
-    known = indicators.identified(connection, app_id, identity)
-    if known is not None:
-        again = indicator_rules.resubmitted(known.document, submission)
-        return indicators.update(connection, known, indicators.New(identity, again), at)
-    if submission.given["targetProduct"] == DEFENDER and indicators.defenders(connection, at, MOST) >= MOST:
-        raise TooManyIndicators
-    document = indicator_rules.created(submission, new_id, call.deps.tenant_id, instants.wire(at) or at)
-    return indicators.insert(connection, app_id, [indicators.New(identity, document)], at)[0]
+def _read(item: Any, *, strict: bool) -> Submission | errors.SallyportError:
+    """Answer an item of a bulk submission, read, or what is wrong with it."""
+    try:
+        return indicator_rules.submitted(item, strict=strict)
+    except errors.SallyportError as error:
+        return error
 
 
-def _submit_item(connection: Connection, call: Call, new_id: str, at: str, item: Any) -> dict[str, Any]:
-    submission = indicator_rules.submitted(item, strict=call.deps.strict_indicators)
-    stored = _submit(connection, call, submission, new_id, at)
-    _warn(stored.id, submission)
-    return _typed(stored)
+def _submit_item(
+    submitting: Submitting, read: Submission | errors.SallyportError, new_id: str, _item: Any
+) -> dict[str, Any]:
+    if isinstance(read, errors.SallyportError):
+        raise read
+    return {"@odata.type": _TYPE, **shapes.shown(submitting.put(read, new_id), INDICATOR)}
 
 
 def _update(
@@ -234,7 +241,7 @@ def _delete_external(connection: Connection, view: indicators.View, external_id:
         indicators.delete(connection, each, at)
 
 
-def _warn(indicator_id: str, submission: indicator_rules.Submission) -> None:
+def _warn(indicator_id: str, submission: Submission) -> None:
     if submission.missing:
         _log.warning("indicator.incomplete", indicator_id=indicator_id, missing=submission.missing)
     if submission.doubts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -14,51 +15,65 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.graph import indicator_rules
 from sallyport.graph.call import Call
-from sallyport.odata import instants
+from sallyport.graph.indicator_rules import Submission
+from sallyport.graph.indicator_storing import Submitting
 from sallyport.security import stix
-from sallyport.store import indicators, stix_feed
+from sallyport.store import stix_feed
 
 Document = dict[str, Any]
 
 
-def put(connection: Connection, call: Call, objects: Sequence[tuple[Document, uuid.UUID]], at: str) -> None:
-    """Store well-formed objects of the calling application, each with an id for the indicator that it may become."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A well-formed object, what it submits among the indicators, and the id that it may get there."""
+
+    given: Document
+    submission: Submission | None
+    new_id: str
+
+    @property
+    def identity(self) -> str:
+        """Answer what makes the indicator itself that the object means, or meant in another version."""
+        return indicator_rules.identity({"targetProduct": "Azure Sentinel", "externalId": self.given["id"]})
+
+
+def brought(given: Document) -> Brought:
+    """Answer a well-formed object, ready to be stored."""
+    return Brought(given, _meant(given), str(uuid.uuid4()))
+
+
+def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str) -> None:
+    """Store objects of the calling application."""
     app_id = call.principal.app_id
-    known = stix_feed.versions(connection, app_id, [given["id"] for given, _ in objects])
-    for given, new_id in objects:
-        stored = known.get(given["id"])
-        if stored is None or _is_news(stored, given):
-            _put(connection, call, given, new_id, at)
-            known.update(stix_feed.versions(connection, app_id, [given["id"]]))
+    stored = stix_feed.versions(connection, app_id, [each.given["id"] for each in objects])
+    last = {object_id: (each.version, each.document or {}) for object_id, each in stored.items()}
+    submitting = Submitting(connection, call, {each.identity for each in objects}, at)
+    plain: dict[str, stix_feed.Entry] = {}
+    for each in objects:
+        given, version = each.given, stix.version(each.given)
+        if not _is_news(last.get(given["id"]), given, version):
+            continue
+        last[given["id"]] = version, given
+        if each.submission is not None:
+            plain.pop(given["id"], None)
+            submitting.put(each.submission, each.new_id, given, version)
+        else:
+            submitting.forget(each.identity)
+            plain[given["id"]] = stix_feed.Entry(given["id"], app_id, given["type"], version, None, given)
+    submitting.finish()
+    stix_feed.add(connection, list(plain.values()), at)
 
 
-def _is_news(stored: stix_feed.Placed, given: Document) -> bool:
-    before = stored.document or {}
-    if before.get("revoked") is True and given.get("revoked") is not True:
+def _is_news(before: tuple[str, Document] | None, given: Document, version: str) -> bool:
+    if before is None:
+        return True
+    last_version, document = before
+    if document.get("revoked") is True and given.get("revoked") is not True:
         return False
-    return stix.version(given) >= stored.version and given != before
+    return version >= last_version and given != document
 
 
-def _put(connection: Connection, call: Call, given: Document, new_id: uuid.UUID, at: str) -> None:
-    submission = _meant(given)
-    app_id, version = call.principal.app_id, stix.version(given)
-    if submission is None:
-        _forget_meaning(connection, app_id, given["id"], at)
-        entry = stix_feed.Entry(given["id"], app_id, given["type"], version, None, given)
-        stix_feed.add(connection, [entry], at)
-        return
-    known = indicators.identified(connection, app_id, submission.identity)
-    if known is None:
-        now = instants.wire(at) or at
-        document = indicator_rules.created(submission, str(new_id), call.deps.tenant_id, now)
-        new = indicators.New(submission.identity, document, given, version)
-        indicators.insert(connection, app_id, [new], at)
-        return
-    document = indicator_rules.resubmitted(known.document, submission)
-    indicators.update(connection, known, indicators.New(submission.identity, document, given, version), at)
-
-
-def _meant(given: Document) -> indicator_rules.Submission | None:
+def _meant(given: Document) -> Submission | None:
     """Answer what an object submits, or None when no indicator can say it."""
     meant = stix.indicator(given) if given["type"] == "indicator" else None
     if meant is None:
@@ -68,11 +83,3 @@ def _meant(given: Document) -> indicator_rules.Submission | None:
     except errors.BadRequest:
         # A size that is no number, and the like: kept as it is, and looked for nowhere.
         return None
-
-
-def _forget_meaning(connection: Connection, app_id: str, object_id: str, at: str) -> None:
-    """Delete the indicator that an earlier version of an object meant."""
-    identity = indicator_rules.identity({"targetProduct": "Azure Sentinel", "externalId": object_id})
-    known = indicators.identified(connection, app_id, identity)
-    if known is not None and known.document.get("stixId") == object_id:
-        indicators.delete(connection, known, at)

@@ -7,7 +7,6 @@ https://learn.microsoft.com/azure/sentinel/stix-objects-api
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from starlette.responses import Response
@@ -51,7 +50,7 @@ async def _upload(call: Call, name: str) -> Response:
     given = _objects(await call.json(), name)
     wrong = [(index, faults) for index, each in enumerate(given) if (faults := stix.faults(each))]
     bad = {index for index, _ in wrong}
-    good = [(each, uuid.uuid4()) for index, each in enumerate(given) if index not in bad]
+    good = [stix_storing.brought(each) for index, each in enumerate(given) if index not in bad]
     if good:
         at = call.at()
         await call.deps.database.write(lambda connection: stix_storing.put(connection, call, good, at))

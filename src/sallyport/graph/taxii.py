@@ -100,7 +100,7 @@ async def add(call: Call) -> Response:
     given = taxii_rules.envelope(await call.json(_LARGEST_BODY), call.request.headers)
     at, status_id = call.at(), str(uuid.uuid4())
     wrong = {index: faults for index, each in enumerate(given) if (faults := stix.faults(each, types=None))}
-    good = [(each, uuid.uuid4()) for index, each in enumerate(given) if index not in wrong]
+    good = [stix_storing.brought(each) for index, each in enumerate(given) if index not in wrong]
     status = taxii_rules.status(status_id, at, given, wrong)
 
     def store(connection: Connection) -> None:

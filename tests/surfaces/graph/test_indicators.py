@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from graph_surface import TENANT, Surface, assert_error, indicator, sample
-from sallyport.graph import indicators as indicator_handlers
+from sallyport.graph import indicator_storing
 from workplace import needs_shared
 
 INDICATORS = "/beta/security/tiIndicators"
@@ -293,7 +293,7 @@ async def test_one_external_id_deletes_the_indicators_of_every_product(surface: 
 async def test_a_tenant_has_so_many_indicators_for_defender_and_no_more(
     surface: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indicator_handlers, "MOST", 2)
+    monkeypatch.setattr(indicator_storing, "MOST", 2)
     defender = {"targetProduct": "Microsoft Defender ATP", "networkIPv4": None}
     first = await stored(surface, **defender, url="http://1", expirationDateTime="2026-11-23T12:00:10Z")
     await stored(surface, **defender, url="http://2")
@@ -316,3 +316,14 @@ async def test_what_the_documentation_advises_against_is_taken_and_noted(surface
         "the description is longer than 100 characters",
         "tlpLevel is red, but passiveOnly is not true",
     )
+
+
+async def test_several_submissions_of_one_indicator_in_one_request_are_one_indicator(surface: Surface) -> None:
+    items = [indicator(externalId="feed-1", description=each) for each in ("one", "two", "three")]
+    answered = await surface.client.post(SUBMIT, json={"value": [*items, indicator(networkIPv4="192.0.2.1")]})
+    first, second, third, other = answered.json()["value"]
+    assert first["id"] == second["id"] == third["id"] != other["id"]
+    assert [first["description"], third["description"]] == ["one", "three"]
+    shown = {each["id"]: each["description"] for each in (await surface.client.get(INDICATORS)).json()["value"]}
+    assert shown == {first["id"]: "three", other["id"]: "seen"}
+    assert sorted(each[2] for each in surface.events()) == ["created", "created", "updated", "updated"]
