@@ -78,7 +78,7 @@ async def create(call: Call) -> Response:
     given = await call.json()
     at = call.at()
     arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, wire(at))
-    alert = await call.deps.database.write(lambda connection: alerts.insert(connection, arrival.document, at))
+    alert = await call.change(lambda connection: alerts.insert(connection, arrival.document, at))
     return envelope.entity(call, CONTEXT, drawn(alert), 201, {"etag": tag(alert)})
 
 
@@ -86,7 +86,7 @@ async def update(call: Call) -> Response:
     """Change what an analyst may change; answer nothing, or the alert when the client prefers that."""
     change = alert_rules.changes(await call.json())
     at, match = call.at(), call.request.headers.get("if-match")
-    alert = await call.deps.database.write(
+    alert = await call.change(
         lambda connection: _update(connection, call, call.names["id"], change, at, match)
     )
     if prefer.REPRESENTATION not in call.preferences:
@@ -99,7 +99,7 @@ async def update_many(call: Call) -> Response:
     """Change several alerts, each on its own: 200 when all were changed, 206 when some were not."""
     items = bulk.items(await call.json(), most=None)
     at = call.at()
-    results = await call.deps.database.write(
+    results = await call.change(
         lambda connection: [bulk.attempt(item, lambda one: _updated_item(connection, call, one, at)) for item in items]
     )
     return bulk.answered(call, CONTEXT, results)

@@ -61,7 +61,7 @@ async def create(call: Call) -> Response:
     if isinstance(given, dict):
         given = {"@odata.type": TYPE, **given}
     arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, now)
-    stored = await call.deps.database.write(lambda connection: _insert(connection, arrival.document, at))
+    stored = await call.change(lambda connection: _insert(connection, arrival.document, at))
     return envelope.entity(call, CONTEXT, drawn(call, stored), 201, {"etag": alerts.tag(stored), **applied(call)})
 
 
@@ -69,7 +69,7 @@ async def update(call: Call) -> Response:
     """Change what an analyst may change, and answer the alert."""
     change = changes(await call.json())
     at, match = call.at(), call.request.headers.get("if-match")
-    stored = await call.deps.database.write(
+    stored = await call.change(
         lambda connection: _change(connection, call, at, match, lambda document: alert_shapes.changed(document, change))
     )
     return envelope.entity(call, CONTEXT, drawn(call, stored), 200, {"etag": alerts.tag(stored), **applied(call)})
@@ -80,7 +80,7 @@ async def comment(call: Call) -> Response:
     text = comment_of(await call.json())
     at, author = call.at(), call.principal.name
     now = alerts.wire(at)
-    stored = await call.deps.database.write(
+    stored = await call.change(
         lambda connection: _change(
             connection, call, at, None, lambda document: alert_shapes.commented(document, text, author, now)
         )

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -27,8 +28,11 @@ from sallyport.graph.federation import Source
 from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
 from sallyport.principal import Principal
+from sallyport.store import outbox, schema
 from sallyport.store.database import Database
 from sallyport.web import bodies
+
+T = TypeVar("T")
 
 _MIB = 1024 * 1024
 _OFFSET = re.compile(r"(\d\d:\d\d(?:\.\d+)?)\+(\d\d:\d\d)")
@@ -126,6 +130,15 @@ class Call:
     def at(self) -> str:
         """Answer the present moment as sortable text."""
         return instants.of_datetime(self.deps.clock.now())
+
+    async def change(self, work: Callable[[Connection], T]) -> T:
+        """Run work that reads resources and changes them; what it has read, nobody else changes meanwhile."""
+
+        def alone(connection: Connection) -> T:
+            schema.ordered(connection, outbox.SEQUENCE)
+            return work(connection)
+
+        return await self.deps.database.write(alone)
 
     async def json(self, limit_bytes: int | None = None) -> Any:
         """Answer the body, read as JSON within bounds."""

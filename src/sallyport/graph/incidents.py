@@ -104,7 +104,7 @@ async def create(call: Call) -> Response:
     document = incident_rules.brought(read, str(uuid.uuid4()), call.deps.tenant_id, alerts.wire(at))
     if len(document["id"]) > incidents.LONGEST:
         raise reading.InvalidProperty(("id",), f"it is longer than {incidents.LONGEST} characters")
-    stored = await call.deps.database.write(lambda connection: incidents.insert(connection, document, at))
+    stored = await call.change(lambda connection: incidents.insert(connection, document, at))
     return _answered(call, stored, 201)
 
 
@@ -139,7 +139,7 @@ async def _change(
         after["lastModifiedBy"] = call.principal.name
         return incidents.update(connection, incident, reading.compact(after, INCIDENT), at)
 
-    return await call.deps.database.write(write)
+    return await call.change(write)
 
 
 def _page(connection: Connection, query: Query) -> tuple[pages.Page[Incident], int | None, list[_Told]]:

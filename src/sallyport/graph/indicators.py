@@ -73,7 +73,7 @@ async def create(call: Call) -> Response:
         submitting.finish()
         return submitting.stored(submission.identity)
 
-    stored = await call.deps.database.write(store)
+    stored = await call.change(store)
     call.deps.indicators_stored()
     _warn(stored.id, submission)
     return envelope.entity(call, CONTEXT, drawn(stored), 201, {"etag": tag(stored)})
@@ -83,7 +83,7 @@ async def update(call: Call) -> Response:
     """Change what may be changed; answer nothing, or the indicator when the client prefers that."""
     change = indicator_rules.changes(await call.json())
     at, view = call.at(), _owned(call)
-    stored = await call.deps.database.write(lambda connection: _update(connection, view, call.names["id"], change, at))
+    stored = await call.change(lambda connection: _update(connection, view, call.names["id"], change, at))
     call.deps.indicators_stored()
     if prefer.REPRESENTATION not in call.preferences:
         return empty({"etag": tag(stored)})
@@ -94,7 +94,7 @@ async def update(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     """Delete one of the caller's indicators."""
     at, view = call.at(), _owned(call)
-    await call.deps.database.write(lambda connection: _delete(connection, view, call.names["id"], at))
+    await call.change(lambda connection: _delete(connection, view, call.names["id"], at))
     return empty()
 
 
@@ -116,7 +116,7 @@ async def submit(call: Call) -> Response:
         submitting.finish()
         return results
 
-    results = await call.deps.database.write(store)
+    results = await call.change(store)
     call.deps.indicators_stored()
     for result, (_, read, _) in zip(results, items, strict=True):
         if isinstance(read, Submission) and not result.failed:
@@ -133,7 +133,7 @@ async def update_many(call: Call) -> Response:
         change = indicator_rules.changes(item)
         return _typed(_update(connection, view, bulk.id_of(item), change, at))
 
-    results = await call.deps.database.write(
+    results = await call.change(
         lambda connection: [bulk.attempt(item, lambda one: update_item(connection, one)) for item in items]
     )
     call.deps.indicators_stored()
@@ -144,7 +144,7 @@ async def delete_many(call: Call) -> Response:
     """Delete up to 100 of the caller's indicators by id."""
     ids = bulk.items(await call.json())
     at, view = call.at(), _owned(call)
-    results = await call.deps.database.write(
+    results = await call.change(
         lambda connection: [bulk.removal(each, lambda key: _delete(connection, view, key, at)) for each in ids]
     )
     return bulk.answered(call, bulk.RESULTS, results)
@@ -154,7 +154,7 @@ async def delete_by_external_id(call: Call) -> Response:
     """Delete the caller's indicators by the keys of its own that it gave them; up to 100 keys."""
     keys = bulk.items(await call.json())
     at, view = call.at(), _owned(call)
-    results = await call.deps.database.write(
+    results = await call.change(
         lambda connection: [
             bulk.removal(each, lambda key: _delete_external(connection, view, key, at)) for each in keys
         ]

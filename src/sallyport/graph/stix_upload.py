@@ -53,7 +53,7 @@ async def _upload(call: Call, name: str) -> Response:
     good = [stix_storing.brought(each) for index, each in enumerate(given) if index not in bad]
     if good:
         at = call.at()
-        await call.deps.database.write(lambda connection: stix_storing.put(connection, call, good, at))
+        await call.change(lambda connection: stix_storing.put(connection, call, good, at))
         call.deps.indicators_stored()
     if not wrong:
         return Response(status_code=200)

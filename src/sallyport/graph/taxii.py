@@ -107,7 +107,7 @@ async def add(call: Call) -> Response:
         stix_storing.put(connection, call, good, at)
         taxii_statuses.add(connection, call.principal.app_id, status, at)
 
-    await call.deps.database.write(store)
+    await call.change(store)
     call.deps.indicators_stored()
     return _answer(call, status, 202)
 

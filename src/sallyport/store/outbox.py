@@ -15,6 +15,9 @@ from sqlalchemy.engine import Connection
 
 from sallyport.store import schema
 
+#: What its numbers are drawn behind.
+SEQUENCE = "outbox"
+
 ChangeType = Literal["created", "updated", "deleted"]
 
 outbox = sa.Table(
@@ -49,7 +52,7 @@ def append(connection: Connection, kind: str, changes: Iterable[tuple[str, Chang
         for resource_id, change_type in changes
     ]
     if rows:
-        schema.ordered(connection, "outbox")
+        schema.ordered(connection, SEQUENCE)
         connection.execute(outbox.insert(), rows)
 
 

@@ -32,6 +32,10 @@ Document = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null
 #: A number that the database draws, ascending in the order of commits where the writer called `ordered`.
 Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+#: Sequences that one transaction may draw from in any order: they share a lock, so that no two transactions wait for
+#: each other. Each of them ends at the outbox anyway.
+_RESOURCES = frozenset({"alert", "incident", "match", "outbox", "stix", "tiIndicator"})
+
 
 def instant(moment: datetime) -> str:
     """Answer a moment as the text that `Instant` columns hold."""
@@ -49,10 +53,11 @@ def ordered(connection: Connection, sequence: str) -> None:
     """Make numbers drawn from now on in this transaction visible in the order in which they were drawn.
 
     SQLite has one writer, so they always are; on PostgreSQL a transaction-level advisory lock keeps a later number from
-    being committed before an earlier one.
+    being committed before an earlier one. Whoever changes one of the resources asks here before it changes a row.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(sequence.encode()))))
+        name = "resources" if sequence in _RESOURCES else sequence
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(name.encode()))))
 
 
 def draw(connection: Connection, table: sa.Table, count: int) -> list[int]:

@@ -1,0 +1,111 @@
+"""What several processes store at the same moment: alerts and indicators find each other, and no change is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Connection
+
+import databases
+from graph_surface import Surface, alert
+from sallyport.store import alerts, indicators, matches, pending_searches, searches
+from sallyport.store.database import Database
+
+AT = "2026-11-23T12:00:00.0000000Z"
+ROUNDS = 15
+
+
+@pytest.fixture
+def url(postgresql_url: str) -> Iterator[str]:
+    """A database of the test's own."""
+    with databases.postgresql_database(postgresql_url) as made:
+        yield made
+
+
+def _alert(connection: Connection, number: int) -> None:
+    document: dict[str, Any] = {"id": f"a{number}", "title": "t", "createdDateTime": "2026-11-23T12:00:00Z"}
+    document["networkConnections"] = [{"destinationDomain": f"evil{number}.example"}]
+    alerts.ingest(connection, [alerts.Arrival(document, document)], AT, lambda stored, _: stored)
+
+
+def _indicator(connection: Connection, number: int) -> None:
+    document = {
+        "id": f"i{number}",
+        "domainName": f"evil{number}.example",
+        "targetProduct": "Azure Sentinel",
+        "ingestedDateTime": "2026-11-23T12:00:00Z",
+        "expirationDateTime": "2030-01-01T00:00:00Z",
+    }
+    indicators.insert(connection, "app", [indicators.New(f"identity-{number}", document)], AT)
+
+
+def _both(connection: Connection, number: int, *, alert_first: bool) -> None:
+    """Store an alert and the indicator of another process's alert in one transaction, as a gathering writer does."""
+    steps = [partial(_alert, number=2 * number), partial(_indicator, number=2 * number + 1)]
+    for step in steps if alert_first else reversed(steps):
+        step(connection)
+
+
+def _other_halves(connection: Connection, number: int, *, alert_first: bool) -> None:
+    steps = [partial(_alert, number=2 * number + 1), partial(_indicator, number=2 * number)]
+    for step in steps if alert_first else reversed(steps):
+        step(connection)
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_nothing_is_missed_and_nobody_waits_for_each_other_for_ever(url: str) -> None:
+    processes = [Database(url) for _ in range(3)]
+    failures: list[BaseException] = []
+
+    def run(work: Any, database: Database) -> None:
+        try:
+            work(database)
+        except Exception as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    def store(database: Database, work: Any) -> None:
+        for number in range(ROUNDS):
+            database.write_now(partial(work, number=number, alert_first=number % 2 == 0))
+
+    def search(database: Database) -> None:
+        for _ in range(4 * ROUNDS):
+            database.write_now(partial(searches.work, at=AT, since="2026-01-01T00:00:00.0000000Z"))
+
+    jobs = [partial(store, work=_both), partial(store, work=_other_halves), search]
+    threads = [threading.Thread(target=run, args=each) for each in zip(jobs, processes, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    search(processes[0])
+    found = processes[0].read_now(lambda connection: matches.between(connection, 0, 2**62, 1_000))
+    pending = processes[0].read_now(pending_searches.count)
+    for database in processes:
+        database.close()
+    assert failures == []
+    assert sorted((each.alert_id, each.indicator_id) for each in found) == sorted(
+        (f"a{number}", f"i{number}") for number in range(2 * ROUNDS)
+    )
+    assert pending == 0
+
+
+@pytest.mark.postgresql
+async def test_on_postgresql_no_change_of_an_alert_is_lost_to_another_process(url: str) -> None:
+    stores = [Database(url), Database(url)]
+    surfaces = [Surface(each) for each in stores]
+    await surfaces[0].ingest([alert("a")])
+    change = {"status": "inProgress", "vendorInformation": {"provider": "ASC", "vendor": "Microsoft"}}
+    address = "/v1.0/security/alerts/a"
+    answered = await asyncio.gather(
+        *(each.client.patch(address, json={**change, "comments": [f"{n}"]}) for n in range(10) for each in surfaces)
+    )
+    history = (await surfaces[0].client.get(address)).json()["historyStates"]
+    for store in stores:
+        store.close()
+    assert {each.status_code for each in answered} == {204}
+    assert len(history) == 20
