@@ -86,9 +86,7 @@ async def update(call: Call) -> Response:
     """Change what an analyst may change; answer nothing, or the alert when the client prefers that."""
     change = alert_rules.changes(await call.json())
     at, match = call.at(), call.request.headers.get("if-match")
-    alert = await call.change(
-        lambda connection: _update(connection, call, call.names["id"], change, at, match)
-    )
+    alert = await call.change(lambda connection: _update(connection, call, call.names["id"], change, at, match))
     if prefer.REPRESENTATION not in call.preferences:
         return empty({"etag": tag(alert)})
     applied = {"etag": tag(alert), "preference-applied": prefer.REPRESENTATION}
