@@ -18,6 +18,7 @@ from joserfc.jwk import RSAKey
 from joserfc.jws import CompactSignature
 
 from sallyport import errors
+from sallyport.auth import roles as directory_roles
 from sallyport.auth.keyring import ALGORITHM, Keyring
 from sallyport.clock import Clock
 from sallyport.principal import Principal
@@ -67,6 +68,24 @@ class TokenInvalid(errors.Unauthenticated):
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A user in whose name an application acts, and how far."""
+
+    id: str
+    #: What is typed at sign-in.
+    name: str
+    display_name: str
+    #: Ids of directory roles.
+    wids: tuple[str, ...]
+    #: Delegated permissions that were granted.
+    scopes: tuple[str, ...]
+    #: The family of tokens that this one belongs to: it ends with it.
+    family: str
+    #: Whether the application had to prove who it is.
+    proved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Whom a token is made for."""
 
@@ -74,6 +93,8 @@ class Subject:
     display_name: str
     #: Application permissions that were granted.
     roles: tuple[str, ...]
+    #: For whom the application acts; None when it acts in its own name.
+    person: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +103,7 @@ class _Checked:
 
     principal: Principal
     audience: frozenset[str]
+    family: str
     not_before: float
     expires: float
 
@@ -90,7 +112,12 @@ class Tokens:
     """Makes and checks the tokens of one tenant."""
 
     def __init__(
-        self, tenant_id: str, keyring: Callable[[], Keyring], clock: Clock, lifetime_seconds: int = LIFETIME_SECONDS
+        self,
+        tenant_id: str,
+        keyring: Callable[[], Keyring],
+        clock: Clock,
+        lifetime_seconds: int = LIFETIME_SECONDS,
+        revoked: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self.tenant_id = tenant_id
         #: Names the tenant, not an address, so that a token holds wherever the server is reached.
@@ -99,10 +126,12 @@ class Tokens:
         self.lifetime_seconds = min(lifetime_seconds, LIFETIME_SECONDS)
         self._keyring = keyring
         self._clock = clock
+        #: Families of tokens that were ended before their time.
+        self._revoked = revoked
         self._remembered: OrderedDict[str, _Checked] = OrderedDict()
 
     def mint(self, subject: Subject, audience: str = GRAPH) -> str:
-        """Answer a token with which an application acts in its own name."""
+        """Answer a token with which an application acts in its own name, or in a user's."""
         keyring = self._keyring()
         now = int(self._clock.now().timestamp())
         token_id = uuid.uuid4().hex
@@ -114,16 +143,12 @@ class Tokens:
             "exp": now + self.lifetime_seconds,
             "app_displayname": subject.display_name,
             "appid": subject.client_id,
-            "appidacr": "1",
             "azp": subject.client_id,
-            "idtyp": "app",
             "jti": token_id,
-            "oid": subject.client_id,
-            "roles": list(subject.roles),
-            "sub": subject.client_id,
             "tid": self.tenant_id,
             "uti": token_id,
             "ver": "1.0",
+            **(_own_name(subject) if subject.person is None else _for_person(subject.person)),
         }
         header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}
         return jwt.encode(header, claims, keyring.private, algorithms=[ALGORITHM])
@@ -143,6 +168,8 @@ class Tokens:
         now = self._clock.now().timestamp()
         if not checked.not_before - SKEW_SECONDS <= now <= checked.expires + SKEW_SECONDS:
             raise TokenExpired
+        if checked.family and checked.family in self._revoked():
+            raise TokenInvalid("session")
         return checked.principal
 
     def forget(self) -> None:
@@ -162,7 +189,13 @@ class Tokens:
             raise TokenInvalid("issuer")
         if claims.get("tid") != self.tenant_id:
             raise TokenInvalid("tenant")
-        return _Checked(_principal(claims), _audience(claims), _moment(claims, "nbf"), _moment(claims, "exp"))
+        return _Checked(
+            _principal(claims),
+            _audience(claims),
+            str(claims.get("sid", "")),
+            _moment(claims, "nbf"),
+            _moment(claims, "exp"),
+        )
 
     def _key_of(self, signature: object) -> RSAKey:
         """Answer the key that a token's header names, when the header asks for nothing else."""
@@ -179,10 +212,31 @@ class Tokens:
         return key
 
 
+def _own_name(subject: Subject) -> dict[str, Any]:
+    own = {"oid": subject.client_id, "sub": subject.client_id, "idtyp": "app"}
+    return {**own, "appidacr": "1", "roles": list(subject.roles)}
+
+
+def _for_person(person: Person) -> dict[str, Any]:
+    return {
+        "appidacr": "1" if person.proved else "0",
+        "idtyp": "user",
+        "name": person.display_name,
+        "oid": person.id,
+        "preferred_username": person.name,
+        "scp": " ".join(person.scopes),
+        "sid": person.family,
+        "sub": person.id,
+        "upn": person.name,
+        "unique_name": person.name,
+        "wids": list(person.wids),
+    }
+
+
 def _principal(claims: Mapping[str, Any]) -> Principal:
     app_id = claims.get("appid") or claims.get("azp")
-    roles, scopes = claims.get("roles", []), claims.get("scp", "")
-    if not isinstance(app_id, str) or not isinstance(scopes, str) or not _are_texts(roles):
+    roles, scopes, wids = claims.get("roles", []), claims.get("scp", ""), claims.get("wids", [])
+    if not isinstance(app_id, str) or not isinstance(scopes, str) or not _are_texts(roles) or not _are_texts(wids):
         raise TokenInvalid("claims")
     name = claims.get("preferred_username") if scopes else claims.get("app_displayname")
     return Principal(
@@ -191,7 +245,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         name=name if isinstance(name, str) and name else app_id,
         tenant_id=str(claims["tid"]),
         roles=frozenset(roles),
-        scopes=frozenset(scopes.split()),
+        scopes=directory_roles.effective(scopes.split(), wids),
     )
 
 

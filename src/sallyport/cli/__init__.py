@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "mail": "sallyport.cli.mail:command",
         "token": "sallyport.cli.token:command",
         "up": "sallyport.cli.up:command",
+        "user": "sallyport.cli.user:command",
         "validate": "sallyport.cli.validate:command",
         "workflows": "sallyport.cli.workflows:command",
     }

@@ -5,12 +5,13 @@ The rule: a secret is shown once, when it is made; only its hash is stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import schema
+from sallyport.store import schema, upsert
 
 clients = sa.Table(
     "clients",
@@ -37,6 +38,29 @@ client_secrets = sa.Table(
     sa.Column("expires_at", schema.Instant),
 )
 
+client_sign_ins = sa.Table(
+    "client_sign_ins",
+    schema.metadata,
+    sa.Column("client_id", sa.ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True),
+    #: Where users may be sent back to, each exactly as it is written.
+    sa.Column("redirect_uris", schema.Document, nullable=False),
+    #: Whether the application can keep no secret, such as one on a desktop.
+    sa.Column("public", sa.Boolean, nullable=False),
+    #: Delegated permissions that it asks for, by name.
+    sa.Column("scopes", schema.Document, nullable=False),
+)
+client_keys = sa.Table(
+    "client_keys",
+    schema.metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    #: The SHA-256 of the certificate, or of the key where there is none, in base64url.
+    sa.Column("thumbprint", sa.String(64), nullable=False),
+    sa.Column("public_key", sa.Text, nullable=False),
+    sa.Column("created_at", schema.Instant, nullable=False),
+    sa.Column("expires_at", schema.Instant),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -59,6 +83,27 @@ class ClientSecret:
     client_id: str
     hash: str
     hint: str
+    created_at: str
+    expires_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIns:
+    """How an application lets users sign in."""
+
+    redirect_uris: tuple[str, ...] = ()
+    public: bool = False
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """One public key of an application, in PEM."""
+
+    id: str
+    client_id: str
+    thumbprint: str
+    public_key: str
     created_at: str
     expires_at: str | None = None
 
@@ -118,6 +163,60 @@ def secrets(connection: Connection, client_id: str) -> list[ClientSecret]:
     return [ClientSecret(*row) for row in connection.execute(statement)]
 
 
+def put_sign_ins(connection: Connection, client_id: str, sign_ins: SignIns) -> None:
+    """Store how an application lets users sign in, in place of what was stored."""
+    connection.execute(
+        upsert.replacing(connection, client_sign_ins, ["client_id"]).values(
+            client_id=client_id,
+            redirect_uris=list(sign_ins.redirect_uris),
+            public=sign_ins.public,
+            scopes=list(sign_ins.scopes),
+        )
+    )
+
+
+def sign_ins(connection: Connection, client_id: str) -> SignIns:
+    """Answer how an application lets users sign in; one that says nothing has nowhere to send them."""
+    statement = sa.select(client_sign_ins).where(client_sign_ins.c.client_id == client_id.lower())
+    row = connection.execute(statement).one_or_none()
+    return SignIns() if row is None else SignIns(tuple(row.redirect_uris), row.public, tuple(row.scopes))
+
+
+def add_key(connection: Connection, key: ClientKey) -> None:
+    """Store another public key of an application."""
+    connection.execute(
+        client_keys.insert().values(
+            id=key.id,
+            client_id=key.client_id,
+            thumbprint=key.thumbprint,
+            public_key=key.public_key,
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+        )
+    )
+
+
+def public_keys(connection: Connection, client_id: str) -> list[ClientKey]:
+    """Answer the public keys of an application, newest first."""
+    statement = (
+        sa.select(client_keys)
+        .where(client_keys.c.client_id == client_id.lower())
+        .order_by(client_keys.c.created_at.desc(), client_keys.c.id)
+    )
+    return [ClientKey(*row) for row in connection.execute(statement)]
+
+
+def change(connection: Connection, client_id: str, values: Mapping[str, object]) -> None:
+    """Give some columns of an application new values."""
+    connection.execute(clients.update().where(clients.c.client_id == client_id).values(dict(values)))
+
+
+def remove_secret(connection: Connection, client_id: str, secret_id: str) -> bool:
+    """Delete one secret, and answer whether it was there."""
+    which = sa.and_(client_secrets.c.client_id == client_id, client_secrets.c.id == secret_id)
+    return bool(connection.execute(client_secrets.delete().where(which)).rowcount)
+
+
 def remove_secrets(connection: Connection, client_id: str) -> int:
     """Delete every secret of an application, and answer how many there were."""
     return int(
@@ -128,6 +227,7 @@ def remove_secrets(connection: Connection, client_id: str) -> int:
 def remove(connection: Connection, client_id: str) -> bool:
     """Delete an application and its secrets, and answer whether it was there."""
     remove_secrets(connection, client_id)
+    # What else belongs to it goes with it, by its foreign keys.
     return bool(connection.execute(clients.delete().where(clients.c.client_id == client_id.lower())).rowcount)
 
 

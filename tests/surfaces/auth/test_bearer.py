@@ -14,6 +14,7 @@ from joserfc.jwk import RSAKey
 
 from identity import Installation, installation
 from sallyport.auth import keyring
+from sallyport.auth.roles import ids
 from sallyport.auth.tokens import Subject
 from workplace import CASES
 
@@ -144,10 +145,12 @@ async def test_a_rotated_key_still_counts_until_its_last_token_expired(tmp_path:
 
 
 def test_a_delegated_token_is_a_user_with_scopes(house: Installation) -> None:
-    claims = {"scp": "SecurityEvents.Read.All User.Read", "oid": "user-1", "preferred_username": "ana@example.com"}
+    person = {"oid": "user-1", "preferred_username": "ana@example.com", "wids": ids(["Security Reader"])}
+    claims = {"scp": "SecurityEvents.ReadWrite.All User.Read", **person}
     caller = house.authority.tokens.verify(forged(house, {"claims": {**claims, "roles": None}}))
     assert (caller.user_id, caller.name, caller.roles) == ("user-1", "ana@example.com", frozenset())
-    assert caller.scopes == {"SecurityEvents.Read.All", "User.Read"}
+    # What the application was granted beyond the user's roles is not there.
+    assert caller.scopes == {"SecurityEvents.Read.All"}
     assert caller.allows("SecurityEvents.Read.All")
 
 
