@@ -18,7 +18,10 @@ from acceptance.server import Server, request_bytes, serving
 from workplace import CASES
 
 STORIES: list[dict[str, Any]] = json.loads((CASES / "graph" / "client_requests.json").read_text())
-PERMISSIONS = ("SecurityEvents.ReadWrite.All", "ThreatIndicators.ReadWrite.OwnedBy")
+PERMISSIONS = (
+    *("SecurityEvents.ReadWrite.All", "SecurityAlert.ReadWrite.All", "SecurityIncident.ReadWrite.All"),
+    "ThreatIndicators.ReadWrite.OwnedBy",
+)
 
 
 @dataclass(frozen=True)

@@ -76,13 +76,13 @@ async def update(call: Call) -> Response:
 
 
 async def comment(call: Call) -> Response:
-    """Add a comment to an alert, and answer all of its comments."""
-    text = comment_of(await call.json())
+    """Add a comment, or several, to an alert, and answer all of its comments."""
+    texts = comments_of(await call.json())
     at, author = call.at(), call.principal.name
     now = alerts.wire(at)
     stored = await call.change(
         lambda connection: _change(
-            connection, call, at, None, lambda document: alert_shapes.commented(document, text, author, now)
+            connection, call, at, None, lambda document: alert_shapes.commented(document, texts, author, now)
         )
     )
     return answer({"@odata.context": envelope.context_url(call, COMMENTS), "value": drawn(call, stored)["comments"]})
@@ -108,12 +108,20 @@ def changes(given: Any, names: tuple[str, ...] = UPDATABLE) -> dict[str, Any]:
     return {name: read[name] for name in names if name in read}
 
 
-def comment_of(given: Any) -> str:
-    """Answer the text of a comment that somebody brings; raises MissingProperty without one."""
-    text = given.get("comment") if isinstance(given, dict) else None
-    if not isinstance(text, str) or not text.strip():
+def comments_of(given: Any) -> list[str]:
+    """Answer the texts of the comments that somebody brings; raises MissingProperty without any.
+
+    The documentation shows one comment; generated SDKs send a list of them.
+    """
+    texts = [each.get("comment") if isinstance(each, dict) else None for each in _listed(given)]
+    said = [text for text in texts if isinstance(text, str) and text.strip()]
+    if not said or len(said) < len(texts):
         raise reading.MissingProperty("comment", "a comment")
-    return text
+    return said
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
 
 
 def _page(connection: Connection, query: Query) -> tuple[pages.Page[stored_alerts.Alert], int | None]:

@@ -98,11 +98,12 @@ _RENEWAL = _part(SUBSCRIPTION, ("expirationDateTime", "encryptionCertificate", "
 
 _NEW_ALERT_V2 = schemas.needing(ALERT_V2, "title")
 _NEW_INCIDENT = schemas.needing(INCIDENT, "displayName")
-_COMMENT: Schema = {
+_ONE_COMMENT: Schema = {
     "type": "object",
     "required": ["comment"],
     "properties": {"comment": {"type": "string", "pattern": r"\S"}},
 }
+_COMMENT: Schema = {"anyOf": [_ONE_COMMENT, {"type": "array", "minItems": 1, "items": _ONE_COMMENT}]}
 _COMMENTS: Schema = schemas.envelope({"type": "object"})
 _OF_MATCHES = ("$filter", "$select", "$top", "$skiptoken")
 _INGESTED: Schema = {

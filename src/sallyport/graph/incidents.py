@@ -120,9 +120,9 @@ async def update(call: Call) -> Response:
 
 
 async def comment(call: Call) -> Response:
-    """Add a comment to an incident, and answer all of its comments."""
-    text, author, now = alerts_v2.comment_of(await call.json()), call.principal.name, alerts.wire(call.at())
-    stored = await _change(call, lambda document: incident_rules.commented(document, text, author, now))
+    """Add a comment, or several, to an incident, and answer all of its comments."""
+    texts, author, now = alerts_v2.comments_of(await call.json()), call.principal.name, alerts.wire(call.at())
+    stored = await _change(call, lambda document: incident_rules.commented(document, texts, author, now))
     context = envelope.context_url(call, alerts_v2.COMMENTS)
     return answer({"@odata.context": context, "value": _drawn(call, (stored, None))["comments"]})
 

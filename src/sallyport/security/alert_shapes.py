@@ -6,7 +6,7 @@ of the kept document, `PRIVATE`, that no legacy answer shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sallyport.security import evidence_to_legacy, evidence_to_v2, sources
@@ -107,12 +107,12 @@ def changed(alert: Mapping[str, Any], change: Mapping[str, Any]) -> Document:
     return told
 
 
-def commented(alert: Mapping[str, Any], text: str, author: str, now: str) -> Document:
-    """Answer what a comment on an alert sets in the kept document."""
+def commented(alert: Mapping[str, Any], texts: Sequence[str], author: str, now: str) -> Document:
+    """Answer what comments on an alert set in the kept document."""
     private = alert.get(PRIVATE) or {}
-    comment = {"comment": text, "createdByDisplayName": author, "createdDateTime": now}
+    more = [{"comment": text, "createdByDisplayName": author, "createdDateTime": now} for text in texts]
     known = _comments(alert, private.get("comments") or ())
-    return {"comments": [*(alert.get("comments") or ()), text], PRIVATE: {**private, "comments": [*known, comment]}}
+    return {"comments": [*(alert.get("comments") or ()), *texts], PRIVATE: {**private, "comments": [*known, *more]}}
 
 
 def merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Document | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sallyport.odata.entity_incident import INCIDENT
@@ -49,7 +49,7 @@ def brought(given: Mapping[str, Any], new_id: str, tenant_id: str, now: str) -> 
     return {**defaults, **given}
 
 
-def commented(incident: Mapping[str, Any], text: str, author: str, now: str) -> Document:
-    """Answer an incident with one more comment."""
-    comment = {"comment": text, "createdByDisplayName": author, "createdDateTime": now}
-    return {"comments": [*(incident.get("comments") or ()), comment]}
+def commented(incident: Mapping[str, Any], texts: Sequence[str], author: str, now: str) -> Document:
+    """Answer an incident with more comments."""
+    more = [{"comment": text, "createdByDisplayName": author, "createdDateTime": now} for text in texts]
+    return {"comments": [*(incident.get("comments") or ()), *more]}

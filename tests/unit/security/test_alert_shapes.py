@@ -180,7 +180,7 @@ def test_a_change_in_the_newer_shape_leaves_a_dismissed_alert_dismissed() -> Non
 
 def test_analysts_words_stay_when_an_alert_is_brought_again() -> None:
     brought = legacy_of({"title": "x", "serviceSource": "microsoftSentinel", "evidence": [], "mitreTechniques": ["T1"]})
-    told = {**brought, **commented(brought, "mine", "ada", "2026-01-02T03:04:05Z")}
+    told = {**brought, **commented(brought, ["mine"], "ada", "2026-01-02T03:04:05Z")}
     again = merged(
         told, legacy_of({"title": "x", "serviceSource": "microsoftSentinel", "evidence": [], "category": "c"})
     )
