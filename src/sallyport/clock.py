@@ -42,6 +42,11 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
+async def give_way() -> None:
+    """Let everything else that is ready run first."""
+    await asyncio.sleep(0)
+
+
 class Alarm:
     """A rest that anybody may cut short."""
 

@@ -74,6 +74,23 @@ def test_a_bomb_is_refused_before_it_is_in_memory(server: Server, path: str, enc
     assert server.rss_mb() - before < 50
 
 
+def test_a_small_body_that_becomes_a_million_lines_costs_little(server: Server) -> None:
+    before = server.rss_mb()
+    for body in (b"x\n" * 2_000_000, b"[" + b"1," * 1_000_000 + b"1]", b"\n" * 4_000_000):
+        content = gzip.compress(body)
+        answered = server.client.post("/ingest/alerts", content=content, headers={"Content-Encoding": "gzip"})
+        refused(answered, 400)
+        assert len(answered.content) < MIB
+    assert server.rss_mb() - before < 50
+
+
+def test_a_bulk_action_takes_only_so_many_items(server: Server) -> None:
+    many = b'{"value":[' + b"1," * 1_000_000 + b"1]}"
+    for path in (f"{ALERTS}/updateAlerts", *(f"{INDICATORS}/{each}TiIndicators" for each in ("submit", "delete"))):
+        assert "at most" in refused(server.client.post(path, content=many), 400)
+    assert "at most" in refused(server.client.post("/v1.0/$batch", content=many.replace(b"value", b"requests")), 400)
+
+
 def test_a_body_that_is_not_what_its_encoding_says_is_refused(server: Server) -> None:
     whole = gzip.compress(json.dumps(ALERT).encode())
     for content in (b"plain", whole[:-9], whole[:5], b"\x1f\x8b" + b"\0" * 50):

@@ -22,6 +22,8 @@ from sallyport.store import alerts, pages
 from sallyport.store.database import Database
 
 CONTEXT = "security/alerts"
+#: Not documented; beyond it nothing is done.
+MOST_UPDATES = 1_000
 #: Without `$orderby`, the most recent alert comes first.
 ORDER = "createdDateTime desc"
 
@@ -95,7 +97,7 @@ async def update(call: Call) -> Response:
 
 async def update_many(call: Call) -> Response:
     """Change several alerts, each on its own: 200 when all were changed, 206 when some were not."""
-    items = bulk.items(await call.json(), most=None)
+    items = bulk.items(await call.json(), MOST_UPDATES)
     at = call.at()
     results = await call.change(
         lambda connection: [bulk.attempt(item, lambda one: _updated_item(connection, call, one, at)) for item in items]

@@ -39,7 +39,7 @@ class Result:
     failed: bool = False
 
 
-def items(body: Any, most: int | None = MOST) -> list[Any]:
+def items(body: Any, most: int = MOST) -> list[Any]:
     """Answer the items of a bulk body: `{"value": [...]}`, one object as `value`, or a bare array."""
     if isinstance(body, dict):
         given = next((value for name, value in body.items() if name.lower() == "value"), None)
@@ -48,7 +48,7 @@ def items(body: Any, most: int | None = MOST) -> list[Any]:
         found = body
     if not isinstance(found, list):
         raise reading.MissingProperty("value", "this action")
-    if most is not None and len(found) > most:
+    if len(found) > most:
         raise TooManyItems(len(found), most)
     return found
 

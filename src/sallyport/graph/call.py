@@ -46,6 +46,8 @@ class Limits:
     #: One alert, in a list that is ingested.
     line_bytes: int = _MIB
     ingest_bytes: int = 1024 * _MIB
+    #: Alerts of one request that may fail: each costs an answer longer than itself.
+    ingest_failures: int = 1_000
     #: One answer of a trigger's poll; what is beyond comes with the next poll, at once.
     poll_bytes: int = 50 * _MIB
     subscriptions_per_tenant: int = 10_000

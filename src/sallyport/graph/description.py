@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sallyport.graph import openapi_schemas as schemas
 from sallyport.graph.openapi_schemas import Schema
@@ -127,11 +126,9 @@ def polled(entity: Structure) -> Description:
     return Description({200: found, 202: {}}, options=("$filter", "triggerState"), structures=(entity,))
 
 
-def bulk(entity: Structure | None, sent: Schema, answered: Schema, most: int | None = None) -> Description:
+def bulk(entity: Structure | None, sent: Schema, answered: Schema, most: int) -> Description:
     """Describe an action on several resources at once: 206 when some of them failed."""
-    items: dict[str, Any] = {"type": "array", "items": sent}
-    if most is not None:
-        items["maxItems"] = most
+    items: Schema = {"type": "array", "maxItems": most, "items": sent}
     body = {"type": "object", "required": ["value"], "properties": {"value": items}}
     answers = {
         200: {JSON: schemas.envelope(answered)},

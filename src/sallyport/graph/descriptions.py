@@ -160,7 +160,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         alerts.listed: listed(ALERT).also({206: {JSON: schemas.collection(ALERT)}}),
         alerts.create: created(ALERT, _NEW_ALERT),
         alerts.counted: counted(),
-        alerts.update_many: many(ALERT, _ALERT_CHANGES, schemas.reference(ALERT)),
+        alerts.update_many: many(ALERT, _ALERT_CHANGES, schemas.reference(ALERT), alerts.MOST_UPDATES),
         alerts.get: read(ALERT),
         alerts.update: updated(ALERT, _ALERT_CHANGE),
         alerts_v2.listed: listed(ALERT_V2),

@@ -1,6 +1,7 @@
 """`POST /ingest/alerts`: any number of alerts in one request, as a JSON array or as lines, with a result for each.
 
-The rule: a result says 2xx only after the transaction that holds its alert was committed; a bad line stops no other.
+The rule: a result says 2xx only after the transaction that holds its alert was committed; a bad line stops no other,
+but a thousand of them stop the reading.
 Deviation: this endpoint is our own; Azure has no public one for alerts.
 """
 
@@ -31,6 +32,14 @@ _STATUS = {"created": 201, "updated": 200, "unchanged": 200}
 _NDJSON = "application/x-ndjson"
 
 
+class TooManyFailures(errors.BadRequest):
+    """Raised when so many alerts of one request could not be stored that the rest of it is not worth reading."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"More than {most} alerts of this request could not be stored: what follows was not read.")
+        self.most = most
+
+
 @dataclass(frozen=True, slots=True)
 class _Read:
     """An alert that was read and waits for its transaction."""
@@ -58,6 +67,8 @@ class _Ingest:
             async for piece in pieces:
                 line = piece.line
                 self._read(piece)
+                if len(self.failures) > self._call.deps.limits.ingest_failures:
+                    raise TooManyFailures(self._call.deps.limits.ingest_failures)
                 if len(self._waiting) >= BATCH or self._weight >= _BATCH_BYTES:
                     await self._store()
         except errors.SallyportError as error:

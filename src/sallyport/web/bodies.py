@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from sallyport import errors
+from sallyport import clock, errors
 from sallyport.web import inflate
 
 #: One request's JSON, unless a handler asks for another bound.
@@ -57,6 +57,9 @@ async def chunks(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
             for piece in stream.feed(chunk):
                 if piece:
                     yield piece
+                if stream.decoded:
+                    # What arrived at once may have become very much: nobody else waits for all of it.
+                    await clock.give_way()
     except inflate.TooLarge as error:
         raise BodyTooLarge(limit_bytes) from error
     stream.finish()

@@ -209,6 +209,27 @@ async def test_a_later_batch_that_cannot_be_stored_does_not_take_back_an_earlier
     assert [each["status"] for each in results(answered.text)] == [201] * 500 + [507] * 200
 
 
+@pytest.mark.parametrize("body", [b"x\n" * 50_000, b"[" + b"1," * 50_000 + b"1]"], ids=["lines", "an array"])
+async def test_a_flood_of_what_is_no_alert_is_not_read_to_its_end(surface: Surface, body: bytes) -> None:
+    answered = await surface.client.post(INGEST, content=body)
+    assert_error(answered, 400, "BadRequest")
+    details = answered.json()["error"]["details"]
+    assert len(details) == 1_002
+    assert details[-1]["target"] == "line 1002"
+    assert details[-1]["message"].endswith("what follows was not read.")
+
+
+async def test_good_alerts_before_a_flood_are_stored_and_told(database: Database) -> None:
+    surface = Surface(database, limits=Limits(ingest_failures=2))
+    body = lines(alert("a"), b"x", b"x", alert("b"), b"x", alert("c"))
+    answered = await surface.client.post(INGEST, content=body, headers=LINES)
+    assert answered.status_code == 206
+    assert [(each["line"], each["status"]) for each in results(answered.text)] == [
+        *((1, 201), (2, 400), (3, 400), (4, 201), (5, 400), (6, 400))
+    ]
+    assert sorted(await surface.ids("/v1.0/security/alerts")) == ["a", "b"]
+
+
 async def test_a_sensor_may_ingest_and_do_nothing_else(surface: Surface) -> None:
     sensor = surface.calling("sensor")
     assert (await sensor.post(INGEST, content=lines(alert("a")))).status_code == 200
