@@ -13,7 +13,7 @@ import structlog
 from sallyport.clock import Alarm, Clock
 from sallyport.errors import SallyportError
 from sallyport.odata import instants
-from sallyport.store import indicators, pending_searches, searches, taxii_statuses
+from sallyport.store import indicators, searches, taxii_statuses
 from sallyport.store.database import Database
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -55,8 +55,7 @@ class IndicatorSearch:
     async def search(self) -> int:
         """Look for everything that is pending; answers in how many portions."""
         portions = 0
-        while await self._database.read(pending_searches.count):
-            await self._portion()
+        while await self._portion():
             portions += 1
         return portions
 
@@ -71,10 +70,15 @@ class IndicatorSearch:
         old = instants.of_datetime(self._clock.now() - _STATUSES_KEPT)
         return forgotten + await self._database.write(lambda connection: taxii_statuses.forget_before(connection, old))
 
-    async def _portion(self) -> None:
+    async def _portion(self) -> bool:
+        """Look for the next few indicators; answers whether there were any."""
         now = self._clock.now()
         at, since = instants.of_datetime(now), instants.of_datetime(now - self._match)
-        await self._database.write(lambda connection: searches.work(connection, at, since))
+        portion = await self._database.read(lambda connection: searches.look(connection, at))
+        if not portion.steps:
+            return False
+        await self._database.write(lambda connection: searches.settle(connection, portion, at, since))
+        return True
 
     async def _work(self) -> None:
         while True:

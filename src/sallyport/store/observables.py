@@ -72,6 +72,16 @@ def found(connection: Connection, table: sa.Table, keys: Iterable[int]) -> list[
     return [(int(key), int(sequence)) for key, sequence in connection.execute(statement)]
 
 
+def present(connection: Connection, table: sa.Table, keys: Iterable[int]) -> set[int]:
+    """Answer under which of any number of keys there is a document at all."""
+    sought = sorted(keys)
+    if not sought:
+        return set()
+    listed, named = _listed(connection, sought)
+    there = sa.exists().where(table.c.key == named)
+    return {int(key) for key in connection.scalars(sa.select(named).select_from(listed).where(there))}
+
+
 def name_prefixes(connection: Connection, prefixes: Iterable[tuple[int, int]]) -> None:
     """Remember that indicators name networks of these lengths."""
     rows = [{"version": version, "length": length} for version, length in prefixes]

@@ -1,12 +1,13 @@
-"""Looks for new indicators in the alerts that were stored before them, a portion in each transaction.
+"""Looks for new indicators in the alerts that were stored before them, a portion at a time.
 
-The rule: a portion takes the same lock as whoever stores alerts, so that an alert and an indicator that arrive at the
-same time meet in the one transaction or in the other.
+The rule: what a portion has read is looked at again, under the lock of whoever stores alerts, before it is settled: an
+indicator that changed meanwhile stays pending. An alert that arrives meanwhile finds the indicator by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,36 +17,80 @@ from sallyport.security import observables as meant
 from sallyport.security.values import Kind
 from sallyport.store import alerts, matches, matching, observables, pending_searches, schema
 from sallyport.store.indicators import indicators
+from sallyport.store.pending_searches import Search
 
-#: How many searches share a transaction, and how many alerts it looks at.
-_SEARCHES = 200
+#: How many searches are looked at together, and how many alerts one transaction changes at the most.
+_SEARCHES = 1_000
 _ALERTS = 500
 
 
-def work(connection: Connection, at: str, since: str) -> int:
-    """Do one portion of what is pending; answers how many searches it moved, 0 when nothing is pending.
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How far one search goes in a portion."""
 
-    Only alerts created at `since` or later are looked at.
-    """
-    schema.ordered(connection, alerts.KIND)
+    search: Search
+    #: The indicator's version as it was read; None when it is gone, or not looked for any more.
+    version: int | None
+    #: The numbers of alerts that may mention it, in their order.
+    found: list[int]
+    #: Whether there are no more of them.
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What can be settled next; an empty one says that nothing is pending."""
+
+    steps: list[_Step]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """An indicator that is looked for."""
+
+    version: int
+    document: alerts.Document
+
+
+def look(connection: Connection, at: str) -> Portion:
+    """Answer the next portion of what is pending; it only reads."""
     pending = pending_searches.oldest(connection, _SEARCHES)
-    documents = _active(connection, [each.indicator for each in pending], at)
-    left = _ALERTS
-    moved = 0
+    sought = _sought(connection, [each.indicator for each in pending], at)
+    keys = {each.key for one in sought.values() for each in meant.of_indicator(one.document)}
+    present = observables.present(connection, observables.alert_observables, keys)
+    left, steps = _ALERTS, []
     for search in pending:
         if left == 0:
             break
-        moved += 1
-        document = documents.get(search.indicator)
-        found = [] if document is None else _candidates(connection, document, search.after, left)
-        if document is not None and found:
-            _look(connection, found, document, at, since)
-        if len(found) < left:
-            pending_searches.end(connection, [search.indicator])
-        else:
-            pending_searches.go_on(connection, search, found[-1])
+        one = sought.get(search.indicator)
+        may_be = one is not None and _may_be_found(one.document, present)
+        found = _candidates(connection, one.document, search.after, left) if one is not None and may_be else []
+        steps.append(_Step(search, None if one is None else one.version, found, len(found) < left))
         left -= len(found)
-    return moved
+    return Portion(steps)
+
+
+def settle(connection: Connection, portion: Portion, at: str, since: str) -> None:
+    """Store the hits of a portion, of alerts created at `since` or later, and remember how far each search has come."""
+    schema.ordered(connection, alerts.KIND)
+    sought = _sought(connection, [each.search.indicator for each in portion.steps], at)
+    over: list[int] = []
+    for step in portion.steps:
+        number, one = step.search.indicator, sought.get(step.search.indicator)
+        if (None if one is None else one.version) != step.version:
+            continue
+        if one is not None and step.found:
+            _look(connection, step.found, one.document, at, since)
+        if step.ends:
+            over.append(number)
+        else:
+            pending_searches.go_on(connection, step.search, step.found[-1])
+    pending_searches.end(connection, over)
+
+
+def _may_be_found(indicator: alerts.Document, present: Collection[int]) -> bool:
+    """Answer whether any alert is under a key of an indicator; of a network only looking can tell."""
+    return any(each.kind is Kind.NETWORK or each.key in present for each in meant.of_indicator(indicator))
 
 
 def _candidates(connection: Connection, indicator: alerts.Document, after: int, limit: int) -> list[int]:
@@ -78,10 +123,10 @@ def _look(connection: Connection, found: Sequence[int], indicator: alerts.Docume
             matches.add(connection, [(alert.id, matched.hits)], at)
 
 
-def _active(connection: Connection, numbers: Sequence[int], at: str) -> dict[int, alerts.Document]:
+def _sought(connection: Connection, numbers: Sequence[int], at: str) -> dict[int, _Sought]:
     columns = indicators.c
-    statement = sa.select(columns.sequence, columns.document).where(
+    statement = sa.select(columns.sequence, columns.version, columns.document).where(
         columns.sequence.in_(numbers), columns.expires_at > at
     )
     rows = connection.execute(statement)
-    return {row.sequence: row.document for row in rows if meant.is_active(row.document)}
+    return {row.sequence: _Sought(row.version, row.document) for row in rows if meant.is_active(row.document)}

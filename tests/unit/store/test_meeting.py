@@ -74,7 +74,9 @@ def test_on_postgresql_nothing_is_missed_and_nobody_waits_for_each_other_for_eve
 
     def search(database: Database) -> None:
         for _ in range(4 * ROUNDS):
-            database.write_now(partial(searches.work, at=AT, since="2026-01-01T00:00:00.0000000Z"))
+            portion = database.read_now(partial(searches.look, at=AT))
+            settled = partial(searches.settle, portion=portion, at=AT, since="2026-01-01T00:00:00.0000000Z")
+            database.write_now(settled)
 
     jobs = [partial(store, work=_both), partial(store, work=_other_halves), search]
     threads = [threading.Thread(target=run, args=each) for each in zip(jobs, processes, strict=True)]
