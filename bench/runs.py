@@ -76,7 +76,18 @@ class Server:
         self.origin = f"http://127.0.0.1:{port}"
         environment = {**os.environ, "SALLYPORT_DATA": str(folder), "SALLYPORT_URL": self.origin}
         self._environment = {**environment, "SALLYPORT_LOG_LEVEL": "warning"}
-        command = [sys.executable, "-m", "sallyport", "up", "--port", str(port), "--data", str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "sallyport",
+            "up",
+            "--port",
+            str(port),
+            "--https-port",
+            "0",
+            "--data",
+            str(folder),
+        ]
         with (folder / "server.log").open("wb") as log:
             self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 

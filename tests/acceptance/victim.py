@@ -40,7 +40,7 @@ class Victim:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "sallyport", "up", "--port", str(self.port)]
+        command = [sys.executable, "-m", "sallyport", "up", "--port", str(self.port), "--https-port", "0"]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         ends = time.monotonic() + _READY_SECONDS
