@@ -45,6 +45,7 @@ from sallyport.graph import throttle
 from sallyport.graph.call import Deps as GraphDeps
 from sallyport.graph.errors import Exchange as GraphExchange
 from sallyport.graph.indicator_search import IndicatorSearch
+from sallyport.graph.notifications import Notifications
 from sallyport.graph.throttle import Throttle
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
@@ -94,6 +95,7 @@ class House:
     triggers: Loop
     retention: Retention
     indicator_search: IndicatorSearch
+    notifications: Notifications
     egress: Egress
     #: The mailbox on loopback that stands in while no mail server is configured.
     mailbox: Mailbox | None
@@ -109,10 +111,12 @@ class House:
         await self.triggers.open()
         await self.retention.open()
         await self.indicator_search.open()
+        await self.notifications.open()
         log.info("house.open", url=self.settings.public_url, data=str(self.settings.data))
 
     async def close(self) -> None:
         """Stop; whatever is not finished goes on after the next start."""
+        await self.notifications.close()
         await self.indicator_search.close()
         await self.retention.close()
         await self.triggers.close()
@@ -158,7 +162,10 @@ def build(
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
     retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
-    return House(chosen, clock, database, authority, engine, triggers, retention, search, egress, mailbox, app, first)
+    told = Notifications(database, clock, egress, authority.tokens.validation)
+    return House(
+        chosen, clock, database, authority, engine, triggers, retention, search, told, egress, mailbox, app, first
+    )
 
 
 def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egress: Egress, mail: MailPort) -> Outside:

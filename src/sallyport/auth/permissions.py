@@ -20,6 +20,8 @@ PERMISSIONS: Mapping[str, str] = {
     "SecurityAlert.ReadWrite.All": "ed4fca05-be46-441f-9803-1873825f8fdb",
     "SecurityIncident.Read.All": "45cc0394-e837-488b-a098-1918f48d186c",
     "SecurityIncident.ReadWrite.All": "34bf0e97-1971-4929-b999-9e2442d941d7",
+    # To see and mend what no client may: everybody's subscriptions, and notifications that nobody took.
+    "Sallyport.Administer": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d03",
     # To send alerts and do nothing else: what a sensor needs.
     "Sallyport.Ingest": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d00",
     # Deviation: Azure guards workflows by roles on the resource group; here an application permission stands for each.

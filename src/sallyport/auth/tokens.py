@@ -38,6 +38,8 @@ AUDIENCES = frozenset(
     ]
 )
 LIFETIME_SECONDS = 3600
+#: The application that receivers of notifications expect to have sent them.
+CHANGE_TRACKING_APP = "0bf30f3b-4a52-48df-9a82-234910c4a086"
 SKEW_SECONDS = 300
 _LENGTH_LIMIT = 16_384
 _REMEMBERED = 1_024
@@ -152,6 +154,28 @@ class Tokens:
         }
         header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}
         return jwt.encode(header, claims, keyring.private, algorithms=[ALGORITHM])
+
+    def validation(self, client_id: str) -> str:
+        """Answer a token that proves to an application that a notification came from here.
+
+        https://learn.microsoft.com/graph/change-notifications-with-resource-data: receivers check issuer, audience and
+        the application that sends notifications.
+        """
+        keyring = self._keyring()
+        now = int(self._clock.now().timestamp())
+        claims: dict[str, Any] = {
+            "aud": client_id,
+            "iss": f"https://sts.windows.net/{self.tenant_id}/",
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.lifetime_seconds,
+            "appid": CHANGE_TRACKING_APP,
+            "azp": CHANGE_TRACKING_APP,
+            "tid": self.tenant_id,
+            "uti": uuid.uuid4().hex,
+            "ver": "1.0",
+        }
+        return jwt.encode({"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}, claims, keyring.private)
 
     def verify(self, token: str, audiences: frozenset[str] = AUDIENCES) -> Principal:
         """Answer whose token it is; raises `TokenEmpty`, `TokenExpired` or `TokenInvalid`."""

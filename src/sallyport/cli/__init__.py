@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "sallyport.cli.run:command",
         "runs": "sallyport.cli.runs:command",
         "mail": "sallyport.cli.mail:command",
+        "subscriptions": "sallyport.cli.subscriptions:command",
         "token": "sallyport.cli.token:command",
         "up": "sallyport.cli.up:command",
         "user": "sallyport.cli.user:command",

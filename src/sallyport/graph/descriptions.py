@@ -22,6 +22,7 @@ from sallyport.graph import (
     ingest,
     matches,
     metadata,
+    notification_desk,
     openapi,
     subscriptions,
     threat_descriptions,
@@ -105,6 +106,12 @@ _ONE_COMMENT: Schema = {
 }
 _COMMENT: Schema = {"anyOf": [_ONE_COMMENT, {"type": "array", "minItems": 1, "items": _ONE_COMMENT}]}
 _COMMENTS: Schema = schemas.envelope({"type": "object"})
+_LETTERS: Schema = schemas.envelope({"type": "object", "required": ["id", "url", "notifications"]})
+_REDELIVERED: Schema = {
+    "type": "object",
+    "required": ["redelivered"],
+    "properties": {"redelivered": {"type": "integer"}},
+}
 _OF_MATCHES = ("$filter", "$select", "$top", "$skiptoken")
 _INGESTED: Schema = {
     "type": "object",
@@ -196,6 +203,13 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         subscriptions.update: updated(SUBSCRIPTION, _RENEWAL, always=True),
         subscriptions.delete: deleted(),
         subscriptions.reauthorize: Description({204: {}}),
+        notification_desk.listed: Description(
+            {200: {JSON: schemas.collection(SUBSCRIPTION)}}, structures=(SUBSCRIPTION,)
+        ),
+        notification_desk.remove: deleted(),
+        notification_desk.dead: Description({200: {JSON: _LETTERS}}, options=("$skiptoken",)),
+        notification_desk.redeliver: Description({202: {JSON: _REDELIVERED}}),
+        notification_desk.redeliver_all: Description({202: {JSON: _REDELIVERED}}),
         triggers.new_alerts: polled(ALERT),
         matches.polled: polled(MATCH),
         matches.of_alert: listed(MATCH, _OF_MATCHES),

@@ -21,6 +21,7 @@ from sallyport.graph import (
     ingest,
     matches,
     metadata,
+    notification_desk,
     openapi,
     subscriptions,
     threat_routes,
@@ -40,11 +41,12 @@ WRITE_ALERTS_V2 = ("SecurityAlert.ReadWrite.All",)
 INGEST_V2 = ("SecurityAlert.ReadWrite.All", "Sallyport.Ingest")
 READ_INCIDENTS = ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All")
 WRITE_INCIDENTS = ("SecurityIncident.ReadWrite.All",)
+ADMINISTER = ("Sallyport.Administer",)
 READ_INDICATORS = ("ThreatIndicators.Read.All", "ThreatIndicators.ReadWrite.OwnedBy")
 WRITE_INDICATORS = ("ThreatIndicators.ReadWrite.OwnedBy",)
 
 #: The first segments of every path of the surface.
-ROOTS = (*VERSIONS, "trigger", "ingest", "openapi.json")
+ROOTS = (*VERSIONS, "trigger", "ingest", "notifications", "openapi.json")
 #: What the paths of the surface look like, in lower case, `*` for anything.
 PATTERNS = (*(f"/{root}/*" for root in ROOTS), *threat_routes.PATTERNS)
 
@@ -95,6 +97,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("PATCH", f"{_SUBSCRIPTIONS}/{{id}}", subscriptions.update, WRITE_ALERTS),
     Endpoint("DELETE", f"{_SUBSCRIPTIONS}/{{id}}", subscriptions.delete, WRITE_ALERTS),
     Endpoint("POST", f"{_SUBSCRIPTIONS}/{{id}}/reauthorize", subscriptions.reauthorize, WRITE_ALERTS),
+    Endpoint("GET", "/notifications/subscriptions", notification_desk.listed, ADMINISTER),
+    Endpoint("DELETE", "/notifications/subscriptions/{id}", notification_desk.remove, ADMINISTER),
+    Endpoint("GET", "/notifications/dead", notification_desk.dead, ADMINISTER),
+    Endpoint("POST", "/notifications/dead/redeliver", notification_desk.redeliver_all, ADMINISTER),
+    Endpoint("POST", "/notifications/dead/{id}/redeliver", notification_desk.redeliver, ADMINISTER),
     Endpoint("GET", f"/trigger{_ALERTS}", triggers.new_alerts, READ_ALERTS),
     Endpoint("GET", "/trigger/{version}/security/indicatorMatches", matches.polled, READ_ALERTS),
     Endpoint("POST", "/ingest/alerts", ingest.alerts, INGEST),

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sallyport import errors
-from sallyport.graph import reading
+from sallyport.graph import reading, rich_content
 from sallyport.graph.errors import InvalidRequest
 from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
@@ -104,6 +104,7 @@ def creation(given: Any, now: datetime) -> tuple[Document, Target]:
             _check_url(name, read[name])
     if len(read.get("clientState") or "") > _LONGEST_CLIENT_STATE:
         raise InvalidRequest(f"clientState must not be longer than {_LONGEST_CLIENT_STATE} characters.")
+    _check_contents(read)
     check_expiry(read["expirationDateTime"], now)
     defaults = {"latestSupportedTlsVersion": "v1_2", "includeResourceData": False}
     fixed = {
@@ -119,6 +120,7 @@ def renewal(given: Any, now: datetime) -> Document:
     read = reading.resource(given, SUBSCRIPTION)
     if not any(read.get(name) is not None for name in _RENEWABLE):
         raise reading.MissingProperty("expirationDateTime", "subscription update")
+    _check_contents({name: read.get(name) for name in ("encryptionCertificate", "encryptionCertificateId")})
     if read.get("expirationDateTime") is not None:
         check_expiry(read["expirationDateTime"], now)
     return read
@@ -130,6 +132,17 @@ def renewed(document: Document, change: Mapping[str, Any]) -> Document:
         if change.get(name) not in (None, document.get(name)):
             raise InvalidRequest(f"The property '{name}' of a subscription cannot be changed.")
     return {**document, **{name: change[name] for name in _RENEWABLE if change.get(name) is not None}}
+
+
+def _check_contents(read: Mapping[str, Any]) -> None:
+    """Raise unless who asks for contents can be sent them encrypted."""
+    certificate, name = read.get("encryptionCertificate"), read.get("encryptionCertificateId")
+    if read.get("includeResourceData") and not (certificate and name):
+        raise InvalidRequest("includeResourceData needs encryptionCertificate and encryptionCertificateId.")
+    if certificate:
+        rich_content.check(certificate)
+    if len(name or "") > _LONGEST_CLIENT_STATE:
+        raise InvalidRequest(f"encryptionCertificateId must not be longer than {_LONGEST_CLIENT_STATE} characters.")
 
 
 def check_expiry(expiration: str, now: datetime) -> None:

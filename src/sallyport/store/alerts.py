@@ -7,7 +7,7 @@ drawn behind `schema.ordered`, so that "everything after number N" misses nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -27,6 +27,9 @@ from sallyport.store.matching import Matched
 KIND = "alert"
 #: What a promoted property may hold at the most, so that either database can index it.
 LONGEST = 600
+
+#: How many ids one statement names.
+_IDS_AT_ONCE = 500
 
 Document = dict[str, Any]
 Outcome = Literal["created", "updated", "unchanged"]
@@ -281,6 +284,15 @@ def numbered(connection: Connection, sequences: Sequence[int], since: str) -> li
     """Answer the alerts of some numbers that were created at a moment or later."""
     statement = sa.select(*_RECORD).where(alerts.c.sequence.in_(sequences), alerts.c.created_at >= since)
     return [Alert(*row) for row in connection.execute(statement.order_by(alerts.c.sequence))]
+
+
+def of_ids(connection: Connection, ids: Collection[str]) -> dict[str, Alert]:
+    """Answer those of some alerts that are there, by id."""
+    found: dict[str, Alert] = {}
+    wanted = sorted(ids)
+    for first in range(0, len(wanted), _IDS_AT_ONCE):
+        found.update(_by_id(connection, wanted[first : first + _IDS_AT_ONCE]))
+    return found
 
 
 def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Alert]:

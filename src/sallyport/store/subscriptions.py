@@ -5,6 +5,7 @@ The rule: an expired subscription is never answered; whoever reads says what tim
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,15 @@ subscriptions = sa.Table(
     sa.Column("created_at", schema.Instant, nullable=False),
     sa.Column("expires_at", schema.Instant, nullable=False, index=True),
     sa.Column("document", schema.Document, nullable=False),
+)
+#: Of which expiry a subscription's owner was told.
+reminders = sa.Table(
+    "subscription_reminders",
+    schema.metadata,
+    sa.Column(
+        "subscription_id", sa.ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True, nullable=False
+    ),
+    sa.Column("expires_at", schema.Instant, nullable=False),
 )
 sa.Index("ix_subscriptions_app_id", subscriptions.c.app_id, subscriptions.c.created_at)
 
@@ -92,6 +102,38 @@ def active(connection: Connection, now: str) -> list[Subscription]:
     """Answer everybody's subscriptions that have not expired, oldest first: what delivery asks."""
     statement = sa.select(subscriptions).where(subscriptions.c.expires_at > now).order_by(subscriptions.c.created_at)
     return [Subscription(*row) for row in connection.execute(statement)]
+
+
+def of_ids(connection: Connection, ids: Iterable[str], now: str) -> dict[str, Subscription]:
+    """Answer those of some subscriptions that are there and have not expired, by id."""
+    statement = sa.select(subscriptions).where(subscriptions.c.id.in_(list(ids)), subscriptions.c.expires_at > now)
+    return {row.id: Subscription(*row) for row in connection.execute(statement)}
+
+
+def ending(connection: Connection, now: str, before: str) -> list[Subscription]:
+    """Answer the subscriptions that expire before a moment and whose owners were not told so yet, soonest first."""
+    statement = (
+        sa.select(subscriptions)
+        .outerjoin(reminders, reminders.c.subscription_id == subscriptions.c.id)
+        .where(subscriptions.c.expires_at > now, subscriptions.c.expires_at < before)
+        .where(sa.or_(reminders.c.expires_at.is_(None), reminders.c.expires_at != subscriptions.c.expires_at))
+        .order_by(subscriptions.c.expires_at)
+    )
+    return [Subscription(*row) for row in connection.execute(statement)]
+
+
+def reminded(connection: Connection, subscription: Subscription) -> None:
+    """Note that a subscription's owner was told of its present expiry."""
+    connection.execute(reminders.delete().where(reminders.c.subscription_id == subscription.id))
+    connection.execute(reminders.insert().values(subscription_id=subscription.id, expires_at=subscription.expires_at))
+
+
+def remove(connection: Connection, subscription_id: str) -> Subscription | None:
+    """Delete anybody's subscription, and answer what it was, or None."""
+    statement = sa.select(subscriptions).where(subscriptions.c.id == subscription_id)
+    row = connection.execute(statement).one_or_none()
+    connection.execute(subscriptions.delete().where(subscriptions.c.id == subscription_id))
+    return None if row is None else Subscription(*row)
 
 
 def update(

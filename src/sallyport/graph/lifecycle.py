@@ -1,0 +1,95 @@
+"""The loop that reminds owners of subscriptions that end soon, and forgets what nobody needs any more.
+
+The rule: an owner is reminded once of each expiry. `reauthorizationRequired` is sent an hour before it, or when half of
+a life shorter than two hours is over.
+Deviation: Microsoft sends it before the token expires that made the subscription; here a subscription outlives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from sallyport.clock import Clock
+from sallyport.errors import SallyportError
+from sallyport.graph import notification_rules
+from sallyport.graph.couriers import Couriers
+from sallyport.odata import instants
+from sallyport.store import deliveries, schema, subscriptions
+from sallyport.store.database import Database
+from sallyport.store.subscriptions import Subscription
+
+log = structlog.stdlib.get_logger(__name__)
+
+AHEAD = timedelta(hours=1)
+#: How long dead letters, and expired subscriptions, are kept.
+DEAD_KEPT = timedelta(days=3)
+_REST_SECONDS = 15.0
+_PORTION = 200
+
+
+class Lifecycle:
+    """The loop; one for each process."""
+
+    def __init__(self, database: Database, clock: Clock, couriers: Couriers) -> None:
+        self._database = database
+        self._clock = clock
+        self._couriers = couriers
+        self._loop: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin."""
+        self._loop = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def remind(self) -> int:
+        """Tell the owners of subscriptions that end soon; answers how many."""
+        now = self._clock.now()
+        at, before = instants.of_datetime(now), instants.of_datetime(now + AHEAD)
+
+        def work(connection: Connection) -> int:
+            soon = [each for each in subscriptions.ending(connection, at, before) if _is_soon(each, at)]
+            parcels = notification_rules.lifecycle_parcels(soon, "reauthorizationRequired")
+            deliveries.post(connection, (), parcels, at)
+            for each in soon:
+                subscriptions.reminded(connection, each)
+            return len(parcels)
+
+        if not await self._database.read(lambda connection: subscriptions.ending(connection, at, before)):
+            return 0
+        told = await self._database.write(work)
+        if told:
+            self._couriers.ring()
+        return told
+
+    async def forget(self) -> int:
+        """Forget old dead letters and expired subscriptions; answers how many rows that were."""
+        before = instants.of_datetime(self._clock.now() - DEAD_KEPT)
+        gone = await self._database.write(lambda connection: subscriptions.forget_expired(connection, before))
+        while portion := await self._database.write(
+            lambda connection: deliveries.forget_dead(connection, before, _PORTION)
+        ):
+            gone += portion
+        return gone
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self.remind()
+                await self.forget()
+            except SallyportError as error:
+                log.warning("lifecycle.stalled", error=error.message)
+            await self._clock.sleep(_REST_SECONDS)
+
+
+def _is_soon(subscription: Subscription, at: str) -> bool:
+    created, expires = schema.moment(subscription.created_at), schema.moment(subscription.expires_at)
+    return schema.moment(at) >= expires - min(AHEAD, (expires - created) / 2)

@@ -1,0 +1,31 @@
+"""Everything that tells subscribers, as one thing that is opened and closed."""
+
+from __future__ import annotations
+
+from sallyport.clock import Clock
+from sallyport.engine.ports import HttpPort
+from sallyport.graph.couriers import Couriers, ValidationToken
+from sallyport.graph.lifecycle import Lifecycle
+from sallyport.graph.notifier import Notifier
+from sallyport.store.database import Database
+
+
+class Notifications:
+    """The loops that hold changes against subscriptions, bring notifications, and remind owners."""
+
+    def __init__(
+        self, database: Database, clock: Clock, http: HttpPort, validation_token: ValidationToken | None = None
+    ) -> None:
+        self.couriers = Couriers(database, clock, http, validation_token)
+        self.notifier = Notifier(database, clock, self.couriers)
+        self.lifecycle = Lifecycle(database, clock, self.couriers)
+
+    async def open(self) -> None:
+        """Begin where the last process stopped."""
+        for each in (self.couriers, self.notifier, self.lifecycle):
+            await each.open()
+
+    async def close(self) -> None:
+        """Stop."""
+        for each in (self.lifecycle, self.notifier, self.couriers):
+            await each.close()

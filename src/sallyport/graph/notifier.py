@@ -1,0 +1,159 @@
+"""The loop that holds changes against subscriptions, in the order of commits, and puts what follows on its way.
+
+The rule: the place in the outbox moves in the transaction that stores what is to be delivered; a crash repeats a round
+or does not, and never loses one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from sallyport.clock import Clock
+from sallyport.errors import SallyportError
+from sallyport.graph import notification_rules, shapes
+from sallyport.graph.couriers import Couriers
+from sallyport.graph.notification_rules import Watch
+from sallyport.odata import instants
+from sallyport.security import alert_shapes
+from sallyport.store import alerts, deliveries, outbox, subscriptions
+from sallyport.store.database import Database
+from sallyport.store.deliveries import Event, Parcel
+from sallyport.store.subscriptions import Subscription
+
+log = structlog.stdlib.get_logger(__name__)
+
+CURSOR = "notifications"
+#: How many changes a round takes.
+ROUND = 1_000
+#: How long to rest when there was no change.
+_REST_SECONDS = 0.25
+_DROPPED = "The endpoint answered too slowly too often: what was new was dropped."
+_MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one look at the outbox found."""
+
+    before: int
+    after: int
+    events: tuple[Event, ...] = ()
+    parcels: tuple[Parcel, ...] = ()
+    #: Subscriptions by id, as far as they are meant.
+    subscriptions: Mapping[str, Subscription] | None = None
+
+
+class Notifier:
+    """The loop; one for each process."""
+
+    def __init__(self, database: Database, clock: Clock, couriers: Couriers) -> None:
+        self._database = database
+        self._clock = clock
+        self._couriers = couriers
+        self._watches: dict[tuple[str, str, str, str], Watch] = {}
+        #: Endpoints whose subscribers were told that they missed something, while that goes on.
+        self._told: set[str] = set()
+        self._loop: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin behind the last change that was dealt with."""
+        self._loop = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def round(self) -> bool:
+        """Deal with the next changes; answers whether there were any."""
+        now = instants.of_datetime(self._clock.now())
+        found = await self._database.read(lambda connection: self._look(connection, now))
+        if found.after == found.before:
+            return False
+        parcels = [*(self._held(each) for each in found.parcels), *self._missed(found)]
+
+        def store(connection: Connection) -> None:
+            if deliveries.advance(connection, CURSOR, found.before, found.after):
+                deliveries.post(connection, found.events, parcels, now)
+
+        await self._database.write(store)
+        if parcels:
+            self._couriers.ring()
+        return True
+
+    def _look(self, connection: Connection, now: str) -> _Round:
+        before = deliveries.place(connection, CURSOR)
+        changes = outbox.after(connection, before, ROUND)
+        if not changes:
+            return _Round(before, before)
+        after = changes[-1].sequence
+        active = subscriptions.active(connection, now)
+        mine = [each for each in changes if each.kind == alerts.KIND]
+        if not active or not mine:
+            return _Round(before, after)
+        watches = [self._watch(each) for each in active]
+        stored = alerts.of_ids(connection, {each.resource_id for each in mine})
+        documents = {alert_id: alert_shapes.without_private(each.document) for alert_id, each in stored.items()}
+        events = tuple(_event(each, stored) for each in mine)
+        parcels = notification_rules.parcels(watches, events, documents)
+        return _Round(before, after, events, tuple(parcels), {each.id: each for each in active})
+
+    def _watch(self, subscription: Subscription) -> Watch:
+        document = subscription.document
+        key = (subscription.id, document["resource"], document["changeType"], document["notificationUrl"])
+        found = self._watches.get(key)
+        if found is None:
+            found = self._watches[key] = notification_rules.watch(subscription)
+            if len(self._watches) > 20_000:
+                self._watches.pop(next(iter(self._watches)))
+        return found
+
+    def _held(self, parcel: Parcel) -> Parcel:
+        """Answer a parcel as its endpoint's state lets it go: at once, later, or not at all."""
+        health = self._couriers.health(parcel.endpoint)
+        if health.is_dropping:
+            return replace(parcel, dropped=_DROPPED)
+        if health.delay_seconds:
+            due = self._clock.now() + timedelta(seconds=health.delay_seconds)
+            return replace(parcel, due_at=instants.of_datetime(due))
+        return parcel
+
+    def _missed(self, found: _Round) -> Sequence[Parcel]:
+        """Answer what tells subscribers, once in a row, that notifications of theirs were dropped."""
+        told: list[Parcel] = []
+        for parcel in found.parcels:
+            dropping = self._couriers.health(parcel.endpoint).is_dropping
+            if not dropping:
+                self._told.discard(parcel.endpoint)
+            elif parcel.endpoint not in self._told:
+                self._told.add(parcel.endpoint)
+                named = [(found.subscriptions or {})[each] for each in parcel.wanted or ()]
+                told += notification_rules.lifecycle_parcels(named, _MISSED)
+        return told
+
+    async def _work(self) -> None:
+        while True:
+            more = False
+            try:
+                more = await self.round()
+            except SallyportError as error:
+                log.warning("notifications.stalled", error=error.message)
+            except Exception:
+                # Whatever it is, it must not keep everybody from being told for ever.
+                log.exception("notifications.broken")
+            if not more:
+                await self._clock.sleep(_REST_SECONDS)
+
+
+def _event(change: outbox.Event, stored: Mapping[str, Any]) -> Event:
+    alert = stored.get(change.resource_id)
+    etag = None if alert is None else shapes.etag(alert.id, alert.version)
+    return Event(change.sequence, change.resource_id, change.change_type, etag)

@@ -1,0 +1,385 @@
+"""Notifications, from the change to the endpoint, on both databases and a clock that stands still."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, padding, serialization
+from cryptography.hazmat.primitives.asymmetric import padding as asymmetric
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from graph_surface import CALLERS, Surface, alert, assert_error, echoing
+from sallyport.graph import endpoint_health
+from sallyport.graph.notifications import Notifications
+from sallyport.http_messages import ConnectionFailed, Headers, InboundResponse, OutboundRequest
+from sallyport.principal import Principal
+from sallyport.store import deliveries
+
+VENDOR = {"provider": "ASC", "vendor": "Microsoft"}
+HOOK = "https://soc.contoso.com/hooks/alerts?key=1"
+CALLERS["administrator"] = Principal(
+    "app-9", None, "Administrator", CALLERS["app"].tenant_id, frozenset({"Sallyport.Administer"})
+)
+
+
+class Told:
+    """The surface with its notifications, and endpoints that answer as they are told."""
+
+    def __init__(self, surface: Surface) -> None:
+        self.surface = surface
+        self.notifications = Notifications(
+            surface.database, surface.clock, surface.outside, lambda app_id: f"token for {app_id}"
+        )
+        #: How hosts answer notifications; 202 unless said otherwise.
+        self.answers: dict[str, int | Exception] = {}
+        self.posts: list[tuple[str, dict[str, Any]]] = []
+        surface.outside.answer = self._answer
+
+    def _answer(self, request: OutboundRequest) -> InboundResponse:
+        if "validationToken=" in request.url:
+            return echoing(request)
+        host = request.url.split("/")[2]
+        answer = self.answers.get(host, 202)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer < 300:
+            self.posts.append((request.url, json.loads(request.body)))
+        assert not request.follow_redirects
+        assert request.timeout_seconds == 10
+        return InboundResponse(answer, Headers(), b"")
+
+    async def subscribe(self, caller: str = "app", **more: Any) -> dict[str, Any]:
+        given = {
+            "changeType": "created,updated,deleted",
+            "notificationUrl": HOOK,
+            "resource": "security/alerts?$filter=severity eq 'high'",
+            "expirationDateTime": "2026-12-01T00:00:00Z",
+            "clientState": "secret",
+            **more,
+        }
+        answered = await self.surface.calling(caller).post("/v1.0/subscriptions", json=given)
+        assert answered.status_code == 201, answered.text
+        body: dict[str, Any] = answered.json()
+        return body
+
+    async def round(self) -> None:
+        """Let everything happen that is due now."""
+        while await self.notifications.notifier.round():
+            pass
+        await self.notifications.couriers.look()
+        await self.notifications.couriers.settled()
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        return [each for _, body in self.posts for each in body["value"]]
+
+    def counts(self) -> tuple[int, int]:
+        return self.surface.database.read_now(deliveries.counts)
+
+
+@pytest.fixture
+def told(surface: Surface) -> Told:
+    return Told(surface)
+
+
+async def test_a_new_alert_is_told_with_everything_that_is_documented(told: Told) -> None:
+    made = await told.subscribe()
+    await told.surface.ingest([alert("a/1", severity="high"), alert("b", severity="low")])
+    await told.round()
+    [(url, body)] = told.posts
+    assert url == HOOK
+    assert set(body) == {"value"}
+    [note] = body["value"]
+    tag = (await told.surface.client.get("/v1.0/security/alerts/a%2F1")).headers["etag"]
+    assert note == {
+        "id": note["id"],
+        "subscriptionId": made["id"],
+        "subscriptionExpirationDateTime": "2026-12-01T00:00:00Z",
+        "clientState": "secret",
+        "changeType": "created",
+        "tenantId": CALLERS["app"].tenant_id,
+        "resource": "security/alerts/a%2F1",
+        "resourceData": {
+            "@odata.type": "#Microsoft.Graph.alert",
+            "@odata.id": "security/alerts/a%2F1",
+            "id": "a/1",
+            "@odata.etag": tag,
+        },
+    }
+    assert told.counts() == (0, 0)
+    await told.round()
+    assert len(told.posts) == 1
+
+
+async def test_a_change_is_told_to_who_asks_for_it(told: Told) -> None:
+    both = await told.subscribe()
+    updates = await told.subscribe(changeType="updated")
+    one = await told.subscribe(resource="security/alerts/b", changeType="updated")
+    await told.surface.ingest([alert("a", severity="high"), alert("b", severity="low")])
+    change = {"status": "resolved", "vendorInformation": VENDOR}
+    for alert_id in "ab":
+        await told.surface.client.patch(f"/v1.0/security/alerts/{alert_id}", json=change)
+    await told.round()
+    seen = {(each["subscriptionId"], each["resourceData"]["id"], each["changeType"]) for each in told.notes}
+    assert seen == {
+        (both["id"], "a", "created"),
+        (both["id"], "a", "updated"),
+        # A new alert is an update to whoever asks for updates alone.
+        (updates["id"], "a", "updated"),
+        (one["id"], "b", "updated"),
+    }
+    assert len(told.posts) == 1  # one address, one request
+    assert len({each["id"] for each in told.notes}) == len(told.notes)
+
+
+async def test_expired_and_deleted_subscriptions_hear_nothing(told: Told) -> None:
+    await told.subscribe(expirationDateTime="2026-11-23T12:30:00Z")
+    gone = await told.subscribe()
+    await told.surface.client.delete(f"/v1.0/subscriptions/{gone['id']}")
+    await told.surface.clock.advance(timedelta(hours=1))
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    assert told.posts == []
+    assert told.counts() == (0, 0)
+
+
+async def test_what_is_refused_is_told_again_with_the_same_ids_later_and_later(told: Told) -> None:
+    await told.subscribe()
+    told.answers["soc.contoso.com"] = 500
+    await told.surface.ingest([alert("a", severity="high")])
+    began = told.surface.clock.now()
+    tries = []
+    requests = len(told.surface.outside.requests)
+    while told.counts() != (0, 1):
+        await told.round()
+        if len(told.surface.outside.requests) > requests:
+            requests = len(told.surface.outside.requests)
+            tries.append((told.surface.clock.now() - began).total_seconds())
+        await told.surface.clock.advance(5)
+    waits = [after - before for before, after in itertools.pairwise(tries)]
+    for wait, least in zip(waits, endpoint_health.WAITS_SECONDS, strict=False):
+        assert least <= wait <= least * (1 + endpoint_health.JITTER) + 5
+    assert all(wait >= 1800 for wait in waits[7:])
+    assert 4 * 3600 <= tries[-1] <= 4 * 3600 + 2200
+    # Dead letters can be brought to life again.
+    desk = told.surface.calling("administrator")
+    [letter] = (await desk.get("/notifications/dead")).json()["value"]
+    assert (letter["url"], letter["notifications"]) == (HOOK, 1)
+    assert "500" in letter["reason"]
+    told.answers.clear()
+    assert (await desk.post(f"/notifications/dead/{letter['id']}/redeliver")).status_code == 202
+    await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == ["a"]
+    assert told.counts() == (0, 0)
+    assert_error(await desk.post("/notifications/dead/7/redeliver"), 404, "ResourceNotFound")
+
+
+async def test_one_dead_endpoint_delays_no_other(told: Told) -> None:
+    await told.subscribe()
+    await told.subscribe(notificationUrl="https://other.contoso.com/hook")
+    told.answers["soc.contoso.com"] = ConnectionFailed("timeout", "soc.contoso.com")
+    for number in range(3):
+        await told.surface.ingest([alert(f"a{number}", severity="high")])
+        await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == ["a0", "a1", "a2"]
+    told.answers.clear()
+    await told.surface.clock.advance(60)
+    await told.round()
+    mine = [each["resourceData"]["id"] for url, body in told.posts if url == HOOK for each in body["value"]]
+    assert mine == ["a0", "a1", "a2"]
+
+
+async def test_an_address_is_told_of_much_in_few_requests(told: Told) -> None:
+    await told.subscribe()
+    await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(2_500))
+    await told.round()
+    assert [len(body["value"]) for _, body in told.posts] == [1000, 1000, 500]
+    assert len({each["id"] for each in told.notes}) == 2_500
+
+
+async def test_a_crash_between_sending_and_forgetting_repeats_with_the_same_id(told: Told) -> None:
+    await told.subscribe()
+    await told.surface.ingest([alert("a", severity="high")])
+    while await told.notifications.notifier.round():
+        pass
+    head = told.surface.database.read_now(
+        lambda connection: deliveries.head(connection, "https://soc.contoso.com:443", 5)
+    )
+    await told.notifications.couriers.look()
+    await told.notifications.couriers.settled()
+    # What a crash after the answer and before the commit leaves behind.
+    told.surface.database.write_now(
+        lambda connection: deliveries.post(
+            connection, head[0].events, [deliveries.Parcel(head[0].endpoint, HOOK, head[0].wanted)], head[0].created_at
+        )
+    )
+    await told.round()
+    first, second = told.notes
+    assert first == second
+
+
+async def test_a_slow_endpoint_is_told_later_and_one_that_does_not_answer_is_spared(told: Told) -> None:
+    await told.subscribe(lifecycleNotificationUrl="https://lifecycle.contoso.com/")
+    health = told.notifications.couriers.health("https://soc.contoso.com:443")
+    for number in range(16):
+        health.note(11 if number >= 14 else 0.1)
+    assert (health.is_dropping, health.delay_seconds) == (False, 10)
+    await told.surface.ingest([alert("late", severity="high")])
+    await told.round()
+    assert told.posts == []
+    await told.surface.clock.advance(10)
+    await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == ["late"]
+    health.note(11)
+    assert health.is_dropping
+    for alert_id in ("lost", "lost too"):
+        await told.surface.ingest([alert(alert_id, severity="high")])
+        await told.round()
+    assert [(url, body["value"][0]["lifecycleEvent"]) for url, body in told.posts[1:]] == [
+        ("https://lifecycle.contoso.com/", "missed")
+    ]
+    assert told.counts() == (0, 2)
+    await told.surface.clock.advance(601)
+    assert (health.is_dropping, health.delay_seconds) == (False, 0)
+    await told.surface.ingest([alert("after", severity="high")])
+    await told.round()
+    assert told.notes[-1]["resourceData"]["id"] == "after"
+
+
+async def test_owners_are_reminded_once_of_each_expiry(told: Told) -> None:
+    made = await told.subscribe(
+        expirationDateTime="2026-11-23T14:00:00Z", lifecycleNotificationUrl="https://soc.contoso.com/life"
+    )
+    remind = told.notifications.lifecycle.remind
+    assert await remind() == 0
+    await told.surface.clock.advance(timedelta(minutes=61))
+    assert (await remind(), await remind()) == (1, 0)
+    await told.round()
+    [(url, body)] = told.posts
+    assert url == "https://soc.contoso.com/life"
+    [note] = body["value"]
+    assert (note["lifecycleEvent"], note["subscriptionId"]) == ("reauthorizationRequired", made["id"])
+    assert (note["clientState"], set(note)) == (
+        "secret",
+        {"subscriptionId", "subscriptionExpirationDateTime", "tenantId", "clientState", "lifecycleEvent"},
+    )
+    renewed = {"expirationDateTime": "2026-11-23T16:00:00Z"}
+    assert (await told.surface.client.patch(f"/v1.0/subscriptions/{made['id']}", json=renewed)).status_code == 200
+    assert await remind() == 0
+    await told.surface.clock.advance(timedelta(minutes=120))
+    assert await remind() == 1
+
+
+async def test_an_administrator_removes_a_subscription_and_its_owner_hears_of_it(told: Told) -> None:
+    made = await told.subscribe(lifecycleNotificationUrl="https://soc.contoso.com/life")
+    desk = told.surface.calling("administrator")
+    assert [each["id"] for each in (await desk.get("/notifications/subscriptions")).json()["value"]] == [made["id"]]
+    assert (await desk.delete(f"/notifications/subscriptions/{made['id']}")).status_code == 204
+    await told.round()
+    assert [body["value"][0]["lifecycleEvent"] for _, body in told.posts] == ["subscriptionRemoved"]
+    assert_error(await desk.delete(f"/notifications/subscriptions/{made['id']}"), 404, "ResourceNotFound")
+    assert_error(await told.surface.client.get("/notifications/dead"), 403, "Forbidden")
+
+
+async def test_dead_letters_are_kept_for_three_days(told: Told) -> None:
+    await told.subscribe()
+    told.answers["soc.contoso.com"] = 410
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.surface.clock.advance(timedelta(hours=4, minutes=1))
+    await told.round()
+    await told.surface.clock.advance(timedelta(hours=5))
+    await told.round()
+    assert told.counts() == (0, 1)
+    await told.surface.clock.advance(timedelta(days=2))
+    await told.notifications.lifecycle.forget()
+    assert told.counts() == (0, 1)
+    await told.surface.clock.advance(timedelta(days=2))
+    await told.notifications.lifecycle.forget()
+    assert told.counts() == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def receiver() -> tuple[rsa.RSAPrivateKey, str]:
+    """A subscriber's key, and its certificate in base64."""
+    key = rsa.generate_private_key(65537, 2048)
+    return key, certificate_of(key)
+
+
+def certificate_of(key: Any) -> str:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+    made = builder.not_valid_after(datetime(2027, 1, 1, tzinfo=UTC)).sign(key, hashes.SHA256())
+    return base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()
+
+
+async def test_contents_are_sent_so_that_only_the_subscriber_can_read_them(
+    told: Told, receiver: tuple[rsa.RSAPrivateKey, str]
+) -> None:
+    key, certificate = receiver
+    await told.subscribe(includeResourceData=True, encryptionCertificate=certificate, encryptionCertificateId="key-1")
+    await told.surface.ingest([alert("a", severity="high", title="Secret plans")])
+    await told.round()
+    [(_, body)] = told.posts
+    assert body["validationTokens"] == ["token for app-1"]
+    assert "Secret plans" not in json.dumps(body)
+    content = body["value"][0]["encryptedContent"]
+    assert content["encryptionCertificateId"] == "key-1"
+    der = base64.b64decode(certificate)
+    assert content["encryptionCertificateThumbprint"] == hashlib.sha1(der).hexdigest().upper()
+    data = base64.b64decode(content["data"])
+    oaep = asymmetric.OAEP(asymmetric.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    secret = key.decrypt(base64.b64decode(content["dataKey"]), oaep)
+    assert hmac.compare_digest(
+        base64.b64decode(content["dataSignature"]), hmac.new(secret, data, hashlib.sha256).digest()
+    )
+    opened = Cipher(algorithms.AES(secret), modes.CBC(secret[:16])).decryptor()
+    unpadder = padding.PKCS7(128).unpadder()
+    plain = json.loads(unpadder.update(opened.update(data) + opened.finalize()) + unpadder.finalize())
+    assert plain == {
+        name: value
+        for name, value in (await told.surface.client.get("/v1.0/security/alerts/a")).json().items()
+        if name != "@odata.context"
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"includeResourceData": True},
+        {"includeResourceData": True, "encryptionCertificate": "AAAA", "encryptionCertificateId": "1"},
+        {"includeResourceData": True, "encryptionCertificate": "no base64!", "encryptionCertificateId": "1"},
+    ],
+)
+async def test_contents_need_a_certificate_that_can_hide_them(told: Told, given: dict[str, Any]) -> None:
+    body = {
+        "changeType": "updated",
+        "notificationUrl": HOOK,
+        "resource": "security/alerts/a",
+        "expirationDateTime": "2026-12-01T00:00:00Z",
+        **given,
+    }
+    assert_error(await told.surface.client.post("/v1.0/subscriptions", json=body), 400, "InvalidRequest")
+
+
+async def test_a_small_key_is_refused(told: Told, receiver: tuple[rsa.RSAPrivateKey, str]) -> None:
+    small = certificate_of(rsa.generate_private_key(65537, 1024))
+    body = {
+        "changeType": "updated",
+        "notificationUrl": HOOK,
+        "resource": "security/alerts/a",
+        "expirationDateTime": "2026-12-01T00:00:00Z",
+        "includeResourceData": True,
+        "encryptionCertificate": small,
+        "encryptionCertificateId": "1",
+    }
+    assert_error(await told.surface.client.post("/v1.0/subscriptions", json=body), 400, "InvalidRequest")
