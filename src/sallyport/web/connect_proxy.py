@@ -20,9 +20,10 @@ from sallyport.web.tls import BUILT_IN_HOSTS
 
 log = structlog.stdlib.get_logger(__name__)
 
-_REQUEST = re.compile(rb"CONNECT ([^\s:/]{1,253}):(\d{1,5}) HTTP/1\.[01]\r\n")
+_REQUEST = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):(\d{1,5}) HTTP/1\.[01]\r\n")
 _HEAD_BYTES = 16 * 1024
 _HEAD_SECONDS = 30.0
+_LINGER_SECONDS = 1.0
 _MOST_CONNECTIONS = 500
 _PIECE = 64 * 1024
 
@@ -56,8 +57,7 @@ class ConnectProxy:
         try:
             refusal = await self._asked(reader)
             if refusal is not None:
-                writer.write(_answer(*refusal))
-                await writer.drain()
+                await _refuse(reader, writer, *refusal)
                 return
             await self._lead(reader, writer)
         except (OSError, EOFError, TimeoutError):
@@ -85,7 +85,12 @@ class ConnectProxy:
         return HTTPStatus.FORBIDDEN, f"This proxy leads only to {', '.join(BUILT_IN_HOSTS)}, by CONNECT to port 443."
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection(*self._target)
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection(*self._target)
+        except OSError as error:
+            log.error("proxy.no_way", reason=str(error))
+            await _refuse(reader, writer, HTTPStatus.BAD_GATEWAY, "The server's https port cannot be reached.")
+            return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         upward = asyncio.ensure_future(_pass_on(reader, inner_writer))
         try:
@@ -103,6 +108,15 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await writer.drain()
     if writer.can_write_eof():
         writer.write_eof()
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: HTTPStatus, message: str) -> None:
+    writer.write(_answer(status, message))
+    writer.write_eof()
+    # Whoever still sends when a connection is closed loses the answer: what comes is read for a moment.
+    async with asyncio.timeout(_LINGER_SECONDS):
+        while await reader.read(_PIECE):
+            pass
 
 
 def _answer(status: HTTPStatus, message: str) -> bytes:
