@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from drawing import commands, connectors, deviations, errors, functions, http, operations, settings
+from drawing import commands, connectors, deviations, errors, functions, http, metrics, operations, settings
 
 DOCS = Path(__file__).parent
 
@@ -23,6 +23,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/errors.md": errors.page,
     "reference/functions.md": functions.page,
     "reference/http.md": http.page,
+    "reference/metrics.md": metrics.page,
     "reference/settings.md": settings.page,
     "reference/triggers.md": operations.triggers,
 }

@@ -15,7 +15,17 @@ from workplace import SOURCE
 #: Layers from the ground up. A part may import its own layer (surfaces: only itself) and everything below.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
-        {"errors", "statuses", "clock", "settings", "settings_values", "http_messages", "principal", "connector_call"}
+        {
+            "errors",
+            "statuses",
+            "clock",
+            "settings",
+            "settings_values",
+            "http_messages",
+            "principal",
+            "connector_call",
+            "recorder",
+        }
     ),
     frozenset({"odata", "wdl", "arm"}),
     frozenset({"security"}),

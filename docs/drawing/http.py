@@ -19,7 +19,7 @@ from sallyport.management import approvals
 from sallyport.management import call as management_call
 from sallyport.management import errors as management_errors
 from sallyport.management import routes as management
-from sallyport.web import health
+from sallyport.web import health, scraping
 
 #: What the paths of the management surface begin with.
 LOGIC = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Logic"
@@ -85,7 +85,12 @@ def page() -> str:
             "Entra's additions.",
             identity(),
         ),
-        _part("Health", "No token.", healthy()),
+        _part(
+            "Health and metrics",
+            "No token for health. The [metrics](metrics.md) are shown to programs on the same machine, and to tokens "
+            f"with `{scraping.PERMISSION}`.",
+            healthy(),
+        ),
     )
 
 
@@ -123,8 +128,10 @@ def identity() -> list[Operation]:
 
 
 def healthy() -> list[Operation]:
-    """Answer the operations of health."""
-    return operations(health.Health(cast("Any", None), cast("Any", None)).routes())
+    """Answer the operations of health and metrics."""
+    nobody = cast("Any", SimpleNamespace(read_from=lambda *_: None))
+    shown = scraping.Scraping(nobody, nobody, nobody).routes()
+    return operations([*health.Health(nobody, nobody).routes(), *shown])
 
 
 def operations(routes: Iterable[BaseRoute]) -> list[Operation]:

@@ -50,6 +50,7 @@ from sallyport.graph.throttle import Throttle
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
 from sallyport.management.call import Deps as ManagementDeps
+from sallyport.recorder import Recorder
 from sallyport.store import migrations
 from sallyport.store.database import Database
 from sallyport.store.sealing import Sealer
@@ -58,14 +59,17 @@ from sallyport.triggers.loop import Loop
 from sallyport.wdl.findings import Limits as DefinitionLimits
 from sallyport.web import errors as web_errors
 from sallyport.web import signed_urls
+from sallyport.web.access import Access
 from sallyport.web.egress import Egress
 from sallyport.web.egress_policy import EgressPolicy
 from sallyport.web.health import Health
 from sallyport.web.limits import Limits as RequestLimits
 from sallyport.web.mailbox import FOLDER as MAIL_FOLDER
 from sallyport.web.mailbox import Mailbox
+from sallyport.web.metrics import Metrics
 from sallyport.web.public_scheme import PublicScheme
 from sallyport.web.request_ids import RequestIds
+from sallyport.web.scraping import Scraping
 from sallyport.web.security_headers import SecurityHeaders
 from sallyport.web.smtp import Smtp
 
@@ -147,18 +151,20 @@ def build(
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
     )
-    egress = Egress(EgressPolicy.of(chosen.egress_allow, chosen.egress_private), clock)
+    metrics = Metrics()
+    egress = Egress(EgressPolicy.of(chosen.egress_allow, chosen.egress_private), clock, recorder=metrics)
     mailbox = None
     if mail is None:
         mailbox = None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
         mail = Smtp(chosen, mailbox_port=mailbox.port if mailbox is not None else 0)
     reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
-    engine = _engine(chosen, clock, database, authority, egress, reached)
+    engine = _engine(chosen, clock, database, authority, egress, reached, metrics)
     triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
     search = IndicatorSearch(database, clock, chosen.match_days, chosen.indicator_retention_days)
-    graph = _graph(chosen, clock, database, authority, egress, search)
+    graph = _graph(chosen, clock, database, authority, egress, search, metrics)
     egress.mount(GRAPH_ORIGIN, graph)
-    app = _app(chosen, clock, authority, _surfaces(chosen, engine, triggers, authority, egress, graph))
+    surfaces = _surfaces(chosen, engine, triggers, authority, egress, graph, metrics)
+    app = _app(chosen, clock, authority, surfaces, metrics)
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
     retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
@@ -188,6 +194,7 @@ def _engine(
     authority: Authority,
     egress: Egress,
     connectors: ConnectorPort,
+    recorder: Recorder,
 ) -> Engine:
     sealer = authority.sealer
     ports = Ports(
@@ -216,6 +223,7 @@ def _engine(
             action_types=ACTIONS,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             callback_url=callback_url,
+            recorder=recorder,
         )
     )
     engine.dispatch.capacity = chosen.max_concurrent_runs
@@ -233,6 +241,7 @@ def _graph(
     authority: Authority,
     egress: Egress,
     search: IndicatorSearch,
+    recorder: Recorder,
 ) -> ASGIApp:
     limited = Throttle(clock, _request_limits(chosen))
     deps = GraphDeps(
@@ -244,6 +253,7 @@ def _graph(
         workspaces=frozenset(each.lower() for each in chosen.workspace_ids),
         strict_indicators=chosen.strict_indicators,
         indicators_stored=search.ring,
+        recorder=recorder,
     )
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
     return graph_routes.graph_app(deps, [checked])
@@ -256,6 +266,7 @@ def _surfaces(
     authority: Authority,
     egress: Egress,
     graph: ASGIApp,
+    metrics: Metrics,
 ) -> ASGIApp:
     limits = _definition_limits(chosen)
     managed = ManagementDeps(engine, triggers, chosen.public_url, chosen.body_limit_bytes, limits)
@@ -265,6 +276,7 @@ def _surfaces(
             *management_routes.routes(managed),
             graph_routes.GraphRoute(graph),
             *health.routes(),
+            *Scraping(metrics, engine.database, engine.clock).routes(),
             *approvals.routes(egress, _sign(authority.sealer), engine.clock),
             *auth_routes.routes(authority),
         ],
@@ -288,13 +300,25 @@ def _definition_limits(chosen: settings.Settings) -> DefinitionLimits:
     return DefinitionLimits(**chosen.limits)
 
 
-def _app(chosen: settings.Settings, clock: Clock, authority: Authority, surfaces: ASGIApp) -> ASGIApp:
+#: Which part of the server answers, by the beginning of the path in lower case.
+SURFACES = (
+    *((pattern, "graph") for pattern in graph_routes.PATTERNS),
+    ("/subscriptions/*", "management"),
+    ("/workflows/*", "callbacks"),
+    ("/approvals/*", "approvals"),
+    *((path, "watching") for path in ("/healthz", "/readyz", "/metrics")),
+    *((pattern, "identity") for pattern in ("/*/oauth2/*", "/*/discovery/*", "/*/.well-known/*", "/*/adminconsent")),
+)
+
+
+def _app(chosen: settings.Settings, clock: Clock, authority: Authority, surfaces: ASGIApp, metrics: Metrics) -> ASGIApp:
     """Put what every request passes through around the surfaces, innermost first."""
     app: ASGIApp = Bearer(surfaces, authority, chosen.accept_bare_tokens)
     drawings = _drawings(clock)
     app = RequestLimits(app, clock, chosen.body_limit_bytes, drawings)
     app = web_errors.Errors(app, clock, drawings)
-    return RequestIds(SecurityHeaders(PublicScheme(app, chosen.public_url)))
+    app = SecurityHeaders(PublicScheme(app, chosen.public_url))
+    return RequestIds(Access(app, clock, metrics, SURFACES))
 
 
 def _drawings(clock: Clock) -> web_errors.Drawings:

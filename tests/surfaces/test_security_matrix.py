@@ -35,6 +35,7 @@ from sallyport.graph.routes import GraphRoute
 OPEN = {
     "/healthz": "whether the process lives is no secret",
     "/readyz": "whether it can work is no secret",
+    "/metrics": "a token with Sallyport.Metrics, or being on the same machine",
     "/workflows/": "the signature in the address",
     "/approvals/": "the signature of the link",
     "/common/discovery/instance": "where tokens are issued is no secret",

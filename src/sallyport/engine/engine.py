@@ -24,6 +24,7 @@ from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.engine.start import Concurrency, Event, Start
 from sallyport.engine.turns import Turns
 from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.recorder import SILENT, Recorder
 from sallyport.store import callbacks, documents, schema
 from sallyport.store.database import Database
 
@@ -54,6 +55,7 @@ class Parts:
     action_types: Mapping[str, ActionType]
     owner: str
     callback_url: Any
+    recorder: Recorder = SILENT
 
 
 class Engine:
@@ -64,7 +66,14 @@ class Engine:
         self.clock = parts.clock
         self.journal = journal or Journal(parts.database, parts.clock)
         self.around = Surroundings(
-            parts.clock, parts.ports, parts.limits, self.journal, parts.seal, parts.callback_url, Turns(parts.clock)
+            parts.clock,
+            parts.ports,
+            parts.limits,
+            self.journal,
+            parts.seal,
+            parts.callback_url,
+            Turns(parts.clock),
+            parts.recorder,
         )
         self.library = Library(parts.database, parts.clock, parts.place, parts.seal, parts.action_types)
         self.dispatch = Embedded(parts.database, parts.clock, self.around, self.library, parts.owner)

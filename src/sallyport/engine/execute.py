@@ -52,7 +52,8 @@ Result = Ended | PutAway | GivenUp
 async def execute(run: Run) -> Result:
     """Run a workflow from wherever its records stand; answers when it has ended or cannot go on."""
     try:
-        return await _execute(run)
+        with run.around.recorder.span("run", {"sallyport.run_id": run.id, "sallyport.workflow": run.workflow.name}):
+            return await _execute(run)
     except Superseded:
         log.warning("run.superseded", run_id=run.id)
         return GivenUp()
@@ -141,6 +142,9 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
         "wake_at": None,
     }
     await run.ledger.flush(change, _leaving(run))
+    recorder = run.around.recorder
+    recorder.count("runs_ended_total", status.value)
+    recorder.observe("run_seconds", (now - run.started_at).total_seconds())
     log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=status.value)
     return Ended(status)
 

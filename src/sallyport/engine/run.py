@@ -26,6 +26,7 @@ from sallyport.engine.turns import Turns
 from sallyport.engine.variables import Variables
 from sallyport.engine.waits import Waits
 from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.recorder import SILENT, Recorder
 from sallyport.statuses import Status
 from sallyport.store import runs, schema
 from sallyport.wdl.budget import Meter
@@ -47,6 +48,7 @@ class Surroundings:
     #: Answers the signed callback address of an action, given the workflow, the run, the action and its repetition.
     callback_url: Callable[[DeployedWorkflow, str, str, str], str]
     turns: Turns
+    recorder: Recorder = SILENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from sallyport.graph.federation import Source
 from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
 from sallyport.principal import Principal
+from sallyport.recorder import SILENT, Recorder
 from sallyport.store import outbox, schema
 from sallyport.store.database import Database
 from sallyport.web import bodies
@@ -80,6 +81,7 @@ class Deps:
     workspaces: frozenset[str] = frozenset()
     #: Told when indicators were stored that stored alerts may mention.
     indicators_stored: Callable[[], None] = _nobody
+    recorder: Recorder = SILENT
 
 
 @dataclass(frozen=True, slots=True)

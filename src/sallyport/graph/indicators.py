@@ -74,6 +74,7 @@ async def create(call: Call) -> Response:
         return submitting.stored(submission.identity)
 
     stored = await call.change(store)
+    call.deps.recorder.count("indicators_stored_total", "graph")
     call.deps.indicators_stored()
     _warn(stored.id, submission)
     return envelope.entity(call, CONTEXT, drawn(stored), 201, {"etag": tag(stored)})
@@ -117,6 +118,7 @@ async def submit(call: Call) -> Response:
         return results
 
     results = await call.change(store)
+    call.deps.recorder.count("indicators_stored_total", "graph", amount=sum(not each.failed for each in results))
     call.deps.indicators_stored()
     for result, (_, read, _) in zip(results, items, strict=True):
         if isinstance(read, Submission) and not result.failed:

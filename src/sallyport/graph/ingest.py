@@ -106,6 +106,9 @@ class _Ingest:
             for each in batch:
                 self._fail(each.line, error, each.arrival.document["id"])
             return
+        for outcome in ("created", "updated", "unchanged"):
+            if counted := outcomes.count(outcome):
+                self._call.deps.recorder.count("alerts_ingested_total", outcome, amount=counted)
         for each, outcome in zip(batch, outcomes, strict=True):
             self.stored += 1
             self.results.append(
@@ -113,6 +116,7 @@ class _Ingest:
             )
 
     def _fail(self, line: int, error: errors.SallyportError, alert_id: str | None = None) -> None:
+        self._call.deps.recorder.count("alerts_ingested_total", "refused")
         self.failures.append(error)
         told = {"code": error.code, "message": error.message}
         self.results.append((line, {"line": line, "id": alert_id, "status": error.status, "error": told}))

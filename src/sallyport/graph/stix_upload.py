@@ -54,6 +54,7 @@ async def _upload(call: Call, name: str) -> Response:
     if good:
         at = call.at()
         await call.change(lambda connection: stix_storing.put(connection, call, good, at))
+        call.deps.recorder.count("indicators_stored_total", "stix", amount=len(good))
         call.deps.indicators_stored()
     if not wrong:
         return Response(status_code=200)

@@ -108,6 +108,7 @@ async def add(call: Call) -> Response:
         taxii_statuses.add(connection, call.principal.app_id, status, at)
 
     await call.change(store)
+    call.deps.recorder.count("indicators_stored_total", "taxii", amount=len(good))
     call.deps.indicators_stored()
     return _answer(call, status, 202)
 

@@ -55,8 +55,16 @@ class Database:
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._writing: Connection | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sallyport-read")
+        #: How often the writer has committed, and how often it could not.
+        self.commits = 0
+        self.failures = 0
         self._writer = threading.Thread(target=self._write_forever, name="sallyport-write", daemon=True)
         self._writer.start()
+
+    @property
+    def waiting(self) -> int:
+        """Answer how many pieces of work wait for the writer."""
+        return self._requests.qsize()
 
     async def read(self, work: Work[T]) -> T:
         """Run work against one consistent snapshot and answer its result."""
@@ -128,10 +136,12 @@ class Database:
             with connection.begin():
                 for request in batch:
                     request.result = request.work(connection)
+            self.commits += 1
         except Exception as error:  # noqa: BLE001 - every failure is handed to the caller whose work it was
             if isinstance(error, DBAPIError):
                 self._let_go()
             if len(batch) == 1:
+                self.failures += 1
                 batch[0].error = _translated(error)
             else:
                 self._commit_apart(batch)
@@ -157,7 +167,9 @@ class Database:
                 with connection.begin():
                     for request in batch:
                         _run_in_savepoint(connection, request)
+            self.commits += 1
         except Exception as error:  # noqa: BLE001 - the commit failed for all of them
+            self.failures += 1
             for request in batch:
                 request.error = request.error or _translated(error)
 

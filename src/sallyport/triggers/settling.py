@@ -66,6 +66,7 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
         return started
 
     started = await engine.database.write(work)
+    engine.around.recorder.count("trigger_looks_total", found.decision.status.value)
     if started:
         engine.wake()
     return started
@@ -79,8 +80,10 @@ async def start(engine: Engine, happened: Firing, found: Decision) -> list[str]:
     if not found.events:
         entry = history(engine, happened, found)
         await engine.database.write(lambda connection: trigger_histories.insert(connection, entry))
+        engine.around.recorder.count("trigger_looks_total", found.status.value)
         return []
     names = await engine.database.write(lambda connection: firing.store(connection, engine, happened, found.events))
+    engine.around.recorder.count("trigger_looks_total", found.status.value)
     engine.wake()
     return names
 

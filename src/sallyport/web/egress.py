@@ -10,8 +10,8 @@ import asyncio
 import base64
 import re
 import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpcore
@@ -27,6 +27,7 @@ from sallyport.http_messages import (
     InvalidRequest,
     OutboundRequest,
 )
+from sallyport.recorder import SILENT, Recorder
 from sallyport.web import inflate, network
 from sallyport.web.egress_policy import EgressPolicy
 
@@ -83,11 +84,24 @@ class _Hop:
     def origin(self) -> str:
         return _origin(self.url)
 
+    def traced(self, headers: Mapping[str, str]) -> _Hop:
+        """Answer the same request as part of a trace, unless its author has put it into one."""
+        if not headers or "traceparent" in self.headers:
+            return self
+        return replace(self, headers=Headers((*self.headers.pairs, *headers.items())))
+
 
 class Egress:
     """Sends requests to where policy permits; one for the whole process, because it keeps connections open."""
 
-    def __init__(self, policy: EgressPolicy, clock: Clock, resolver: network.Resolver = network.resolve) -> None:
+    def __init__(
+        self,
+        policy: EgressPolicy,
+        clock: Clock,
+        resolver: network.Resolver = network.resolve,
+        recorder: Recorder = SILENT,
+    ) -> None:
+        self._recorder = recorder
         self._policy = policy
         self._clock = clock
         self._network = network.GuardedNetwork(policy, resolver)
@@ -96,7 +110,12 @@ class Egress:
 
     def mount(self, origin: str, app: AsgiApp) -> None:
         """Answer requests to an origin, such as `http://graph.internal`, by an ASGI application of this process."""
-        self._mounted[_origin(_url(origin))] = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._mounted[_origin(_url(origin))] = httpx.ASGITransport(
+            # Whoever asks from a playbook is not somebody at this machine.
+            app,
+            raise_app_exceptions=False,
+            client=("0.0.0.0", 0),  # noqa: S104 - nobody listens there
+        )
 
     async def send(self, request: OutboundRequest) -> InboundResponse:
         """Send a request, follow its redirects when asked to, and answer the last response, whatever its status.
@@ -104,13 +123,25 @@ class Egress:
         Raises `InvalidRequest`, `EgressDenied` or `ConnectionFailed`.
         """
         hop = _first(request)
-        started = self._clock.monotonic()
+        started, outcome = self._clock.monotonic(), "failed"
         try:
-            async with asyncio.timeout(max(0.0, request.timeout_seconds)):
-                response = await self._follow(hop, request.follow_redirects)
+            with self._recorder.span("outbound", {"http.request.method": hop.method, "server.address": hop.url.host}):
+                hop = hop.traced(self._recorder.trace_headers())
+                async with asyncio.timeout(max(0.0, request.timeout_seconds)):
+                    response = await self._follow(hop, request.follow_redirects)
+            outcome = f"{response.status // 100}xx"
         except TimeoutError as error:
+            outcome = "timeout"
             raise ConnectionFailed("timeout", hop.url.host) from error
-        _log.debug("egress.sent", host=hop.url.host, status=response.status, seconds=self._clock.monotonic() - started)
+        except EgressDenied:
+            outcome = "denied"
+            raise
+        finally:
+            seconds = self._clock.monotonic() - started
+            if hop.origin not in self._mounted:
+                self._recorder.count("outbound_requests_total", outcome)
+                self._recorder.observe("outbound_request_seconds", seconds)
+        _log.debug("egress.sent", host=hop.url.host, status=response.status, seconds=seconds)
         return response
 
     async def close(self) -> None:

@@ -216,12 +216,15 @@ class Embedded:
         return min(max(seconds, 1.0 if full else 0.0), _LONGEST_SLEEP_SECONDS)
 
     def _live(self, run: Run) -> None:
+        if not run.records:
+            run.around.recorder.count("runs_started_total")
         self.active[run.id] = run
         task = self._tasks[run.id] = asyncio.create_task(self._execute(run))
         self._all_tasks.add(task)
         task.add_done_callback(self._all_tasks.discard)
 
     async def _execute(self, run: Run) -> None:
+        structlog.contextvars.bind_contextvars(run_id=run.id)
         try:
             result = await execute.execute(run)
         finally:
