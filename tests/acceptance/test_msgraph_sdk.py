@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,6 +23,7 @@ from msgraph_core.requests.batch_request_builder import BatchRequestBuilder
 from msgraph_core.requests.batch_request_content import BatchRequestContent
 from msgraph_core.tasks.page_iterator import PageIterator
 
+import processes
 from acceptance import sdk
 from acceptance.receiver import Receiver, receiving
 from acceptance.sdk import Sdk
@@ -222,6 +225,35 @@ async def test_a_subscription_lives_from_its_handshake_to_its_end(app: Sdk, rece
     with pytest.raises(ODataError) as gone:
         await one.get()
     assert gone.value.response_status_code == 404
+
+
+async def test_a_subscriber_is_told_of_every_change_that_the_sdk_makes(
+    app: Sdk, graph: Any, receiver: Receiver
+) -> None:
+    wanted = Subscription(
+        change_type="updated",
+        client_state="told",
+        notification_url=receiver.url,
+        resource="security/alerts?$filter=assignedTo eq 'told@contoso.com'",
+        expiration_date_time=datetime.now(UTC) + timedelta(days=2),
+    )
+    made = await graph.subscriptions.post(wanted)
+    vendor = SecurityVendorInformation(provider="ASC", vendor="Microsoft")
+
+    def told(times: int) -> list[dict[str, Any]]:
+        own = [each for each in receiver.notifications if each["subscriptionId"] == made.id]
+        return own if len(own) >= times else []
+
+    for times, change in enumerate((Alert(assigned_to="told@contoso.com"), Alert(comments=["again"])), start=1):
+        change.vendor_information = vendor
+        await graph.security.alerts.by_alert_id("sdk-07").patch(change)
+        notified = await asyncio.to_thread(processes.until, partial(told, times), "a notification")
+        assert [each["resourceData"]["id"] for each in notified] == ["sdk-07"] * times
+    assert {(each["clientState"], each["changeType"], each["resource"]) for each in notified} == {
+        ("told", "updated", "security/alerts/sdk-07")
+    }
+    assert len({each["id"] for each in notified}) == 2
+    await graph.subscriptions.by_subscription_id(made.id).delete()
 
 
 async def test_an_endpoint_that_does_not_echo_gets_no_subscription(receiver: Receiver, graph: Any) -> None:
