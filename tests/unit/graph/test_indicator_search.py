@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
 
 import databases
 from sallyport import errors
@@ -108,3 +110,22 @@ def test_an_indicator_that_is_gone_after_it_was_looked_at_hits_nothing(database:
     database.write_now(lambda connection: searches.settle(connection, portion, AT, SINCE))
     assert database.read_now(matches.highest) == 0
     assert database.read_now(pending_searches.count) == 0
+
+
+def test_looking_scans_no_table_however_many_alerts_there_are(database: Database) -> None:
+    _store(database)
+    statements: list[tuple[str, Any]] = []
+
+    def remember(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    def plans(connection: Connection) -> list[str]:
+        event.listen(connection, "before_cursor_execute", remember)
+        searches.look(connection, AT)
+        event.remove(connection, "before_cursor_execute", remember)
+        explained = (connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {each}", given) for each, given in statements)
+        return [row[3] for rows in explained for row in rows]
+
+    found = database.read_now(plans)
+    assert any("SEARCH alert_observables" in step and "key=?" in step for step in found), found
+    assert [step for step in found if "SCAN alert" in step or "SCAN indicators" in step] == []
