@@ -1,4 +1,4 @@
-"""The TAXII client and the STIX reader that people use, unmodified, against a real server over HTTP."""
+"""Feeders and readers of STIX against a real server over HTTP: the TAXII client from PyPI, and Sentinel's upload."""
 
 from __future__ import annotations
 
@@ -62,3 +62,30 @@ def test_a_taxii_client_adds_pages_and_reads_what_stix2_understands(tmp_path: Pa
 def _native() -> dict[str, Any]:
     needed = {"targetProduct": "Azure Sentinel", "expirationDateTime": "2036-12-01T00:00:00Z", "action": "alert"}
     return {**needed, "domainName": "evil.example", "threatType": "C2", "description": "seen", "tlpLevel": "green"}
+
+
+def test_a_feeder_of_sentinel_uploads_with_a_token_for_azure_s_management(tmp_path: Path) -> None:
+    with serving(tmp_path, tmp_path / "log") as server:
+        feeder = server.json("client", "add", "feeder", "--permission", "ThreatIndicators.ReadWrite.OwnedBy")
+        given = {
+            "grant_type": "client_credentials",
+            "client_id": feeder["clientId"],
+            "client_secret": feeder["clientSecret"],
+            "scope": "https://management.azure.com/.default",
+        }
+        answered = server.stranger.post(f"/{feeder['tenantId']}/oauth2/v2.0/token", data=given)
+        assert answered.status_code == 200, answered.text
+        headers = {"Authorization": f"Bearer {answered.json()['access_token']}"}
+        address = "/workspaces/55123d3d-fe35-42c1-bde6-ed5a2cbd5e19/threat-intelligence-stix-objects:upload"
+        body = {"sourcesystem": "feed", "stixobjects": [stix_indicator(1)]}
+        version = {"api-version": "2024-02-01-preview"}
+
+        uploaded = server.stranger.post(address, params=version, json=body, headers=headers)
+        revoked = {**body, "stixobjects": [stix_indicator(1, revoked=True, modified="2026-02-01T00:00:00Z")]}
+        again = server.stranger.post(address, params=version, json=revoked, headers=headers)
+
+        assert [(each.status_code, each.content) for each in (uploaded, again)] == [(200, b"")] * 2
+        (known,) = server.lines("indicators", "list")
+        assert (known["externalId"], known["isActive"]) == (stix_indicator(1)["id"], False)
+        refused = server.stranger.post(address, params=version, json=body)
+        assert (refused.status_code, refused.json()["statusCode"]) == (401, 401)
