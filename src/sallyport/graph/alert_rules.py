@@ -8,6 +8,7 @@ Deviation: `comments` and `tags` of an update replace what was there (undocument
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,14 @@ _KEPT = frozenset({*UPDATABLE, "id", "historyStates", matching.MATCHED, alert_sh
 #: What a history entry says about a change.
 _IN_HISTORY = ("assignedTo", "comments", "feedback", "status")
 _LONGEST_ID = 256
+#: What is in the vendor's information or not, its name, its path, and how long it may be.
+_BOUNDS = (
+    (False, "id", ("id",), _LONGEST_ID),
+    (False, "category", ("category",), alerts.LONGEST),
+    (False, "assignedTo", ("assignedTo",), alerts.LONGEST),
+    (True, "provider", ("vendorInformation", "provider"), alerts.LONGEST),
+    (True, "vendor", ("vendorInformation", "vendor"), alerts.LONGEST),
+)
 
 
 class VendorRequired(errors.BadRequest):
@@ -39,7 +48,12 @@ class VendorRequired(errors.BadRequest):
         super().__init__("vendorInformation/provider and vendorInformation/vendor are required to update an alert")
 
 
-def arriving(given: Any, new_id: str, tenant_id: str, now: str) -> alerts.Arrival:
+def new_id() -> str:
+    """Draw the id of an alert that came without one."""
+    return str(uuid.uuid4())
+
+
+def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -> alerts.Arrival:
     """Answer an alert that somebody brought, read and completed.
 
     Raises BadRequest when it cannot be read, or lacks what makes it usable: a title, a vendor and a provider. Without
@@ -54,7 +68,7 @@ def arriving(given: Any, new_id: str, tenant_id: str, now: str) -> alerts.Arriva
     ):
         if not value:
             raise reading.MissingProperty(name, "alert creation")
-    read["id"] = read.get("id") or new_id
+    read["id"] = read.get("id") or draw_id()
     # Which indicators hit an alert is for this service to say.
     read.pop(matching.MATCHED, None)
     _check_lengths(read)
@@ -125,13 +139,7 @@ def _entry(document: Mapping[str, Any], app_id: str | None, user: str | None, at
 
 def _check_lengths(document: Mapping[str, Any]) -> None:
     vendor = document.get("vendorInformation") or {}
-    bounds = (
-        ("id", document.get("id"), _LONGEST_ID),
-        ("category", document.get("category"), alerts.LONGEST),
-        ("assignedTo", document.get("assignedTo"), alerts.LONGEST),
-        ("vendorInformation/provider", vendor.get("provider"), alerts.LONGEST),
-        ("vendorInformation/vendor", vendor.get("vendor"), alerts.LONGEST),
-    )
-    for name, value, longest in bounds:
+    for holder, name, path, longest in _BOUNDS:
+        value = (vendor if holder else document).get(name)
         if value is not None and len(value) > longest:
-            raise reading.InvalidProperty(tuple(name.split("/")), f"it is longer than {longest} characters")
+            raise reading.InvalidProperty(path, f"it is longer than {longest} characters")

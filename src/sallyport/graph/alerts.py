@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +78,7 @@ async def create(call: Call) -> Response:
     """Store one alert, as a client's SDK sends it."""
     given = await call.json()
     at = call.at()
-    arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, wire(at))
+    arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, wire(at))
     alert = await call.change(lambda connection: alerts.insert(connection, arrival.document, at))
     return envelope.entity(call, CONTEXT, drawn(alert), 201, {"etag": tag(alert)})
 

@@ -7,7 +7,7 @@ Deviation: this endpoint is our own; Azure has no public one for alerts.
 
 from __future__ import annotations
 
-import uuid
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +48,14 @@ class _Read:
     arrival: stored_alerts.Arrival
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Alerts that are being written, and what will become of each."""
+
+    reads: list[_Read]
+    outcomes: asyncio.Future[list[stored_alerts.Outcome]]
+
+
 class _Ingest:
     """One request's alerts on their way into the store."""
 
@@ -55,6 +63,10 @@ class _Ingest:
         self._call = call
         self._waiting: list[_Read] = []
         self._weight = 0
+        #: The batch that the store is writing while the next one is read.
+        self._writing: _Batch | None = None
+        self._at = call.at()
+        self._now = instants.wire(self._at) or self._at
         #: Results by line, as they will be answered.
         self.results: list[tuple[int, dict[str, Any]]] = []
         self.failures: list[errors.SallyportError] = []
@@ -70,50 +82,61 @@ class _Ingest:
                 if len(self.failures) > self._call.deps.limits.ingest_failures:
                     raise TooManyFailures(self._call.deps.limits.ingest_failures)
                 if len(self._waiting) >= BATCH or self._weight >= _BATCH_BYTES:
-                    await self._store()
+                    await self._hand_over()
         except errors.SallyportError as error:
             # The body broke off: too large, too slow, no array. What was committed before stays, and is told.
             self._fail(line + 1, error)
-        await self._store()
+        await self._hand_over()
+        await self._settle()
 
     def _read(self, piece: ingest_stream.Piece) -> None:
         try:
             if piece.data is None:
                 raise bodies.BodyTooLarge(self._call.deps.limits.line_bytes)
             given = bodies.parse(piece.data)
-            now = instants.wire(self._call.at()) or ""
-            arrival = alert_rules.arriving(given, str(uuid.uuid4()), self._call.deps.tenant_id, now)
+            arrival = alert_rules.arriving(given, alert_rules.new_id, self._call.deps.tenant_id, self._now)
         except errors.SallyportError as error:
             self._fail(piece.line, error)
             return
         self._waiting.append(_Read(piece.line, arrival))
         self._weight += len(piece.data)
 
-    async def _store(self) -> None:
-        batch, self._waiting, self._weight = self._waiting, [], 0
-        if not batch:
+    async def _hand_over(self) -> None:
+        """Give the store what is waiting, as soon as it has written what it was given before."""
+        await self._settle()
+        reads, self._waiting, self._weight = self._waiting, [], 0
+        if not reads:
             return
-        at = self._call.at()
-        now = instants.wire(at) or at
-        arrivals = [each.arrival for each in batch]
-        try:
-            outcomes = await self._call.deps.database.write(
-                lambda connection: stored_alerts.ingest(
-                    connection, arrivals, at, lambda stored, given: alert_rules.merged(stored, given, now)
-                )
+        at, now = self._at, self._now
+        arrivals = [each.arrival for each in reads]
+        outcomes = self._call.deps.database.begin_write(
+            lambda connection: stored_alerts.ingest(
+                connection, arrivals, at, lambda stored, given: alert_rules.merged(stored, given, now)
             )
+        )
+        self._writing = _Batch(reads, outcomes)
+        # What the next batch is given is the time at which its reading begins.
+        self._at = self._call.at()
+        self._now = instants.wire(self._at) or self._at
+
+    async def _settle(self) -> None:
+        """Wait for the batch that is being written, and tell what became of its alerts."""
+        batch, self._writing = self._writing, None
+        if batch is None:
+            return
+        try:
+            outcomes = await batch.outcomes
         except errors.SallyportError as error:
-            for each in batch:
+            for each in batch.reads:
                 self._fail(each.line, error, each.arrival.document["id"])
             return
         for outcome in ("created", "updated", "unchanged"):
             if counted := outcomes.count(outcome):
                 self._call.deps.recorder.count("alerts_ingested_total", outcome, amount=counted)
-        for each, outcome in zip(batch, outcomes, strict=True):
+        for each, outcome in zip(batch.reads, outcomes, strict=True):
             self.stored += 1
-            self.results.append(
-                (each.line, {"line": each.line, "id": each.arrival.document["id"], "status": _STATUS[outcome]})
-            )
+            told = {"line": each.line, "id": each.arrival.document["id"], "status": _STATUS[outcome]}
+            self.results.append((each.line, told))
 
     def _fail(self, line: int, error: errors.SallyportError, alert_id: str | None = None) -> None:
         self._call.deps.recorder.count("alerts_ingested_total", "refused")

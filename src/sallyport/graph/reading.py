@@ -5,6 +5,7 @@ The rule: a known property is stored in its type and casing, or refused with its
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from sallyport import errors
 from sallyport.odata import instants
 from sallyport.odata.fields import Field, Structure, Type
+
+#: How many spellings of names are remembered for one structure.
+_MOST_SPELLINGS = 500
 
 
 class InvalidProperty(errors.BadRequest):
@@ -46,19 +50,19 @@ def structure(given: Any, shape: Structure) -> dict[str, Any]:
     """Answer an object, read by its structure."""
     if not isinstance(given, dict):
         raise InvalidProperty((), "An object is expected")
+    names = _names(shape)
     read: dict[str, Any] = {}
     shape = shape.of_value(given)
     for name, value in given.items():
-        field = _field(shape, name)
-        key = name if field is None else field.name
-        if key in read:
-            raise InvalidProperty((key,), "it is given twice, in different letter case")
-        if field is None or (type(value) is str and field.type is Type.STRING and not field.collection):
+        key, plain, field = names[name]
+        if field is None or (plain and type(value) is str):
             read[key] = value
-        elif value is None or value == []:
-            read[key] = [] if field.collection else property_value(value, field)
+        elif value is None:
+            read[key] = [] if field.collection else None
         else:
             read[key] = property_value(value, field)
+    if len(read) != len(given):
+        raise InvalidProperty((_twice(given, names),), "it is given twice, in different letter case")
     return read
 
 
@@ -68,7 +72,11 @@ def property_value(given: Any, field: Field) -> Any:
         if not field.collection:
             return _single(given, field)
         elements = given if isinstance(given, list) else [] if given is None else [given]
-        return [_element(index, each, field) for index, each in enumerate(elements) if each is not None]
+        try:
+            return [_single(each, field) for each in elements if each is not None]
+        except InvalidProperty:
+            # Which element it was is looked for only now.
+            return [_element(index, each, field) for index, each in enumerate(elements) if each is not None]
     except InvalidProperty as error:
         raise error.under(field.name) from None
 
@@ -82,12 +90,39 @@ def compact(document: Mapping[str, Any], entity: Structure) -> dict[str, Any]:
     }
 
 
-def _field(shape: Structure, name: str) -> Field | None:
-    found = shape.field(name)
-    if found is None:
-        alias = shape.aliases.get(name.lower(), "/")
-        found = None if "/" in alias else shape.field(alias)
-    return found
+class _Names(dict[str, tuple[str, bool, Field | None]]):
+    """A structure's properties by the names that were written: its own name, whether it is one string, its field."""
+
+    def __init__(self, shape: Structure) -> None:
+        super().__init__()
+        self._shape = shape
+
+    def __missing__(self, name: str) -> tuple[str, bool, Field | None]:
+        field = self._field(name)
+        if field is None:
+            return name, True, None
+        found = (field.name, field.type is Type.STRING and not field.collection, field)
+        if len(self) < _MOST_SPELLINGS:
+            self[name] = found
+        return found
+
+    def _field(self, name: str) -> Field | None:
+        found = self._shape.field(name)
+        if found is None:
+            alias = self._shape.aliases.get(name.lower(), "/")
+            found = None if "/" in alias else self._shape.field(alias)
+        return found
+
+
+@functools.cache
+def _names(shape: Structure) -> _Names:
+    return _Names(shape)
+
+
+def _twice(given: Mapping[str, Any], names: _Names) -> str:
+    """Answer the property that an object names twice."""
+    keys = [names[name][0] for name in given]
+    return next(key for key in keys if keys.count(key) > 1)
 
 
 def _element(index: int, given: Any, field: Field) -> Any:
@@ -102,6 +137,8 @@ def _single(given: Any, field: Field) -> Any:
         return None
     if field.structure is not None:
         return structure(given, field.structure)
+    if field.type is Type.STRING and type(given) is str:
+        return given
     if isinstance(given, dict | list):
         raise InvalidProperty((), f"a single {field.type.value} is expected")
     if given == "" and field.type is not Type.STRING:

@@ -39,19 +39,20 @@ class Enumeration:
     synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: Members that came after `unknownFutureValue`: only clients that ask for such members see them.
     late: frozenset[str] = dataclasses.field(init=False, default=frozenset())
+    #: Members by their folded spellings.
+    _spelled: dict[str, str] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = list(self.members)
         if UNKNOWN_FUTURE in names:
             object.__setattr__(self, "late", frozenset(names[names.index(UNKNOWN_FUTURE) + 1 :]))
+        members = {member.lower(): member for member in reversed(names)}
+        synonyms = {spelling.lower(): member for spelling, member in self.synonyms.items()}
+        object.__setattr__(self, "_spelled", {**members, **synonyms})
 
     def canonical(self, text: str) -> str | None:
         """Answer a member's name in the schema's casing, or None when the text names no member."""
-        folded = text.lower() if text.isascii() else text
-        for spelling, member in self.synonyms.items():
-            if spelling.lower() == folded:
-                return member
-        return next((member for member in self.members if member.lower() == folded), None)
+        return self._spelled.get(text.lower() if text.isascii() else text)
 
     def rank(self, text: str) -> int | None:
         """Answer a member's number, or None when the text names no member."""

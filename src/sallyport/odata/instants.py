@@ -8,20 +8,37 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _TEXT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,12}))?)?)?\s*([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
 
+#: How nearly every time is written.
+_USUAL = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,7}))?Z", re.ASCII)
+
 #: Fraction digits of the service: a tick is a ten-millionth of a second.
 DIGITS = 7
 
 
+@lru_cache(maxsize=4096)
 def sortable(text: str) -> str | None:
     """Answer the sortable text of a date or a date and time, or None when it is neither.
 
     A missing time is midnight, a missing zone is UTC, and digits after the seventh are cut off.
     """
+    usual = _USUAL.fullmatch(text)
+    if usual is None:
+        return _sortable(text)
+    whole, fraction = usual.groups()
+    try:
+        datetime.fromisoformat(whole)
+    except ValueError:
+        return None
+    return f"{whole}.{fraction or '':0<{DIGITS}}Z"
+
+
+def _sortable(text: str) -> str | None:
     found = _TEXT.fullmatch(text.strip())
     if found is None:
         return None

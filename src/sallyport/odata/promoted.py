@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sallyport.odata import ast, matches
+from sallyport.odata import ast, instants, matches, typed
 from sallyport.odata.fields import Entity
+from sallyport.odata.kinds import Kind
 from sallyport.odata.paths import Names
 
 #: Answers what a column holds for a resource.
@@ -20,4 +21,28 @@ def reader(path: str, entity: Entity) -> Reader:
     """
     segments = tuple(ast.Segment(1, name) for name in path.split("/"))
     found = Names(path, entity, "column").target(ast.Path(1, segments)).property
-    return lambda resource: matches.value_of(found, resource)
+    convert = _conversion(found)
+    match found.steps:
+        case (typed.Member(name),):
+            return lambda resource: convert(resource.get(name))
+        case (typed.Member(outer), typed.Member(inner)):
+            return lambda resource: convert(_member(resource.get(outer), inner))
+        case _:
+            return lambda resource: matches.value_of(found, resource)
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _conversion(found: typed.Property) -> Callable[[Any], Any]:
+    """Answer `matches.read` of a property, its kind looked at once."""
+    match found.kind:
+        case Kind.STRING:
+            return lambda value: value if isinstance(value, str) else None
+        case Kind.DATETIME:
+            return lambda value: instants.sortable(value) if isinstance(value, str) else None
+        case Kind.ENUM if (enum := found.enum) is not None:
+            return lambda value: enum.rank(value) if isinstance(value, str) else None
+        case _:
+            return lambda value: matches.read(value, found)

@@ -173,6 +173,11 @@ def _cached_keys(kind: Kind, text: str) -> tuple[int, ...]:
 
 
 def _keys(kind: Kind, text: str) -> tuple[int, ...]:
+    # The usual ones first: what has no normal form but its letter case, and an address as everybody writes it.
+    if kind not in _NORMAL:
+        return (_digest(kind, text.strip().casefold()),)
+    if kind is _ADDRESS and _IPV4.fullmatch(text) is not None and (read := address(text)) is not None:
+        return (read[1],)
     found: list[int] = []
     for each, value in implied(kind, text):
         found.append(_key(each, value))

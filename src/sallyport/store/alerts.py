@@ -21,7 +21,7 @@ from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.odata.query import Query
 from sallyport.security import alert_shapes, values
 from sallyport.security.observables import keys_of_alert, observed_paths
-from sallyport.store import incidents, matches, matching, observables, outbox, pages, schema
+from sallyport.store import documents, incidents, matches, matching, observables, outbox, pages, schema, upsert
 from sallyport.store.matching import Matched
 
 KIND = "alert"
@@ -306,10 +306,8 @@ def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> 
     keys = {alert_id: keys_of_alert(document) for alert_id, document in new.items()}
     found = matching.looked_up(connection, new, keys, at, new=True)
     numbers = dict(zip(new, schema.draw(connection, alerts, len(new)), strict=True))
-    rows = [
-        {**row_of(matched.document), "sequence": numbers[alert_id], "version": 1} for alert_id, matched in found.items()
-    ]
-    connection.execute(alerts.insert(), rows)
+    rows = [(numbers[alert_id], 1, *_values(matched.document)) for alert_id, matched in found.items()]
+    upsert.insert_many(connection, alerts, rows, ("sequence", "version", *_VALUES))
     observables.add(
         connection, observables.alert_observables, [(numbers[alert_id], each) for alert_id, each in keys.items()]
     )
@@ -345,6 +343,17 @@ def _tell(connection: Connection, found: Mapping[str, Matched], change: outbox.C
 def _incident_of(alert: Alert) -> str | None:
     named = alert.document.get("incidentIds")
     return named[0] if named else None
+
+
+#: What is written of a document, in the order of `_values`.
+_VALUES = (*SOURCE.names, *_V2_DERIVED.names, "document", "v2_document")
+
+
+def _values(document: Document) -> tuple[Any, ...]:
+    """Answer what a new row holds of a document, as the driver takes it."""
+    shape = alert_shapes.v2_of(document)
+    columns = (*SOURCE.promoted(document).values(), *_V2_DERIVED.promoted(shape).values())
+    return (*columns, documents.text(document), documents.text(shape))
 
 
 def row_of(document: Document) -> dict[str, Any]:

@@ -76,10 +76,17 @@ class Database:
         Raises whatever the work raises (its own changes are undone, its neighbours' are kept), `StorageFull` when there
         is no room, and `StorageUnavailable` when the database cannot be reached.
         """
+        return await self.begin_write(work)
+
+    def begin_write(self, work: Work[T]) -> asyncio.Future[T]:
+        """Hand work to the writer at once, and answer what `write` waits for.
+
+        Whoever has more to prepare does it meanwhile; what was handed over first is written first.
+        """
         loop = asyncio.get_running_loop()
         request = _Request(work, loop.create_future(), loop)
         self._requests.put(request)
-        return await request.done  # type: ignore[no-any-return]
+        return request.done
 
     def read_now(self, work: Work[T]) -> T:
         """Run work against one consistent snapshot in the calling thread."""
@@ -205,17 +212,13 @@ def _settle(requests: list[_Request]) -> None:
 
 
 def _engine(url: str) -> Engine:
-    json_text = {"json_serializer": _json_text, "json_deserializer": documents.loads}
+    json_text = {"json_serializer": documents.text, "json_deserializer": documents.loads}
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **json_text)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return sa.create_engine(url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, **json_text)
-
-
-def _json_text(value: Any) -> str:
-    return documents.dumps(value).decode("utf-8", "surrogatepass")
 
 
 def sqlite_url(path: Path) -> str:

@@ -32,6 +32,11 @@ def dumps(value: Any) -> bytes:
             return _exact(value, ensure_ascii=True)
 
 
+def text(value: Any) -> str:
+    """Answer a value as the text that a column holds."""
+    return dumps(value).decode("utf-8", "surrogatepass")
+
+
 def loads(data: bytes | str) -> Any:
     """Answer the value that JSON text holds."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data

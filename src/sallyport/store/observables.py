@@ -45,8 +45,7 @@ def add(connection: Connection, table: sa.Table, found: Iterable[tuple[int, Iter
     """Store the keys of new documents, given as pairs of number and keys."""
     # In the order of the keys, neighbours share a page of the index.
     rows = sorted((key, sequence) for sequence, keys in found for key in keys)
-    if rows:
-        connection.exec_driver_sql(upsert.written_out(connection.dialect.name, table), rows)
+    upsert.insert_many(connection, table, rows)
 
 
 def replace(connection: Connection, table: sa.Table, sequence: int, before: set[int], after: set[int]) -> None:

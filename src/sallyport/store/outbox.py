@@ -13,7 +13,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import schema
+from sallyport.store import schema, upsert
 
 #: What its numbers are drawn behind.
 SEQUENCE = "outbox"
@@ -47,13 +47,10 @@ class Event:
 
 def append(connection: Connection, kind: str, changes: Iterable[tuple[str, ChangeType]], at: str) -> None:
     """Add an event for each changed resource, given as pairs of id and change type."""
-    rows = [
-        {"kind": kind, "resource_id": resource_id, "change_type": change_type, "occurred_at": at}
-        for resource_id, change_type in changes
-    ]
+    rows = [(kind, resource_id, change_type, at) for resource_id, change_type in changes]
     if rows:
         schema.ordered(connection, SEQUENCE)
-        connection.execute(outbox.insert(), rows)
+        upsert.insert_many(connection, outbox, rows, ("kind", "resource_id", "change_type", "occurred_at"))
 
 
 def after(connection: Connection, sequence: int, limit: int) -> list[Event]:

@@ -66,6 +66,11 @@ class Source:
         object.__setattr__(self, "_readers", read)
         object.__setattr__(self, "indexes", dict(_indexes(self.table, self.columns)))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Answer the columns that a document fills, in the order of `promoted`."""
+        return tuple(name for name, _ in self._readers)
+
     def promoted(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Answer what a document's columns hold, by column; a column whose path begins with `@` is none of its."""
         return {name: read(document) for name, read in self._readers}

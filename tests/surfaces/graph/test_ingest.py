@@ -12,6 +12,7 @@ import pytest
 from graph_surface import Surface, alert, assert_error
 from sallyport import errors
 from sallyport.graph.call import Limits
+from sallyport.graph.ingest import BATCH
 from sallyport.store import alerts
 from sallyport.store.database import Database
 
@@ -133,7 +134,7 @@ async def test_a_stream_is_stored_batch_by_batch_while_it_arrives(surface: Surfa
     seen: list[int] = []
 
     async def trickle() -> AsyncIterator[bytes]:
-        for start in range(0, 1200, 100):
+        for start in range(0, 2 * BATCH + 200, 100):
             text = lines(*(alert(f"a{n:04}") for n in range(start, start + 100))) + b"\n"
             middle = len(text) // 2
             yield text[:middle]
@@ -142,9 +143,9 @@ async def test_a_stream_is_stored_batch_by_batch_while_it_arrives(surface: Surfa
             seen.append(surface.database.read_now(alerts.highest))
 
     answered = await surface.client.post(INGEST, content=trickle(), headers=LINES)
-    assert [each["line"] for each in results(answered.text)] == list(range(1, 1201))
-    assert 500 in seen
-    assert surface.database.read_now(alerts.highest) == 1200
+    assert [each["line"] for each in results(answered.text)] == list(range(1, 2 * BATCH + 201))
+    assert BATCH in seen
+    assert surface.database.read_now(alerts.highest) == 2 * BATCH + 200
 
 
 async def test_a_line_over_the_bound_is_refused_alone(surface: Surface) -> None:
@@ -179,13 +180,17 @@ async def test_a_stream_that_grows_over_the_bound_keeps_what_was_acknowledged(su
     assert len(surface.events()) == len(stored)
 
 
+def _full() -> asyncio.Future[Any]:
+    """Answer what the writer answers when there is no room."""
+    refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    refused.set_exception(errors.StorageFull("The database has no room left: nothing of this request was stored."))
+    return refused
+
+
 async def test_nothing_is_acknowledged_when_the_store_is_full(
     surface: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(_: Any) -> Any:
-        raise errors.StorageFull("The database has no room left: nothing of this request was stored.")
-
-    monkeypatch.setattr(surface.database, "write", full)
+    monkeypatch.setattr(surface.database, "begin_write", lambda _: _full())
     answered = await surface.client.post(INGEST, content=lines(alert("a"), alert("b")), headers=LINES)
     assert_error(answered, 507, "InsufficientStorage")
     assert [each["target"] for each in answered.json()["error"]["details"]] == ["line 1", "line 2"]
@@ -195,18 +200,16 @@ async def test_nothing_is_acknowledged_when_the_store_is_full(
 async def test_a_later_batch_that_cannot_be_stored_does_not_take_back_an_earlier_one(
     surface: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = surface.database.write, iter((True, False))
+    write, calls = surface.database.begin_write, iter((True, False))
 
-    async def once(work: Any) -> Any:
-        if next(calls):
-            return await write(work)
-        raise errors.StorageFull("full")
+    def once(work: Any) -> asyncio.Future[Any]:
+        return write(work) if next(calls) else _full()
 
-    monkeypatch.setattr(surface.database, "write", once)
-    body = lines(*(alert(f"a{n}") for n in range(700)))
+    monkeypatch.setattr(surface.database, "begin_write", once)
+    body = lines(*(alert(f"a{n}") for n in range(BATCH + 200)))
     answered = await surface.client.post(INGEST, content=body, headers=LINES)
     assert answered.status_code == 206
-    assert [each["status"] for each in results(answered.text)] == [201] * 500 + [507] * 200
+    assert [each["status"] for each in results(answered.text)] == [201] * BATCH + [507] * 200
 
 
 @pytest.mark.parametrize("body", [b"x\n" * 50_000, b"[" + b"1," * 50_000 + b"1]"], ids=["lines", "an array"])

@@ -39,7 +39,7 @@ def test_every_alert_is_one_that_the_graph_takes_as_it_is() -> None:
     samples = Samples(1)
     for _ in range(200):
         alert = samples.alert(NOW)
-        arrival = alert_rules.arriving(alert, "x", "t", "2026-01-05T09:00:00Z")
+        arrival = alert_rules.arriving(alert, lambda: "x", "t", "2026-01-05T09:00:00Z")
         assert arrival.document["title"] == alert["title"]
         assert [text for text in texts(alert) if "{" in text] == []
 
