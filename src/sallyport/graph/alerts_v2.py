@@ -7,7 +7,6 @@ Deviation: Microsoft documents no creation; `POST /security/alerts_v2` stores an
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +59,7 @@ async def create(call: Call) -> Response:
     at, now = call.at(), alerts.wire(call.at())
     if isinstance(given, dict):
         given = {"@odata.type": TYPE, **given}
-    arrival = alert_rules.arriving(given, str(uuid.uuid4()), call.deps.tenant_id, now)
+    arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, now)
     stored = await call.change(lambda connection: _insert(connection, arrival.document, at))
     return envelope.entity(call, CONTEXT, drawn(call, stored), 201, {"etag": alerts.tag(stored), **applied(call)})
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from sallyport.odata import observed, typed
 from sallyport.odata.branches import Branch, branches
+from sallyport.store import observables
 from sallyport.store.sources import Source, Unindexed
 
 #: Up to so many rows are fetched and put in order; for more, an index that has the order already is followed.
@@ -28,8 +29,8 @@ class Way:
     conditions: Branch
     #: Paths of the properties whose indexes may serve.
     free: frozenset[str]
-    #: Keys of which a row has at least one; None looks at none.
-    keys: frozenset[int] | None = None
+    #: The numbers that keys propose; None where no keys do.
+    proposed: sa.Select[tuple[int]] | None = None
 
     def columns(self, source: Source) -> dict[str, Any]:
         """Answer a source's columns by path, those that may not serve hidden from the database."""
@@ -37,12 +38,7 @@ class Way:
 
     def reached(self, source: Source) -> sa.ColumnElement[bool]:
         """Answer the condition that a row is among those that the keys propose."""
-        if self.keys is None:
-            return sa.true()
-        assert source.keys is not None
-        keys = source.keys.c
-        proposed = sa.select(keys.sequence).where(keys.key.in_(sorted(self.keys)))
-        return source.table.c.sequence.in_(proposed)
+        return sa.true() if self.proposed is None else source.table.c.sequence.in_(self.proposed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +111,8 @@ class Chooser:
 
     def _keyed(self, branch: Branch, keys: frozenset[int]) -> _Candidate:
         assert self._source.keys is not None
-        table = self._source.keys
-        rows: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table).where(table.c.key.in_(sorted(keys)))
-        return _Candidate(Way(branch, frozenset(), keys), rows, in_order=False)
+        proposed = observables.numbers(self._connection, self._source.keys, keys)
+        return _Candidate(Way(branch, frozenset(), proposed), proposed, in_order=False)
 
     def _exact(self, branch: Branch) -> Iterable[_Candidate]:
         for node in branch:

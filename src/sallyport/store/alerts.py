@@ -19,7 +19,7 @@ from sallyport import errors
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.odata.query import Query
-from sallyport.security import alert_shapes, values
+from sallyport.security import alert_shapes, evidence_observables, values
 from sallyport.security.observables import keys_of_alert, observed_paths
 from sallyport.store import documents, incidents, matches, matching, observables, outbox, pages, schema, upsert
 from sallyport.store.matching import Matched
@@ -111,7 +111,16 @@ V2_COLUMNS: Mapping[str, sa.Column[Any]] = {
     "lastUpdateDateTime": alerts.c.modified_at,
 }
 
-V2_SOURCE = pages.Source(alerts, ALERT_V2, V2_COLUMNS, document="v2_document")
+#: What is found by its key in evidence: a property of a type that the filter names.
+V2_OBSERVED: Mapping[str, Callable[[str], int]] = {
+    f"evidence/{name}/{path}".lower(): partial(values.key, kind)
+    for name, kinds in evidence_observables.PROPERTIES.items()
+    for path, kind in kinds.items()
+}
+
+V2_SOURCE = pages.Source(
+    alerts, ALERT_V2, V2_COLUMNS, observables.alert_observables, V2_OBSERVED, document="v2_document"
+)
 _V2_DERIVED = pages.Source(alerts, ALERT_V2, _V2_OWN)
 
 
@@ -306,13 +315,16 @@ def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> 
     keys = {alert_id: keys_of_alert(document) for alert_id, document in new.items()}
     found = matching.looked_up(connection, new, keys, at, new=True)
     numbers = dict(zip(new, schema.draw(connection, alerts, len(new)), strict=True))
-    rows = [(numbers[alert_id], 1, *_values(matched.document)) for alert_id, matched in found.items()]
+    shapes = [alert_shapes.v2_of(matched.document) for matched in found.values()]
+    rows = [
+        (numbers[alert_id], 1, *_values(matched.document, shape))
+        for (alert_id, matched), shape in zip(found.items(), shapes, strict=True)
+    ]
     upsert.insert_many(connection, alerts, rows, ("sequence", "version", *_VALUES))
     observables.add(
         connection, observables.alert_observables, [(numbers[alert_id], each) for alert_id, each in keys.items()]
     )
-    joining = {alert_id: row["v2_document"] for alert_id, row in zip(found, rows, strict=True)}
-    incidents.join(connection, joining.values(), at)
+    incidents.join(connection, shapes, at)
     _tell(connection, found, "created", at)
 
 
@@ -349,9 +361,8 @@ def _incident_of(alert: Alert) -> str | None:
 _VALUES = (*SOURCE.names, *_V2_DERIVED.names, "document", "v2_document")
 
 
-def _values(document: Document) -> tuple[Any, ...]:
-    """Answer what a new row holds of a document, as the driver takes it."""
-    shape = alert_shapes.v2_of(document)
+def _values(document: Document, shape: Document) -> tuple[Any, ...]:
+    """Answer what a new row holds of a document and its newer shape, as the driver takes it."""
     columns = (*SOURCE.promoted(document).values(), *_V2_DERIVED.promoted(shape).values())
     return (*columns, documents.text(document), documents.text(shape))
 

@@ -16,10 +16,13 @@ from sqlalchemy.engine import Connection
 from sallyport.security import values
 from sallyport.store import documents, schema, upsert
 
-#: The numbers of alerts by the keys of what they mention.
+#: The numbers of alerts by the keys of what they mention. In a table in the order of the keys they lie anywhere, and
+#: SQLite writes whole pages: a bucket for each so many alerts keeps together what is written together.
+BUCKET_BITS = 13
 alert_observables = sa.Table(
     "alert_observables",
     schema.metadata,
+    sa.Column("bucket", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
@@ -45,7 +48,11 @@ def add(connection: Connection, table: sa.Table, found: Iterable[tuple[int, Iter
     """Store the keys of new documents, given as pairs of number and keys."""
     # In the order of the keys, neighbours share a page of the index.
     rows = sorted((key, sequence) for sequence, keys in found for key in keys)
-    upsert.insert_many(connection, table, rows)
+    if table is alert_observables:
+        bits = _bits(connection)
+        upsert.insert_many(connection, table, [(sequence >> bits, key, sequence) for key, sequence in rows])
+    else:
+        upsert.insert_many(connection, table, rows)
 
 
 def replace(connection: Connection, table: sa.Table, sequence: int, before: set[int], after: set[int]) -> None:
@@ -57,8 +64,52 @@ def replace(connection: Connection, table: sa.Table, sequence: int, before: set[
 def remove(connection: Connection, table: sa.Table, sequence: int, keys: Iterable[int]) -> None:
     """Forget keys of a document."""
     gone = list(keys)
-    if gone:
-        connection.execute(table.delete().where(table.c.sequence == sequence, table.c.key.in_(gone)))
+    if not gone:
+        return
+    forgotten = table.delete().where(table.c.sequence == sequence, table.c.key.in_(gone))
+    if table is alert_observables:
+        forgotten = forgotten.where(table.c.bucket == sequence >> _bits(connection))
+    connection.execute(forgotten)
+
+
+def numbers(connection: Connection, table: sa.Table, keys: Iterable[int]) -> sa.Select[tuple[int]]:
+    """Answer the statement of the numbers of documents under any of a few keys."""
+    return sa.select(table.c.sequence).where(table.c.key.in_(sorted(keys)), *_bucketed(connection, table, 0))
+
+
+def behind(connection: Connection, keys: Iterable[int], blocks: Iterable[str], after: int, limit: int) -> list[int]:
+    """Answer the numbers of alerts under some keys or with an address in some networks, behind a number, in order."""
+    table = alert_observables
+    conditions = [table.c.key == key for key in sorted(keys)] + [within(table, block) for block in blocks]
+    if not conditions:
+        return []
+    buckets = _bucketed(connection, table, after)
+    each = (
+        sa.select(table.c.sequence).where(condition, *buckets, table.c.sequence > after) for condition in conditions
+    )
+    found = sa.union(*each).subquery("found")
+    return list(connection.scalars(sa.select(found.c.sequence).order_by(found.c.sequence).limit(limit)))
+
+
+def _bits(connection: Connection) -> int:
+    """Answer how many bits of a number are not its bucket's: on PostgreSQL, which logs rows, all are in one."""
+    return 63 if connection.dialect.name == "postgresql" else BUCKET_BITS
+
+
+def _bucketed(connection: Connection, table: sa.Table, after: int) -> list[sa.ColumnElement[bool]]:
+    """Answer the condition that a row is in one of the buckets of numbers behind a number: one look into each."""
+    if table is not alert_observables:
+        return []
+    if connection.dialect.name == "postgresql":
+        return [table.c.bucket == 0]
+    # Two statements: SQLite finds either end of an index at once, but not both.
+    lowest, highest = (
+        connection.execute(sa.select(end(table.c.bucket))).scalar() for end in (sa.func.min, sa.func.max)
+    )
+    if lowest is None or highest is None:
+        return [sa.false()]
+    listed, _ = _listed(connection, range(max(int(lowest), after >> BUCKET_BITS), int(highest) + 1))
+    return [table.c.bucket.in_(sa.select(listed.c.value))]
 
 
 def found(connection: Connection, table: sa.Table, keys: Iterable[int]) -> list[tuple[int, int]]:

@@ -95,18 +95,10 @@ def _may_be_found(indicator: alerts.Document, present: Collection[int]) -> bool:
 
 def _candidates(connection: Connection, indicator: alerts.Document, after: int, limit: int) -> list[int]:
     """Answer the numbers of alerts that share a key with an indicator, behind a number and in their order."""
-    table = observables.alert_observables
     sought = meant.of_indicator(indicator)
     keys = {each.key for each in sought if each.kind is not Kind.NETWORK}
-    blocks = [observables.within(table, each.value) for each in sought if each.kind is Kind.NETWORK]
-    statement = (
-        sa.select(table.c.sequence)
-        .where(sa.or_(table.c.key.in_(keys), *blocks), table.c.sequence > after)
-        .distinct()
-        .order_by(table.c.sequence)
-        .limit(limit)
-    )
-    return list(connection.scalars(statement)) if sought else []
+    blocks = [each.value for each in sought if each.kind is Kind.NETWORK]
+    return observables.behind(connection, keys, blocks, after, limit)
 
 
 def _look(connection: Connection, found: Sequence[int], indicator: alerts.Document, at: str, since: str) -> None:

@@ -17,7 +17,7 @@ from sallyport.store import access, alerts
 from sallyport.store.database import Database
 
 AT = "2026-11-23T12:00:00.0000000Z"
-KEYS = "SEARCH alert_observables USING PRIMARY KEY (key=?)"
+KEYS = "SEARCH alert_observables USING PRIMARY KEY (bucket=? AND key=?)"
 BY_NUMBER = [KEYS, "SEARCH alerts USING INTEGER PRIMARY KEY (rowid=?)"]
 
 
