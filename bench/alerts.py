@@ -70,6 +70,7 @@ class Figures:
     """What was measured."""
 
     rows: int
+    stored: int = 0
     alerts_per_second: float = 0
     bare_per_second: float = 0
     plain_per_second: float = 0
@@ -125,7 +126,7 @@ class Run:
             start = perf_counter()
             for body in bodies:
                 self._store(body)
-                if not figures.early_point_ms and len(self._ids) >= EARLY:
+                if not figures.early_point_ms and figures.stored >= EARLY:
                     start += self._look_early()
             spent[0] += perf_counter() - start
             spent[1] += self._bare.write()
@@ -150,10 +151,11 @@ class Run:
 
     def _store(self, body: bytes) -> None:
         answered = self._client.post("/ingest/alerts", content=body, headers={"Content-Type": "application/x-ndjson"})
-        results = [json.loads(line) for line in answered.text.splitlines()]
-        if answered.status_code != 200 or any(each["status"] != 201 for each in results):
+        if answered.status_code != 200 or answered.content.count(b'"status":201') != body.count(b"\n"):
             sys.exit(f"the server answered {answered.status_code}: {answered.text[:400]}")
-        self._ids += [each["id"] for each in results]
+        # Ids for reads by id: a few of each request are enough.
+        self._ids += [json.loads(line)["id"] for line in answered.content.splitlines()[::50]]
+        self.figures.stored += body.count(b"\n")
 
     def _look_early(self) -> float:
         start = perf_counter()

@@ -21,6 +21,8 @@ from sallyport.odata.query import parse_query
 from sallyport.store import alerts
 from sallyport.store.database import Database, sqlite_url
 
+_DOCUMENT = list(alerts.alerts.columns.keys()).index("document")
+
 
 class Bare(ABC):
     """Two bare writers beside a server's database: one into the same table, one into a table of id and JSON alone."""
@@ -38,7 +40,7 @@ class Bare(ABC):
 
     def write_plain(self) -> float:
         """Write the same rows with id and JSON alone."""
-        return self._written("plain_alerts", [(row[1], row[-1]) for row in self._rows])
+        return self._written("plain_alerts", [(row[1], row[_DOCUMENT]) for row in self._rows])
 
     def scans(self, address: str) -> bool:
         """Answer whether a query reads the whole table or sorts more than keys propose."""
@@ -129,7 +131,7 @@ class PostgresqlBare(Bare):
 
 def _opened(path: Path, statements: list[str]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-64000", "wal_autocheckpoint=16000"):
         connection.execute(f"PRAGMA {pragma}")
     for statement in statements:
         connection.execute(statement)

@@ -25,7 +25,7 @@ from sallyport.store import alerts as stored_alerts
 from sallyport.web import bodies
 
 #: Alerts that share a transaction, and what they may weigh together.
-BATCH = 500
+BATCH = 1_000
 _BATCH_BYTES = 8 * 1024 * 1024
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "text/plain")
 _STATUS = {"created": 201, "updated": 200, "unchanged": 200}

@@ -50,9 +50,8 @@ def structure(given: Any, shape: Structure) -> dict[str, Any]:
     """Answer an object, read by its structure."""
     if not isinstance(given, dict):
         raise InvalidProperty((), "An object is expected")
-    names = _names(shape)
+    names = _names(shape.of_value(given))
     read: dict[str, Any] = {}
-    shape = shape.of_value(given)
     for name, value in given.items():
         key, plain, field = names[name]
         if field is None or (plain and type(value) is str):

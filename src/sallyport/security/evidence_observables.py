@@ -84,14 +84,17 @@ PROPERTIES: Mapping[str, Mapping[str, Kind]] = {
     "userEvidence": {"userAccount/userPrincipalName": Kind.USER},
 }
 
+_NAMES = {name.lower(): name for name in PROPERTIES}
+
 
 def mentions(evidence: list[Document]) -> Iterator[tuple[Kind, str, str]]:
     """Answer what evidence mentions: the kind, the text and the path with the type of the evidence."""
     for each in evidence:
-        kind_of = evidence_to_legacy.kind_of(each)
-        for path, kind in PROPERTIES.get(kind_of, {}).items():
+        # A filter that names the type finds it in any letter case.
+        name = _NAMES.get(evidence_to_legacy.kind_of(each).lower(), "")
+        for path, kind in PROPERTIES.get(name, {}).items():
             for text in _texts(each, path.split("/")):
-                yield kind, text, f"evidence/{kind_of}/{path}"
+                yield kind, text, f"evidence/{name}/{path}"
 
 
 def _texts(at: Any, names: list[str]) -> Iterator[str]:

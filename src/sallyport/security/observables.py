@@ -67,6 +67,12 @@ ALERT_PROPERTIES: Mapping[str, tuple[tuple[str, Kind, str], ...]] = {
 }
 #: Collections whose elements hold `fileHash`, and the path to its value.
 HASHED = {"fileStates": "fileStates/fileHash/hashValue", "processes": "processes/fileHash/hashValue"}
+#: The same members, each with what answers its keys.
+_KEYED = {
+    collection: tuple((name, values.keys_of(kind)) for name, kind, _ in members)
+    for collection, members in ALERT_PROPERTIES.items()
+}
+_HASH_KEYS = values.keys_of(Kind.HASH)
 #: What has no place in the schema, yet is told as what triggered the alert, by the trigger's folded name.
 _TRIGGERS = {
     "mutex": Kind.MUTEX,
@@ -114,7 +120,18 @@ def observed_paths() -> dict[str, Kind]:
 def keys_of_alert(document: Document) -> set[int]:
     """Answer every key under which an alert is found."""
     found: set[int] = set()
-    for kind, text, _ in _mentions(document):
+    for collection, members in _KEYED.items():
+        for element in document.get(collection) or ():
+            for name, keys in members:
+                text = element.get(name)
+                if text:
+                    found.update(keys(text))
+    for collection in HASHED:
+        for element in document.get(collection) or ():
+            text = (element.get("fileHash") or {}).get("hashValue")
+            if text:
+                found.update(_HASH_KEYS(text))
+    for kind, text, _ in _more_mentions(document):
         found.update(values.keys(kind, text))
     return found
 
@@ -179,9 +196,6 @@ def _mentions(document: Document) -> list[Mention]:
             if text:
                 found.append((Kind.HASH, text, path))
     found += _more_mentions(document)
-    private = document.get(PRIVATE)
-    if private:
-        found += evidence_observables.mentions(private.get("evidence") or [])
     return found
 
 
@@ -198,6 +212,9 @@ def _more_mentions(document: Document) -> Iterable[Mention]:
         name = (trigger.get("name") or "").replace("_", "").replace("-", "").replace(" ", "").lower()
         if name in _TRIGGERS and trigger.get("value"):
             yield _TRIGGERS[name], trigger["value"], "triggers/value"
+    private = document.get(PRIVATE)
+    if private:
+        yield from evidence_observables.mentions(private.get("evidence") or [])
 
 
 def _texts(document: Document) -> Iterable[Mention]:

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import blake2b as _blake2b
 
 #: The widest networks that are looked for; a wider one says nothing.
@@ -133,7 +133,14 @@ def keys(kind: Kind, text: str) -> tuple[int, ...]:
 
     A domain is found under its parents too, an address of IPv6 under its network, a URL under its host.
     """
-    return _cached_keys(kind, text) if len(text) <= _LONGEST_DOMAIN else _keys(kind, text)
+    return keys_of(kind)(text)
+
+
+@cache
+def keys_of(kind: Kind) -> Callable[[str], tuple[int, ...]]:
+    """Answer what answers the keys of values of one kind; it remembers those that it was asked for lately."""
+    remembered = lru_cache(maxsize=1 << 14)(partial(_keys, kind))
+    return lambda text: remembered(text) if len(text) <= _LONGEST_DOMAIN else _keys(kind, text)
 
 
 def implied(kind: Kind, text: str) -> list[tuple[Kind, str]]:
@@ -165,11 +172,6 @@ def host_of(url: str) -> str:
     """Answer the host of a URL in normal form, empty when it has none."""
     found = _HOST.match(url)
     return "" if found is None else found[1]
-
-
-@lru_cache(maxsize=1 << 16)
-def _cached_keys(kind: Kind, text: str) -> tuple[int, ...]:
-    return _keys(kind, text)
 
 
 def _keys(kind: Kind, text: str) -> tuple[int, ...]:
