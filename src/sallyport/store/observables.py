@@ -114,7 +114,8 @@ def _bucketed(connection: Connection, table: sa.Table, after: int) -> list[sa.Co
     )
     if lowest is None or highest is None:
         return [sa.false()]
-    listed, _ = _listed(connection, range(max(int(lowest), after >> BUCKET_BITS), int(highest) + 1))
+    after_lowest = range(max(int(lowest), after >> BUCKET_BITS), int(highest) + 1)
+    listed, _ = _listed(connection, after_lowest, "buckets")
     return [table.c.bucket.in_(sa.select(listed.c.value))]
 
 
@@ -134,7 +135,7 @@ def present(connection: Connection, table: sa.Table, keys: Iterable[int]) -> set
     if not sought:
         return set()
     listed, named = _listed(connection, sought)
-    there = sa.exists().where(table.c.key == named)
+    there = sa.exists().where(table.c.key == named, *_bucketed(connection, table, 0))
     return {int(key) for key in connection.scalars(sa.select(named).select_from(listed).where(there))}
 
 
@@ -158,13 +159,13 @@ def within(table: sa.Table, block: str) -> sa.ColumnElement[bool]:
     return table.c.key.between(*values.key_range(read))
 
 
-def _listed(connection: Connection, sought: Sequence[int]) -> tuple[Any, sa.ColumnElement[int]]:
+def _listed(connection: Connection, sought: Sequence[int], name: str = "sought") -> tuple[Any, sa.ColumnElement[int]]:
     """Answer the numbers as a relation of one parameter, however many they are, and its column."""
     if connection.dialect.name == "postgresql":
         numbers = sa.cast(sa.literal(list(sought), postgresql.ARRAY(sa.BigInteger)), postgresql.ARRAY(sa.BigInteger))
-        named = sa.func.unnest(numbers).table_valued(sa.column("value", sa.BigInteger), name="sought")
+        named = sa.func.unnest(numbers).table_valued(sa.column("value", sa.BigInteger), name=name)
         relation = named.render_derived()
     else:
         text = documents.dumps(list(sought)).decode()
-        relation = sa.func.json_each(sa.literal(text)).table_valued(sa.column("value", sa.BigInteger), name="sought")
+        relation = sa.func.json_each(sa.literal(text)).table_valued(sa.column("value", sa.BigInteger), name=name)
     return relation, relation.c.value
