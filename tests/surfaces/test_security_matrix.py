@@ -24,7 +24,8 @@ from starlette.routing import Route, Router
 from drawing import http
 from sallyport import app, settings
 from sallyport.auth.permissions import PERMISSIONS
-from sallyport.auth.tokens import Subject
+from sallyport.auth.roles import ADMINISTRATOR, ROLES
+from sallyport.auth.tokens import Person, Subject
 from sallyport.clock import ManualClock
 from sallyport.graph import routes as graph_routes
 from sallyport.graph import threat_routes
@@ -41,6 +42,8 @@ OPEN = {
     "/common/discovery/instance": "where tokens are issued is no secret",
     "/{tenant}/": "the protocols of identity, which issue the tokens",
 }
+#: What is sent with POST and changes nothing.
+HARMLESS: tuple[str, ...] = ("validate",)
 EVERYTHING = tuple(PERMISSIONS)
 ALONE = [(name,) for name in PERMISSIONS]
 
@@ -89,6 +92,11 @@ class House:
         good = jwt.decode(minted, ring.private).claims
         key = claims.pop("key", ring.private)
         return jwt.encode({"alg": "RS256", "kid": ring.kid, "typ": "JWT"}, {**good, **claims}, key)
+
+    def delegated(self, wids: tuple[str, ...], scopes: tuple[str, ...]) -> str:
+        """Answer a token with which an application acts for a user who has some roles."""
+        person = Person("user", "a@contoso.com", "A", wids, scopes, "family")
+        return self.made.authority.tokens.mint(Subject("caller", "Caller", (), person))
 
     def answers(self, operation: Operation, tokens: list[str | None]) -> list[httpx.Response]:
         """Call an operation with each token, under each of its addresses."""
@@ -174,6 +182,35 @@ def test_each_permission_alone_opens_what_the_table_says(house: House, operation
             else:
                 assert answered.status_code == 403, (granted, answered.text)
                 assert refusal(answered) == "Forbidden"
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=str)
+def test_a_user_may_do_what_the_roles_allow_however_much_was_granted(house: House, operation: Operation) -> None:
+    own = {name: ((role.id,), role.allows) for name, role in ROLES.items()}
+    none: frozenset[str] = frozenset()
+    for role, (wids, allowed) in {**own, "none": ((), none), "of nobody": ((str(uuid.uuid4()),), none)}.items():
+        may = operation.access is Access.TOKEN or not allowed.isdisjoint(operation.permissions)
+        token = house.delegated(wids, EVERYTHING)
+        for answered in house.answers(operation, [token]):
+            assert (answered.status_code not in (401, 403)) is may, (role, answered.text)
+            assert may or refusal(answered) == "Forbidden"
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=str)
+def test_a_user_may_do_what_was_granted_however_much_the_roles_allow(house: House, operation: Operation) -> None:
+    for granted in [("openid",), *ALONE, EVERYTHING]:
+        implied = {*granted, *(name.replace(".ReadWrite.All", ".Read.All") for name in granted)}
+        may = operation.access is Access.TOKEN or not implied.isdisjoint(operation.permissions)
+        token = house.delegated((ROLES[ADMINISTRATOR].id,), granted)
+        for answered in house.answers(operation, [token]):
+            assert (answered.status_code not in (401, 403)) is may, (granted, answered.text)
+            assert may or refusal(answered) == "Forbidden"
+
+
+def test_who_only_reads_changes_nothing() -> None:
+    reads = ROLES["Security Reader"].allows
+    opened = [each for each in GUARDED if each.method != "GET" and not reads.isdisjoint(each.permissions)]
+    assert [str(each) for each in opened if each.path.rpartition("/")[2] not in HARMLESS] == []
 
 
 @pytest.mark.parametrize("operation", [each for each in GRAPH if each.access is Access.PUBLIC], ids=str)
