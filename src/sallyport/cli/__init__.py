@@ -16,12 +16,14 @@ import click
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "alert": "sallyport.cli.alert:command",
+        "backup": "sallyport.cli.backup:command",
         "ca": "sallyport.cli.ca:command",
         "client": "sallyport.cli.client:command",
         "deploy": "sallyport.cli.deploy:command",
         "expression": "sallyport.cli.expression:command",
         "indicators": "sallyport.cli.indicators:command",
         "openapi": "sallyport.cli.openapi:command",
+        "restore": "sallyport.cli.restore:command",
         "run": "sallyport.cli.run:command",
         "runs": "sallyport.cli.runs:command",
         "mail": "sallyport.cli.mail:command",

@@ -106,6 +106,16 @@ class Database:
         except DBAPIError as error:
             raise _translated(error) from error
 
+    def outside_now(self, work: Work[T]) -> T:
+        """Run work outside of any transaction in the calling thread: for what the database does with itself whole."""
+        try:
+            with self.engine.connect() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise _translated(error) from error
+        except sqlite3.Error as error:
+            raise _translated(sa.exc.OperationalError("", None, error)) from error
+
     def close(self) -> None:
         """Finish what is waiting to be written, then let go of every connection."""
         self._requests.put(None)

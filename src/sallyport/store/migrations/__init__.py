@@ -17,10 +17,12 @@ from sallyport.store.database import Database
 def upgrade(database: Database) -> None:
     """Bring a database to the newest tables; one that is there already is left as it is."""
 
-    def run(connection: Connection) -> None:
-        command.upgrade(configuration(connection), "head")
+    database.write_now(lambda connection: upgrade_on(connection, "head"))
 
-    database.write_now(run)
+
+def upgrade_on(connection: Connection, revision: str) -> None:
+    """Bring the tables to a revision, in a transaction of the caller's."""
+    command.upgrade(configuration(connection), revision)
 
 
 def configuration(connection: Connection) -> Config:

@@ -1,0 +1,78 @@
+"""`sallyport restore`: an installation out of a backup, in a folder that holds nothing yet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+import orjson
+
+from sallyport import settings
+from sallyport.cli import local, lock, output, passphrases
+from sallyport.errors import SallyportError
+from sallyport.settings import Settings
+from sallyport.store import archive, backup
+from sallyport.store.archive import Manifest
+from sallyport.store.database import Database, sqlite_url
+
+
+@click.command("restore")
+@click.argument("file", metavar="ARCHIVE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA.")
+@passphrases.option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(file: Path, data: Path | None, passphrase_file: Path | None, as_json: bool) -> None:
+    """Bring a backup back into a data folder that is empty or absent, ready for `sallyport up`.
+
+    Every part is checked against the digests in the backup before anything takes its place. Runs that were going on go
+    on from what the backup recorded.
+    """
+    passphrase = passphrases.found(passphrase_file)
+    os.umask(0o077)
+    try:
+        chosen = settings.load(os.environ, given={"data": data})
+        _refuse_occupied(chosen.data)
+        manifest = _restored(file, chosen, passphrase)
+    except SallyportError as error:
+        local.fail(error.message)
+    except OSError as error:
+        local.fail(f"The backup cannot be restored: {error.strerror or error} ('{error.filename or chosen.data}').")
+    told = {"data": str(chosen.data), "madeAt": manifest.made_at, "rows": dict(manifest.database.rows)}
+    if as_json:
+        click.echo(orjson.dumps(told).decode())
+    else:
+        output.tell(f"Restored what was there at {manifest.made_at} into {chosen.data}.")
+        output.tell(f"Start it with: sallyport up --data {chosen.data}")
+
+
+def _restored(file: Path, chosen: Settings, passphrase: str | None) -> Manifest:
+    """Put everything together beside the folder, then let it take the folder's place."""
+    chosen.data.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{chosen.data.name}.restore-", dir=chosen.data.parent))
+    try:
+        manifest = archive.extract(file, made, passphrase)
+        copied = manifest.database
+        url = sqlite_url(made / backup.SQLITE_FILE) if copied.dialect == "sqlite" else chosen.database_url
+        database = Database(url)
+        try:
+            backup.restored(database, made, copied)
+        finally:
+            database.close()
+        shutil.rmtree(made / backup.TABLES, ignore_errors=True)
+        # Onto an empty folder at the most: the system refuses any other.
+        made.replace(chosen.data)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _refuse_occupied(folder: Path) -> None:
+    holder = lock.holder(folder)
+    if holder is not None:
+        raise lock.Running(folder, holder)
+    if folder.exists() and any(folder.iterdir()):
+        local.fail(f"The folder '{folder}' is not empty. Name another one with --data, or move that away first.")
