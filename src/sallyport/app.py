@@ -146,7 +146,7 @@ def build(
     """
     clock = clock or SystemClock()
     chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(chosen.database_url)
+    database = Database(chosen.database_url, chosen.read_timeout_seconds)
     migrations.upgrade(database)
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds

@@ -79,6 +79,13 @@ class StorageFull(SallyportError):
     status = 507
 
 
+class ReadTimedOut(SallyportError):
+    """Raised when the database took longer to answer than one read may take."""
+
+    code = "GatewayTimeout"
+    status = 504
+
+
 class StorageUnavailable(SallyportError):
     """Raised when the database cannot be reached or answers with an I/O error."""
 

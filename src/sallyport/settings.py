@@ -133,6 +133,8 @@ class Settings:
     max_concurrent_runs: int = field(default=100, metadata={"range": (1, 100_000)})
     #: How long an outbound request, and a caller of a synchronous workflow, waits for its response, in seconds.
     request_timeout_seconds: int = field(default=120, metadata={"range": (1, 3_600)})
+    #: How long the database may take to answer one read, in seconds; a query that takes longer is answered 504.
+    read_timeout_seconds: int = field(default=30, metadata={"range": (1, 3_600)})
     #: The least serious event that is logged: `debug`, `info`, `warning` or `error`.
     log_level: LogLevel = "info"
     #: How an event is logged: `text` for people, `json` for programs, one object on a line.

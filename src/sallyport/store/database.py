@@ -10,8 +10,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +32,8 @@ Work = Callable[[Connection], T]
 #: How many pieces of work share a transaction at the most.
 _GATHERED = 256
 _READERS = 4
+#: So many steps of SQLite pass between two looks at the clock: some milliseconds.
+_STEPS = 100_000
 #: What SQLite says of a file that it cannot read as a database.
 _DAMAGED = ("malformed", "not a database")
 
@@ -48,9 +52,11 @@ class _Request:
 class Database:
     """A database that is open; `read` and `write` run work in threads of its own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, read_seconds: int | None = None) -> None:
+        """Open it; a read that takes longer than `read_seconds` is broken off."""
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, read_seconds)
+        self._read_seconds = read_seconds
         self.dialect: str = self.engine.dialect.name
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._writing: Connection | None = None
@@ -91,7 +97,7 @@ class Database:
     def read_now(self, work: Work[T]) -> T:
         """Run work against one consistent snapshot in the calling thread."""
         try:
-            with self.engine.connect() as connection:
+            with self.engine.connect() as connection, _bounded(connection, self._read_seconds):
                 return work(connection)
         except DBAPIError as error:
             raise _translated(error) from error
@@ -221,14 +227,34 @@ def _settle(requests: list[_Request]) -> None:
             request.done.set_result(request.result)
 
 
-def _engine(url: str) -> Engine:
+@contextmanager
+def _bounded(connection: Connection, seconds: int | None) -> Iterator[None]:
+    """Let SQLite look now and then whether a read has taken too long; PostgreSQL looks by itself."""
+    driver = connection.connection.driver_connection
+    if seconds is None or not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    ends = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
+def _engine(url: str, read_seconds: int | None) -> Engine:
     json_text = {"json_serializer": documents.text, "json_deserializer": documents.loads}
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **json_text)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return sa.create_engine(url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, **json_text)
+    options = {} if read_seconds is None else {"options": f"-c statement_timeout={read_seconds * 1000}"}
+    engine = sa.create_engine(
+        url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **json_text
+    )
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 def sqlite_url(path: Path) -> str:
@@ -257,6 +283,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _begin_postgresql(connection: Connection) -> None:
+    # What is written takes as long as it takes: only reads are bounded.
+    if connection.get_execution_options().get("sallyport_writes", False):
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
 def _begin_write(connection: Connection) -> None:
     connection.execution_options(sallyport_writes=True)
 
@@ -277,6 +309,10 @@ def _translated(error: BaseException) -> BaseException:
         return errors.StorageUnavailable(f"The database is damaged: {error.orig}.")
     if not isinstance(error, OperationalError | InterfaceError):
         return error
+    if text == "interrupted" or "statement timeout" in text:
+        return errors.ReadTimedOut(
+            "The database took too long to answer: narrow the filter, or order by what it names."
+        )
     if "full" in text or "no space" in text:
         return errors.StorageFull("The database has no room left: nothing of this request was stored.")
     if any(sign in text for sign in ("disk i/o", "unable to open", "readonly", "locked", "connection", "connect")):

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 import databases
-from sallyport.errors import StorageFull, StorageUnavailable
+from sallyport.errors import ReadTimedOut, StorageFull, StorageUnavailable
 from sallyport.store.database import Database, sqlite_url
 
 metadata = sa.MetaData()
@@ -186,3 +186,19 @@ async def test_a_full_disk_is_told_as_such_keeps_what_was_committed_and_recovers
     with sqlite3.connect(small_disk / "lines.db") as checked:
         assert checked.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     checked.close()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_a_read_that_takes_too_long_is_broken_off_and_a_write_is_not(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = sqlite_url(tmp_path / "slow.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
+    endless = sa.text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+    slow = sa.text("SELECT pg_sleep(1.5)" if dialect == "postgresql" else "SELECT 1")
+    database = Database(url, read_seconds=1)
+    with pytest.raises(ReadTimedOut) as caught:
+        database.read_now(lambda connection: connection.execute(endless).scalar())
+    assert caught.value.status == 504
+    assert database.read_now(lambda connection: connection.execute(sa.text("SELECT 1")).scalar()) == 1
+    database.write_now(lambda connection: connection.execute(slow).scalar())
+    database.close()
