@@ -35,12 +35,16 @@ def listing(as_json: bool, data: Path | None) -> None:
 
 @command.command("remove")
 @click.argument("subscription_id", metavar="ID")
+@output.json_document
 @output.data_option
-def remove(subscription_id: str, data: Path | None) -> None:
+def remove(subscription_id: str, as_json: bool, data: Path | None) -> None:
     """Remove the subscription ID; its owner is told, if it gave an address for that."""
     with remote.opened(data) as server:
         server.call("DELETE", f"{_DESK}/subscriptions/{quote(subscription_id, safe='')}")
-    output.tell(f"{subscription_id} was removed.")
+    if as_json:
+        output.emit({"removed": subscription_id})
+    else:
+        output.tell(f"{subscription_id} was removed.")
 
 
 @command.command("dead")
@@ -54,7 +58,7 @@ def dead(as_json: bool, data: Path | None) -> None:
         for each in found:
             output.emit(each)
         return
-    output.table(("DIED", "NOTIFICATIONS", "ATTEMPTS", "ADDRESS", "REASON", "ID"), (_letter(each) for each in found))
+    output.table(("DIED", "NOTIFICATIONS", "ADDRESS", "REASON", "ID"), (_letter(each) for each in found))
 
 
 @command.command("redeliver")
@@ -90,7 +94,6 @@ def _letter(each: dict[str, Any]) -> tuple[str, ...]:
     return (
         output.clock_time(each.get("deadDateTime")),
         str(each["notifications"]),
-        str(each["attempts"]),
         each["url"].partition("?")[0],
         each.get("reason") or "",
         each["id"],

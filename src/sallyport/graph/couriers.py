@@ -1,14 +1,14 @@
-"""Brings notifications to their endpoints: a worker for each, so that one that is dead never delays another.
+"""Brings notifications to their addresses: a worker for each, so that one that is dead never delays another.
 
-The rule: a delivery is forgotten only after its endpoint has answered 2xx; until then it stands in the database.
+The rule: a delivery is forgotten only after its address has answered 2xx; until then it stands in the database. An
+address that does not answer holds a connection for ten seconds at a time, and nothing in memory in between.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,57 +18,53 @@ from sqlalchemy.engine import Connection
 from sallyport.clock import Alarm, Clock
 from sallyport.engine.ports import HttpPort
 from sallyport.errors import SallyportError
-from sallyport.graph import endpoint_health, notification_rules, rich_content, shapes
+from sallyport.graph import endpoint_health, notification_bodies, shapes
 from sallyport.graph.endpoint_health import Health
+from sallyport.graph.gates import Gates
+from sallyport.graph.notification_bodies import Load, ValidationToken
 from sallyport.http_messages import OutboundRequest
 from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.security import alert_shapes
-from sallyport.store import alerts, deliveries, subscriptions
+from sallyport.store import alerts, deliveries, lanes, subscriptions
 from sallyport.store.database import Database
-from sallyport.store.deliveries import Delivery
-from sallyport.store.subscriptions import Subscription
+from sallyport.store.deliveries import Delivery, Event
+from sallyport.store.lanes import Lane
 
 log = structlog.stdlib.get_logger(__name__)
 
-#: How many notifications one POST holds, and about how many bytes.
-MOST = 1_000
-_MOST_BYTES = 1024 * 1024
-#: How many POSTs are on their way at the same time, to all endpoints together.
-_AT_ONCE = 256
-_ROWS = 50
+#: How many deliveries a worker takes at a time: they are forgotten in one transaction.
+_ROWS = 10
+#: How many notices are remembered: whoever hears of the same events mostly does so at about the same time.
+_NOTICES = 256
+#: Above so many endpoints, those that nothing is known of any more are forgotten.
+_ENDPOINTS = 1_000
 _REST_SECONDS = 0.5
 _HEADERS = {"content-type": "application/json; charset=utf-8"}
-_TOO_OLD = "Nobody took it for four hours"
-
-#: Answers a token that proves to an application that the house sent a notification.
-ValidationToken = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Load:
-    """What the head of an endpoint's line needs to be told."""
-
-    rows: Sequence[Delivery]
-    subscriptions: Mapping[str, Subscription]
-    #: Contents of alerts for those who subscribed to them.
-    alerts: Mapping[str, dict[str, Any]]
+_TOO_OLD = "nobody took it for four hours; last"
 
 
 class Couriers:
     """The workers; one set for each process."""
 
     def __init__(
-        self, database: Database, clock: Clock, http: HttpPort, validation_token: ValidationToken | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        http: HttpPort,
+        validation_token: ValidationToken,
+        chance: Callable[[], float],
     ) -> None:
         self._database = database
         self._clock = clock
         self._http = http
         self._validation_token = validation_token
+        self._chance = chance
         self._alarm = Alarm(clock)
+        self._gates = Gates()
         self._health: dict[str, Health] = {}
-        self._workers: dict[str, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._notices: dict[int, Sequence[Event]] = {}
+        self._workers: dict[int, asyncio.Task[None]] = {}
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -88,14 +84,16 @@ class Couriers:
 
     def health(self, endpoint: str) -> Health:
         """Answer how an endpoint is doing."""
+        if len(self._health) > _ENDPOINTS:
+            self._health = {key: each for key, each in self._health.items() if not each.is_idle}
         return self._health.setdefault(endpoint, Health(self._clock.monotonic))
 
     async def look(self) -> None:
-        """Give every endpoint that something is due for a worker, unless it has one."""
+        """Give every address that something is due for a worker, unless it has one."""
         now = instants.of_datetime(self._clock.now())
-        for endpoint, due_at in await self._database.read(deliveries.waiting):
-            if due_at <= now and endpoint not in self._workers:
-                self._workers[endpoint] = asyncio.create_task(self._serve(endpoint))
+        for lane in await self._database.read(lambda connection: deliveries.ready(connection, now)):
+            if lane.id not in self._workers:
+                self._workers[lane.id] = asyncio.create_task(self._serve(lane))
 
     async def settled(self) -> None:
         """Wait until no worker has anything to do now."""
@@ -108,135 +106,102 @@ class Couriers:
                 await self.look()
             except SallyportError as error:
                 log.warning("deliveries.stalled", error=error.message)
+            except Exception:
+                # Whatever it is, it must not keep everybody from being told for ever.
+                log.exception("deliveries.broken")
             await self._alarm.rest(_REST_SECONDS)
 
-    async def _serve(self, endpoint: str) -> None:
-        """Bring what is due to one endpoint, in order, until nothing is due or it fails."""
+    async def _serve(self, lane: Lane) -> None:
+        """Bring what is due to one address, in order, until nothing is due or it fails."""
         try:
-            while await self._bring(endpoint):
-                pass
+            more = True
+            while more:
+                async with self._gates.through(lane.endpoint, failing=lane.attempts > 0):
+                    more = await self._bring(lane)
+                lane = replace(lane, attempts=0)
         except SallyportError as error:
-            log.warning("deliveries.stalled", endpoint=endpoint, error=error.message)
+            log.warning("deliveries.stalled", endpoint=lane.endpoint, error=error.message)
         except Exception:
-            log.exception("deliveries.broken", endpoint=endpoint)
+            log.exception("deliveries.broken", endpoint=lane.endpoint)
         finally:
-            self._workers.pop(endpoint, None)
+            self._workers.pop(lane.id, None)
 
-    async def _bring(self, endpoint: str) -> bool:
+    async def _bring(self, lane: Lane) -> bool:
+        """Bring one load; answers whether all of it was taken, so that there may be more to bring."""
+        load = await self._loaded(lane)
+        taken: list[int] = []
+        failure: str | None = None
+        for group in notification_bodies.groups(load.rows):
+            failure = await self._deliver(lane, load, group)
+            if failure is not None:
+                break
+            taken += [each.id for each in group]
+        if load.rows:
+            await self._settle(lane, taken, failure)
+        return bool(load.rows) and failure is None
+
+    async def _loaded(self, lane: Lane) -> Load:
+        now = instants.of_datetime(self._clock.now())
+        # Who failed last time shows first, with the least there is, that it takes something.
+        limit = 1 if lane.attempts else _ROWS
+        load = await self._database.read(lambda connection: self._load(connection, lane, now, limit))
+        self._notices.update(load.events)
+        while len(self._notices) > _NOTICES:
+            self._notices.pop(next(iter(self._notices)))
+        return load
+
+    def _load(self, connection: Connection, lane: Lane, now: str, limit: int) -> Load:
+        rows = deliveries.head(connection, lane.id, now, limit)
+        noticed = {each.notice_id for each in rows if each.notice_id is not None}
+        events = {each: known for each in noticed if (known := self._notices.get(each)) is not None}
+        if missing := noticed - events.keys():
+            events.update(deliveries.events_of(connection, missing))
+        named = subscriptions.of_ids(connection, {each for row in rows for each in row.wanted}, now)
+        return Load(rows, events, named)
+
+    async def _settle(self, lane: Lane, taken: Sequence[int], failure: str | None) -> None:
         now = self._clock.now()
-        at = instants.of_datetime(now)
-        load = await self._database.read(lambda connection: self._load(connection, endpoint, at))
-        if not load.rows or load.rows[0].due_at > at:
-            return False
-        ids = [each.id for each in load.rows]
-        failure = await self._send(load)
-        if failure is None:
-            await self._database.write(lambda connection: deliveries.delivered(connection, ids))
-            return True
-        await self._failed(load.rows, failure)
-        return False
+        at, oldest = (instants.of_datetime(each) for each in (now, now - endpoint_health.LONGEST))
+        attempts = 1 if taken else lane.attempts + 1
+        wait = timedelta(seconds=endpoint_health.wait_seconds(attempts, self._chance()))
 
-    async def _failed(self, rows: Sequence[Delivery], failure: str) -> None:
-        now = self._clock.now()
-        oldest = instants.of_datetime(now - timedelta(seconds=endpoint_health.LONGEST_SECONDS))
-        old = [each.id for each in rows if each.created_at <= oldest]
-        young = [each for each in rows if each.created_at > oldest]
-        attempts = max((each.attempts for each in young), default=0) + 1
-        wait = endpoint_health.wait_seconds(attempts, random.random())  # noqa: S311 - spreads repeats, keeps no secret
-        at, due_at = instants.of_datetime(now), instants.of_datetime(now + timedelta(seconds=wait))
+        def store(connection: Connection) -> int:
+            deliveries.forget(connection, taken)
+            if failure is None:
+                if lane.attempts:
+                    lanes.recovered(connection, [lane.id])
+                return 0
+            lanes.put_off(connection, lane.id, attempts, instants.of_datetime(now + wait))
+            return deliveries.bury(connection, lane.id, oldest, at, f"{_TOO_OLD}: {failure}")
 
-        def store(connection: Connection) -> None:
-            deliveries.bury(connection, old, at, f"{_TOO_OLD}: {failure}")
-            deliveries.repeat(connection, [each.id for each in young], due_at)
+        buried = await self._database.write(store)
+        if failure is not None:
+            log.info("notifications.refused", endpoint=lane.endpoint, failure=failure, attempts=attempts, buried=buried)
 
-        await self._database.write(store)
-        log.info("notifications.refused", url=rows[0].endpoint, failure=failure, attempts=attempts, buried=len(old))
-
-    async def _send(self, load: _Load) -> str | None:
-        """Send everything of a load; answers what went wrong, None when all of it was taken."""
-        for body in self._bodies(load):
-            failure = await self._post(load.rows[0], body)
+    async def _deliver(self, lane: Lane, load: Load, group: Sequence[Delivery]) -> str | None:
+        """Send what a group says; answers what went wrong, None when all of it was taken."""
+        ids = notification_bodies.with_contents(load, group)
+        contents = await self._database.read(lambda connection: _contents(connection, ids)) if ids else {}
+        for body in notification_bodies.bodies(load, group, contents, self._validation_token):
+            failure = await self._post(lane, body)
             if failure is not None:
                 return failure
         return None
 
-    async def _post(self, row: Delivery, body: bytes) -> str | None:
+    async def _post(self, lane: Lane, body: bytes) -> str | None:
         request = OutboundRequest(
-            "POST", row.url, _HEADERS, body, timeout_seconds=endpoint_health.SLOW_SECONDS, follow_redirects=False
+            "POST", lane.url, _HEADERS, body, timeout_seconds=endpoint_health.SLOW_SECONDS, follow_redirects=False
         )
         began = self._clock.monotonic()
-        failure = None
-        async with self._places:
-            try:
-                answer = await self._http.send(request)
-                if not 200 <= answer.status < 300:
-                    failure = f"the endpoint answered {answer.status}"
-            except SallyportError as error:
-                failure = error.message
-        self.health(row.endpoint).note(self._clock.monotonic() - began)
+        try:
+            answer = await self._http.send(request)
+            failure = None if 200 <= answer.status < 300 else f"the endpoint answered {answer.status}"
+        except SallyportError as error:
+            failure = error.message
+        self.health(lane.endpoint).note(self._clock.monotonic() - began)
         return failure
 
-    def _load(self, connection: Connection, endpoint: str, now: str) -> _Load:
-        rows: list[Delivery] = []
-        size = 0
-        for row in deliveries.head(connection, endpoint, _ROWS):
-            size += sum(len(places) for places in row.wanted.values())
-            if rows and (size > MOST or row.body is not None or rows[0].body is not None):
-                break
-            rows.append(row)
-        named = subscriptions.of_ids(connection, {each for row in rows for each in row.wanted}, now)
-        rich = {each.id for each in named.values() if each.document.get("includeResourceData")}
-        ids = {
-            row.events[at].resource_id
-            for row in rows
-            for each, places in row.wanted.items()
-            if each in rich
-            for at in places
-        }
-        contents = alerts.of_ids(connection, ids) if ids else {}
-        shown = {
-            key: shapes.shown(alert_shapes.without_private(each.document), ALERT) for key, each in contents.items()
-        }
-        return _Load(rows, named, shown)
 
-    def _bodies(self, load: _Load) -> Iterator[bytes]:
-        if load.rows[0].body is not None:
-            yield notification_rules.whole(load.rows[0].body)
-            return
-        waiting: list[dict[str, Any]] = []
-        apps: set[str] = set()
-        size = 0
-        for notification, app_id in self._notifications(load):
-            waiting.append(notification)
-            encrypted = notification.get("encryptedContent")
-            if encrypted is not None:
-                apps.add(app_id)
-            size += 600 + (len(encrypted["data"]) if encrypted is not None else 0)
-            if len(waiting) >= MOST or size >= _MOST_BYTES:
-                yield notification_rules.body(waiting, self._tokens(apps))
-                waiting, apps, size = [], set(), 0
-        if waiting:
-            yield notification_rules.body(waiting, self._tokens(apps))
-
-    def _notifications(self, load: _Load) -> Iterator[tuple[dict[str, Any], str]]:
-        for row in load.rows:
-            for subscription_id, places in row.wanted.items():
-                subscription = load.subscriptions.get(subscription_id)
-                if subscription is None:
-                    # It has expired or is gone: nobody is to hear of it any more.
-                    continue
-                watch = notification_rules.watch(subscription)
-                for at in places:
-                    told = notification_rules.notification(watch, row.events[at])
-                    content = load.alerts.get(row.events[at].resource_id)
-                    if content is not None and subscription.document.get("includeResourceData"):
-                        told["encryptedContent"] = _encrypted(subscription, content)
-                    yield told, subscription.app_id
-
-    def _tokens(self, apps: set[str]) -> list[str]:
-        return [self._validation_token(each) for each in sorted(apps)] if self._validation_token is not None else []
-
-
-def _encrypted(subscription: Subscription, content: dict[str, Any]) -> dict[str, Any]:
-    document = subscription.document
-    return rich_content.encrypted(content, document["encryptionCertificate"], document["encryptionCertificateId"])
+def _contents(connection: Connection, ids: set[str]) -> dict[str, dict[str, Any]]:
+    found = alerts.of_ids(connection, ids)
+    return {key: shapes.shown(alert_shapes.without_private(each.document), ALERT) for key, each in found.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 
 WINDOW_SECONDS = 600.0
 #: An answer that takes longer, or does not come, is a slow one.
@@ -19,10 +20,10 @@ DELAY_SECONDS = 10.0
 DROPPED_SECONDS = 600.0
 FEWEST = 10
 
-#: The shortest waits between attempts, in seconds; after the last it stays there until `LONGEST_SECONDS` are over.
+#: The shortest waits between attempts, in seconds; after the last it stays there until `LONGEST` is over.
 WAITS_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0)
 #: How long somebody is tried, from when there was something to tell.
-LONGEST_SECONDS = 4 * 3600.0
+LONGEST = timedelta(hours=4)
 #: How much of a wait is left to chance, so that not everything comes back at once.
 JITTER = 0.2
 
@@ -55,6 +56,17 @@ class Health:
     def is_dropping(self) -> bool:
         """Whether new notifications are dropped."""
         return self._now() < self._dropping_until
+
+    @property
+    def dropping_seconds(self) -> float:
+        """How much longer new notifications are dropped."""
+        return max(0.0, self._dropping_until - self._now())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is known any more."""
+        self._forget()
+        return not self._answers and not self.is_dropping
 
     @property
     def delay_seconds(self) -> float:

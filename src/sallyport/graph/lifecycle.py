@@ -18,7 +18,7 @@ from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules
 from sallyport.graph.couriers import Couriers
 from sallyport.odata import instants
-from sallyport.store import deliveries, schema, subscriptions
+from sallyport.store import deliveries, outbox, schema, subscriptions
 from sallyport.store.database import Database
 from sallyport.store.subscriptions import Subscription
 
@@ -28,7 +28,7 @@ AHEAD = timedelta(hours=1)
 #: How long dead letters, and expired subscriptions, are kept.
 DEAD_KEPT = timedelta(days=3)
 _REST_SECONDS = 15.0
-_PORTION = 200
+_PORTION = 2_000
 
 
 class Lifecycle:
@@ -71,14 +71,16 @@ class Lifecycle:
         return told
 
     async def forget(self) -> int:
-        """Forget old dead letters and expired subscriptions; answers how many rows that were."""
+        """Forget old dead letters, expired subscriptions and what was dealt with; answers how many rows that was."""
         before = instants.of_datetime(self._clock.now() - DEAD_KEPT)
         gone = await self._database.write(lambda connection: subscriptions.forget_expired(connection, before))
-        while portion := await self._database.write(
-            lambda connection: deliveries.forget_dead(connection, before, _PORTION)
+        for forget in (
+            lambda connection: deliveries.forget_dead(connection, before, _PORTION),
+            lambda connection: outbox.forget_read(connection, _PORTION),
         ):
-            gone += portion
-        return gone
+            while portion := await self._database.write(forget):
+                gone += portion
+        return gone + await self._database.write(deliveries.forget_lanes)
 
     async def _work(self) -> None:
         while True:
@@ -87,6 +89,9 @@ class Lifecycle:
                 await self.forget()
             except SallyportError as error:
                 log.warning("lifecycle.stalled", error=error.message)
+            except Exception:
+                # Whatever it is, it must not keep everybody from being reminded for ever.
+                log.exception("lifecycle.broken")
             await self._clock.sleep(_REST_SECONDS)
 
 

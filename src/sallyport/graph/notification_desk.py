@@ -16,7 +16,7 @@ from sallyport.graph.call import Call, answer, empty
 from sallyport.odata import instants
 from sallyport.store import deliveries
 from sallyport.store import subscriptions as stored
-from sallyport.store.deliveries import Delivery
+from sallyport.store.deliveries import Letter
 
 _PAGE = 100
 _REMOVED = "subscriptionRemoved"
@@ -60,7 +60,7 @@ async def dead(call: Call) -> Response:
     found = await call.deps.database.read(lambda connection: deliveries.dead(connection, after, _PAGE + 1))
     body: dict[str, Any] = {"value": [_shown(each) for each in found[:_PAGE]]}
     if len(found) > _PAGE:
-        body["@odata.nextLink"] = f"{call.base_url}/notifications/dead?$skiptoken={found[_PAGE - 1].id}"
+        body["@odata.nextLink"] = f"{call.base_url}/notifications/dead?$skiptoken={found[_PAGE - 1].delivery.id}"
     return answer(body)
 
 
@@ -80,16 +80,15 @@ async def redeliver_all(call: Call) -> Response:
     return answer({"redelivered": number}, 202)
 
 
-def _shown(letter: Delivery) -> dict[str, Any]:
+def _shown(letter: Letter) -> dict[str, Any]:
     return {
-        "id": str(letter.id),
+        "id": str(letter.delivery.id),
         "url": letter.url,
-        "createdDateTime": instants.wire(letter.created_at),
-        "deadDateTime": instants.wire(letter.dead_at or ""),
-        "attempts": letter.attempts,
+        "createdDateTime": instants.wire(letter.delivery.created_at),
+        "deadDateTime": instants.wire(letter.dead_at),
         "reason": letter.reason,
-        "notifications": sum(len(places) for places in letter.wanted.values()) or 1,
-        "subscriptionIds": sorted(letter.wanted),
+        "notifications": letter.delivery.count,
+        "subscriptionIds": sorted(letter.delivery.wanted),
     }
 
 

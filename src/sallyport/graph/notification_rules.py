@@ -7,7 +7,7 @@ Deviation: a deleted alert cannot be held against a filter any more: everybody w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,6 +22,8 @@ from sallyport.odata.query import Query
 from sallyport.store.deliveries import Event, Parcel
 from sallyport.store.subscriptions import Subscription
 
+#: How many notifications one POST holds: few enough for receivers that take no more than 100 kB.
+MOST = 100
 #: How a resource is named; the exact text is not published.
 _ALERT_TYPE = "#Microsoft.Graph.alert"
 
@@ -55,25 +57,39 @@ def endpoint_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{port}".lower()
 
 
-def parcels(watches: Sequence[Watch], events: Sequence[Event], alerts: Mapping[str, Mapping[str, Any]]) -> list[Parcel]:
-    """Answer what is to be delivered to whom of some changes, given the alerts that are still there, by id."""
-    selected: dict[str, list[bool]] = {}
-    wanted: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for each in watches:
-        places = [at for at, event in enumerate(events) if _hears(each, event)]
-        if each.query is not None and places:
-            # One filter is asked once of each alert, however many subscriptions share it.
-            text = each.query.filter.text if each.query.filter is not None else ""
-            truths = selected.setdefault(text, [_selects(each.query, event, alerts) for event in events])
-            places = [at for at in places if truths[at]]
-        if places:
-            wanted.setdefault((each.endpoint, each.url), {})[each.subscription.id] = places
-    return [Parcel(endpoint, url, found) for (endpoint, url), found in wanted.items()]
+class Watches:
+    """Everybody's subscriptions, ordered by what an event is to be held against."""
+
+    def __init__(self, watches: Iterable[Watch]) -> None:
+        self._of_alert: dict[str, list[Watch]] = {}
+        self._filtered: dict[str, list[Watch]] = {}
+        for each in watches:
+            if each.alert_id is not None:
+                self._of_alert.setdefault(each.alert_id, []).append(each)
+            elif each.query is not None and each.query.filter is not None:
+                # One filter is asked once of each alert, however many subscriptions share it.
+                self._filtered.setdefault(each.query.filter.text, []).append(each)
+
+    def parcels(self, events: Sequence[Event], alerts: Mapping[str, Mapping[str, Any]]) -> list[Parcel]:
+        """Answer what is to be delivered to whom of some events, given the alerts that are still there, by id."""
+        wanted: dict[tuple[str, str], dict[str, list[int]]] = {}
+        for at, event in enumerate(events):
+            for each in self._hearing(event, alerts.get(event.resource_id)):
+                wanted.setdefault((each.endpoint, each.url), {}).setdefault(each.subscription.id, []).append(at)
+        return [Parcel(*key, part) for key, whole in wanted.items() for part in _parts(whole)]
+
+    def _hearing(self, event: Event, alert: Mapping[str, Any] | None) -> Iterator[Watch]:
+        for each in self._of_alert.get(event.resource_id, ()):
+            if _hears(each, event):
+                yield each
+        for watches in self._filtered.values():
+            hearing = [each for each in watches if _hears(each, event)]
+            if hearing and _selects(hearing[0].query, event, alert):
+                yield from hearing
 
 
-def notification(watch: Watch, event: Event) -> dict[str, Any]:
+def notification(subscription: Subscription, event: Event) -> dict[str, Any]:
     """Answer what a subscriber is told of one change."""
-    subscription = watch.subscription
     resource = f"security/alerts/{quote(event.resource_id, safe='')}"
     data = {"@odata.type": _ALERT_TYPE, "@odata.id": resource, "id": event.resource_id}
     if event.etag is not None:
@@ -83,7 +99,7 @@ def notification(watch: Watch, event: Event) -> dict[str, Any]:
         "subscriptionId": subscription.id,
         "subscriptionExpirationDateTime": instants.wire(subscription.expires_at),
         "clientState": subscription.document.get("clientState"),
-        "changeType": _shown_change(watch, event),
+        "changeType": _shown_change(subscription, event),
         "tenantId": subscription.tenant_id,
         "resource": resource,
         "resourceData": data,
@@ -105,13 +121,13 @@ def lifecycle(subscription: Subscription, event: str) -> dict[str, Any]:
     }
 
 
-def lifecycle_parcels(subscriptions: Iterable[Subscription], event: str) -> list[Parcel]:
+def lifecycle_parcels(subscriptions: Iterable[Subscription], event: str, due_at: str | None = None) -> list[Parcel]:
     """Answer the lifecycle notifications of those subscriptions that gave an address for them."""
     found = []
     for each in subscriptions:
         url = each.document.get("lifecycleNotificationUrl")
         if url:
-            found.append(Parcel(endpoint_of(url), url, body=lifecycle(each, event)))
+            found.append(Parcel(endpoint_of(url), url, body=lifecycle(each, event), due_at=due_at))
     return found
 
 
@@ -123,24 +139,35 @@ def body(notifications: Sequence[Mapping[str, Any]], tokens: Sequence[str] = ())
     return orjson.dumps(told)
 
 
-def whole(stored: Mapping[str, Any]) -> bytes:
-    """Answer the body of a POST that was stored as it is."""
-    return orjson.dumps(stored)
-
-
 def _hears(watch: Watch, event: Event) -> bool:
-    if watch.alert_id is not None and watch.alert_id != event.resource_id:
-        return False
     if event.change_type == "created":
         return not watch.changes.isdisjoint(("created", "updated"))
     return event.change_type in watch.changes
 
 
-def _selects(query: Query, event: Event, alerts: Mapping[str, Mapping[str, Any]]) -> bool:
-    alert = alerts.get(event.resource_id)
-    return event.change_type == "deleted" if alert is None else matches(query.filter, alert, ALERT)
+def _selects(query: Query | None, event: Event, alert: Mapping[str, Any] | None) -> bool:
+    if alert is None or query is None:
+        return event.change_type == "deleted"
+    return matches(query.filter, alert, ALERT)
 
 
-def _shown_change(watch: Watch, event: Event) -> str:
+def _shown_change(subscription: Subscription, event: Event) -> str:
     # A new alert is an update to whoever asks for updates alone.
-    return "updated" if event.change_type == "created" and "created" not in watch.changes else event.change_type
+    asked = subscription.document["changeType"].split(",")
+    return "updated" if event.change_type == "created" and "created" not in asked else event.change_type
+
+
+def _parts(wanted: Mapping[str, list[int]]) -> Iterator[dict[str, list[int]]]:
+    """Answer what one address wants in parts that one POST holds."""
+    part: dict[str, list[int]] = {}
+    room = MOST
+    for subscription_id, places in wanted.items():
+        rest = places
+        while rest:
+            part[subscription_id], rest = rest[:room], rest[room:]
+            room -= len(part[subscription_id])
+            if not room:
+                yield part
+                part, room = {}, MOST
+    if part:
+        yield part

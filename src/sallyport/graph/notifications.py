@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 from sallyport.clock import Clock
 from sallyport.engine.ports import HttpPort
-from sallyport.graph.couriers import Couriers, ValidationToken
+from sallyport.graph.couriers import Couriers
 from sallyport.graph.lifecycle import Lifecycle
+from sallyport.graph.notification_bodies import ValidationToken
 from sallyport.graph.notifier import Notifier
 from sallyport.store.database import Database
 
@@ -14,9 +18,14 @@ class Notifications:
     """The loops that hold changes against subscriptions, bring notifications, and remind owners."""
 
     def __init__(
-        self, database: Database, clock: Clock, http: HttpPort, validation_token: ValidationToken | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        http: HttpPort,
+        validation_token: ValidationToken,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self.couriers = Couriers(database, clock, http, validation_token)
+        self.couriers = Couriers(database, clock, http, validation_token, chance)
         self.notifier = Notifier(database, clock, self.couriers)
         self.lifecycle = Lifecycle(database, clock, self.couriers)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from sallyport.clock import Clock
 from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
-from sallyport.graph.notification_rules import Watch
+from sallyport.graph.notification_rules import Watch, Watches
 from sallyport.odata import instants
 from sallyport.security import alert_shapes
 from sallyport.store import alerts, deliveries, outbox, subscriptions
@@ -39,15 +39,22 @@ _MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
+class _Block:
+    """Events that are kept together, and what follows from them."""
+
+    events: Sequence[Event] = ()
+    parcels: Sequence[Parcel] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Round:
     """What one look at the outbox found."""
 
     before: int
     after: int
-    events: tuple[Event, ...] = ()
-    parcels: tuple[Parcel, ...] = ()
-    #: Subscriptions by id, as far as they are meant.
-    subscriptions: Mapping[str, Subscription] | None = None
+    blocks: tuple[_Block, ...] = ()
+    #: Everybody's subscriptions, by id.
+    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
 
 
 class Notifier:
@@ -58,8 +65,8 @@ class Notifier:
         self._clock = clock
         self._couriers = couriers
         self._watches: dict[tuple[str, str, str, str], Watch] = {}
-        #: Endpoints whose subscribers were told that they missed something, while that goes on.
-        self._told: set[str] = set()
+        #: By endpoint that is spared: which subscriptions will be told that they missed something.
+        self._told: dict[str, set[str]] = {}
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -78,19 +85,20 @@ class Notifier:
         found = await self._database.read(lambda connection: self._look(connection, now))
         if found.after == found.before:
             return False
-        parcels = [*(self._held(each) for each in found.parcels), *self._missed(found)]
+        blocks = [self._held(found, each) for each in found.blocks]
 
         def store(connection: Connection) -> None:
-            if deliveries.advance(connection, CURSOR, found.before, found.after):
-                deliveries.post(connection, found.events, parcels, now)
+            if outbox.advance(connection, CURSOR, found.before, found.after):
+                for each in blocks:
+                    deliveries.post(connection, each.events, each.parcels, now)
 
         await self._database.write(store)
-        if parcels:
+        if blocks:
             self._couriers.ring()
         return True
 
     def _look(self, connection: Connection, now: str) -> _Round:
-        before = deliveries.place(connection, CURSOR)
+        before = outbox.place(connection, CURSOR)
         changes = outbox.after(connection, before, ROUND)
         if not changes:
             return _Round(before, before)
@@ -99,12 +107,16 @@ class Notifier:
         mine = [each for each in changes if each.kind == alerts.KIND]
         if not active or not mine:
             return _Round(before, after)
-        watches = [self._watch(each) for each in active]
+        watches = Watches(self._watch(each) for each in active)
         stored = alerts.of_ids(connection, {each.resource_id for each in mine})
         documents = {alert_id: alert_shapes.without_private(each.document) for alert_id, each in stored.items()}
-        events = tuple(_event(each, stored) for each in mine)
-        parcels = notification_rules.parcels(watches, events, documents)
-        return _Round(before, after, events, tuple(parcels), {each.id: each for each in active})
+        blocks = []
+        for first in range(0, len(mine), notification_rules.MOST):
+            events = [_event(each, stored) for each in mine[first : first + notification_rules.MOST]]
+            parcels = watches.parcels(events, documents)
+            if parcels:
+                blocks.append(_Block(events, parcels))
+        return _Round(before, after, tuple(blocks), {each.id: each for each in active})
 
     def _watch(self, subscription: Subscription) -> Watch:
         document = subscription.document
@@ -116,28 +128,32 @@ class Notifier:
                 self._watches.pop(next(iter(self._watches)))
         return found
 
-    def _held(self, parcel: Parcel) -> Parcel:
-        """Answer a parcel as its endpoint's state lets it go: at once, later, or not at all."""
-        health = self._couriers.health(parcel.endpoint)
-        if health.is_dropping:
-            return replace(parcel, dropped=_DROPPED)
-        if health.delay_seconds:
-            due = self._clock.now() + timedelta(seconds=health.delay_seconds)
-            return replace(parcel, due_at=instants.of_datetime(due))
-        return parcel
+    def _held(self, found: _Round, block: _Block) -> _Block:
+        """Answer a block as the endpoints' states let it go: at once, later, or not at all, and what tells of that."""
+        parcels: list[Parcel] = []
+        for parcel in block.parcels:
+            health = self._couriers.health(parcel.endpoint)
+            if health.is_dropping:
+                parcels.append(replace(parcel, dropped=_DROPPED))
+                parcels += self._missed(found, parcel, self._later(health.dropping_seconds))
+                continue
+            self._told.pop(parcel.endpoint, None)
+            due_at = self._later(health.delay_seconds) if health.delay_seconds else None
+            parcels.append(replace(parcel, due_at=due_at))
+        return _Block(block.events, parcels)
 
-    def _missed(self, found: _Round) -> Sequence[Parcel]:
-        """Answer what tells subscribers, once in a row, that notifications of theirs were dropped."""
-        told: list[Parcel] = []
-        for parcel in found.parcels:
-            dropping = self._couriers.health(parcel.endpoint).is_dropping
-            if not dropping:
-                self._told.discard(parcel.endpoint)
-            elif parcel.endpoint not in self._told:
-                self._told.add(parcel.endpoint)
-                named = [(found.subscriptions or {})[each] for each in parcel.wanted or ()]
-                told += notification_rules.lifecycle_parcels(named, _MISSED)
-        return told
+    def _missed(self, found: _Round, parcel: Parcel, due_at: str) -> list[Parcel]:
+        """Answer what tells subscribers that notifications of theirs were dropped, once that is over.
+
+        It is stored now, with what was dropped, so that no crash forgets it.
+        """
+        told = self._told.setdefault(parcel.endpoint, set())
+        news = [each for each in parcel.wanted or () if each not in told]
+        told.update(news)
+        return notification_rules.lifecycle_parcels([found.subscriptions[each] for each in news], _MISSED, due_at)
+
+    def _later(self, seconds: float) -> str:
+        return instants.of_datetime(self._clock.now() + timedelta(seconds=seconds))
 
     async def _work(self) -> None:
         while True:

@@ -14,14 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sallyport.store import schema
+from sallyport.store.lanes import Lane, lanes
+from sallyport.store.lanes import of as lanes_of
 
-cursors = sa.Table(
-    "cursors",
-    schema.metadata,
-    sa.Column("name", sa.String(32), primary_key=True),
-    #: The number of the last event of the outbox that was dealt with.
-    sa.Column("sequence", sa.BigInteger, nullable=False),
-)
 notices = sa.Table(
     "notices",
     schema.metadata,
@@ -34,22 +29,20 @@ deliveries = sa.Table(
     "deliveries",
     schema.metadata,
     sa.Column("id", schema.Sequence, primary_key=True, autoincrement=True),
-    #: Scheme, host and port: what is slow or dead is that, whatever its paths are.
-    sa.Column("endpoint", sa.String(512), nullable=False),
-    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("lane_id", sa.ForeignKey("lanes.id"), nullable=False),
     sa.Column("notice_id", sa.ForeignKey("notices.id"), index=True),
     #: By subscription, the places in the notice's list of events; or `body`, a whole one to be sent as it is.
     sa.Column("wanted", schema.Document),
     sa.Column("body", schema.Document),
     sa.Column("created_at", schema.Instant, nullable=False),
     sa.Column("due_at", schema.Instant, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("dead_at", schema.Instant),
     sa.Column("reason", sa.String(200)),
     sqlite_autoincrement=True,
 )
-sa.Index("ix_deliveries_endpoint", deliveries.c.endpoint, deliveries.c.dead_at, deliveries.c.id)
-sa.Index("ix_deliveries_dead_at", deliveries.c.dead_at)
+sa.Index("ix_deliveries_lane_id", deliveries.c.lane_id, deliveries.c.dead_at, deliveries.c.id)
+sa.Index("ix_deliveries_dead_at", deliveries.c.dead_at, deliveries.c.id)
+_LIVE = deliveries.c.dead_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +58,35 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one address is to hear about, from one round."""
+    """What one address is to hear about, from one notice."""
 
     id: int
-    endpoint: str
-    url: str
-    events: tuple[Event, ...]
-    #: By subscription, places in `events`.
+    notice_id: int | None
+    #: By subscription, places in the notice's events.
     wanted: dict[str, list[int]]
     #: What is to be sent as it is, in place of events.
     body: dict[str, Any] | None
     created_at: str
-    due_at: str
-    attempts: int
-    dead_at: str | None = None
-    reason: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many notifications it holds."""
+        return sum(len(places) for places in self.wanted.values()) or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A delivery that nobody took."""
+
+    delivery: Delivery
+    url: str
+    dead_at: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A delivery that is new: to which address, and who wants what of the round's events."""
+    """A delivery that is new: to which address, and who wants what of the notice's events."""
 
     endpoint: str
     url: str
@@ -96,24 +98,8 @@ class Parcel:
     dropped: str | None = None
 
 
-def place(connection: Connection, name: str) -> int:
-    """Answer how far the outbox was dealt with; 0 before anything was."""
-    return int(connection.execute(sa.select(cursors.c.sequence).where(cursors.c.name == name)).scalar() or 0)
-
-
-def advance(connection: Connection, name: str, before: int, after: int) -> bool:
-    """Move a place in the outbox; False when somebody else has moved it meanwhile, and nothing must follow."""
-    moved = cursors.update().where(cursors.c.name == name, cursors.c.sequence == before).values(sequence=after)
-    if connection.execute(moved).rowcount:
-        return True
-    if connection.execute(sa.select(cursors.c.sequence).where(cursors.c.name == name)).scalar() is not None:
-        return False
-    connection.execute(cursors.insert().values(name=name, sequence=after))
-    return True
-
-
 def post(connection: Connection, events: Sequence[Event], parcels: Sequence[Parcel], at: str) -> None:
-    """Store what is to be delivered of some events."""
+    """Store what is to be delivered of some events, which are kept together as one notice."""
     if not parcels:
         return
     notice_id = None
@@ -122,123 +108,31 @@ def post(connection: Connection, events: Sequence[Event], parcels: Sequence[Parc
         done = connection.execute(notices.insert().values(events=rows))
         assert done.inserted_primary_key is not None
         notice_id = int(done.inserted_primary_key[0])
-    connection.execute(
-        deliveries.insert(),
-        [
-            {
-                "endpoint": each.endpoint,
-                "url": each.url,
-                "notice_id": notice_id if each.body is None else None,
-                "wanted": None if each.wanted is None else {key: _spans(at) for key, at in each.wanted.items()},
-                "body": each.body,
-                "created_at": at,
-                "due_at": each.due_at or at,
-                "attempts": 0,
-                "dead_at": at if each.dropped else None,
-                "reason": each.dropped,
-            }
-            for each in parcels
-        ],
-    )
+    numbers = lanes_of(connection, {each.url: each.endpoint for each in parcels})
+    connection.execute(deliveries.insert(), [_row(each, numbers[each.url], notice_id, at) for each in parcels])
 
 
-def waiting(connection: Connection) -> list[tuple[str, str]]:
-    """Answer the endpoints that something waits for, each with the moment at which its first delivery is due."""
-    first = (
-        sa.select(sa.func.min(deliveries.c.id).label("id"))
-        .where(deliveries.c.dead_at.is_(None))
-        .group_by(deliveries.c.endpoint)
-        .subquery()
-    )
-    statement = sa.select(deliveries.c.endpoint, deliveries.c.due_at).join(first, first.c.id == deliveries.c.id)
-    return [(endpoint, due_at) for endpoint, due_at in connection.execute(statement)]
+def ready(connection: Connection, now: str) -> list[Lane]:
+    """Answer the addresses that may be tried and that something is due for."""
+    something = sa.exists().where(deliveries.c.lane_id == lanes.c.id, _LIVE, deliveries.c.due_at <= now)
+    statement = sa.select(lanes).where(sa.or_(lanes.c.due_at.is_(None), lanes.c.due_at <= now), something)
+    return [Lane(*row) for row in connection.execute(statement)]
 
 
-def head(connection: Connection, endpoint: str, limit: int) -> list[Delivery]:
-    """Answer the first deliveries of an endpoint that go to one and the same address, oldest first."""
-    statement = (
-        _SELECTED.where(deliveries.c.endpoint == endpoint, deliveries.c.dead_at.is_(None))
-        .order_by(deliveries.c.id)
-        .limit(limit)
-    )
-    found = _read(connection, statement)
-    return [each for each in found if each.url == found[0].url]
+def head(connection: Connection, lane_id: int, now: str, limit: int) -> list[Delivery]:
+    """Answer what is due first to an address, oldest first."""
+    statement = _SELECTED.where(deliveries.c.lane_id == lane_id, _LIVE, deliveries.c.due_at <= now)
+    return [_delivery(row) for row in connection.execute(statement.order_by(deliveries.c.id).limit(limit))]
 
 
-def delivered(connection: Connection, ids: Sequence[int]) -> None:
-    """Forget what was delivered."""
-    _forget(connection, ids)
+def events_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, tuple[Event, ...]]:
+    """Answer the events of some notices, by number."""
+    statement = sa.select(notices.c.id, notices.c.events).where(notices.c.id.in_(list(notice_ids)))
+    return {row.id: tuple(Event(*each) for each in row.events) for row in connection.execute(statement)}
 
 
-def repeat(connection: Connection, ids: Sequence[int], due_at: str) -> None:
-    """Put deliveries off after an attempt that failed."""
-    connection.execute(
-        deliveries.update().where(deliveries.c.id.in_(ids)).values(due_at=due_at, attempts=deliveries.c.attempts + 1)
-    )
-
-
-def bury(connection: Connection, ids: Sequence[int], at: str, reason: str) -> None:
-    """Keep deliveries that nobody took as dead letters."""
-    connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(dead_at=at, reason=reason[:200]))
-
-
-def dead(connection: Connection, after: int, limit: int) -> list[Delivery]:
-    """Answer dead letters behind a number, oldest first."""
-    statement = _SELECTED.where(deliveries.c.dead_at.is_not(None), deliveries.c.id > after)
-    return _read(connection, statement.order_by(deliveries.c.id).limit(limit))
-
-
-def revive(connection: Connection, delivery_id: int | None, at: str) -> int:
-    """Let one dead letter, or (None) all, be delivered again from now on; answers how many there were."""
-    statement = deliveries.update().where(deliveries.c.dead_at.is_not(None))
-    if delivery_id is not None:
-        statement = statement.where(deliveries.c.id == delivery_id)
-    values = {"dead_at": None, "reason": None, "attempts": 0, "created_at": at, "due_at": at}
-    return connection.execute(statement.values(**values)).rowcount
-
-
-def forget_dead(connection: Connection, before: str, limit: int) -> int:
-    """Forget dead letters that died before a moment, a portion at a time; answers how many."""
-    statement = sa.select(deliveries.c.id).where(deliveries.c.dead_at < before).limit(limit)
-    ids = list(connection.execute(statement).scalars())
-    _forget(connection, ids)
-    return len(ids)
-
-
-def counts(connection: Connection) -> tuple[int, int]:
-    """Answer how many deliveries wait, and how many are dead."""
-    statement = sa.select(deliveries.c.dead_at.is_not(None), sa.func.count()).group_by(
-        deliveries.c.dead_at.is_not(None)
-    )
-    found = {bool(is_dead): int(number) for is_dead, number in connection.execute(statement)}
-    return found.get(False, 0), found.get(True, 0)
-
-
-_SELECTED = sa.select(
-    deliveries.c.id,
-    deliveries.c.endpoint,
-    deliveries.c.url,
-    notices.c.events,
-    deliveries.c.wanted,
-    deliveries.c.body,
-    deliveries.c.created_at,
-    deliveries.c.due_at,
-    deliveries.c.attempts,
-    deliveries.c.dead_at,
-    deliveries.c.reason,
-).select_from(deliveries.outerjoin(notices, notices.c.id == deliveries.c.notice_id))
-
-
-def _read(connection: Connection, statement: sa.Select[Any]) -> list[Delivery]:
-    found = []
-    for row in connection.execute(statement):
-        events = tuple(Event(*each) for each in row.events or ())
-        wanted = {key: _places(spans) for key, spans in (row.wanted or {}).items()}
-        found.append(Delivery(row.id, row.endpoint, row.url, events, wanted, row.body, *row[6:]))
-    return found
-
-
-def _forget(connection: Connection, ids: Sequence[int]) -> None:
+def forget(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete what was delivered, and each notice that nobody is to hear about any more."""
     if not ids:
         return
     chosen = sa.select(deliveries.c.notice_id).where(deliveries.c.id.in_(ids), deliveries.c.notice_id.is_not(None))
@@ -247,6 +141,81 @@ def _forget(connection: Connection, ids: Sequence[int]) -> None:
     if named:
         still = sa.select(deliveries.c.notice_id).where(deliveries.c.notice_id.in_(named))
         connection.execute(notices.delete().where(notices.c.id.in_(named), notices.c.id.not_in(still)))
+
+
+def bury(connection: Connection, lane_id: int, before: str, at: str, reason: str) -> int:
+    """Keep what waits for an address since before a moment as dead letters; answers how many there were."""
+    old = deliveries.update().where(deliveries.c.lane_id == lane_id, _LIVE, deliveries.c.created_at <= before)
+    return connection.execute(old.values(dead_at=at, reason=reason[:200])).rowcount
+
+
+def dead(connection: Connection, after: int, limit: int) -> list[Letter]:
+    """Answer dead letters behind a number, oldest first."""
+    statement = (
+        _SELECTED.add_columns(lanes.c.url, deliveries.c.dead_at, deliveries.c.reason)
+        .join(lanes, lanes.c.id == deliveries.c.lane_id)
+        .where(deliveries.c.dead_at.is_not(None), deliveries.c.id > after)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    return [Letter(_delivery(row), row.url, row.dead_at, row.reason or "") for row in connection.execute(statement)]
+
+
+def revive(connection: Connection, delivery_id: int | None, at: str) -> int:
+    """Let one dead letter, or (None) all, be delivered again from now on; answers how many there were."""
+    letters: sa.ColumnElement[bool] = deliveries.c.dead_at.is_not(None)
+    if delivery_id is not None:
+        letters = sa.and_(letters, deliveries.c.id == delivery_id)
+    lane_ids = sa.select(deliveries.c.lane_id).where(letters)
+    connection.execute(lanes.update().where(lanes.c.id.in_(lane_ids)).values(attempts=0, due_at=None))
+    values = {"dead_at": None, "reason": None, "created_at": at, "due_at": at}
+    return connection.execute(deliveries.update().where(letters).values(**values)).rowcount
+
+
+def forget_dead(connection: Connection, before: str, limit: int) -> int:
+    """Delete dead letters that died before a moment, a portion at a time; answers how many."""
+    statement = sa.select(deliveries.c.id).where(deliveries.c.dead_at < before).limit(limit)
+    ids = list(connection.execute(statement).scalars())
+    forget(connection, ids)
+    return len(ids)
+
+
+def forget_lanes(connection: Connection) -> int:
+    """Delete the addresses that nothing is on its way to; answers how many."""
+    nothing = sa.not_(sa.exists().where(deliveries.c.lane_id == lanes.c.id))
+    return connection.execute(lanes.delete().where(nothing)).rowcount
+
+
+def counts(connection: Connection) -> tuple[int, int]:
+    """Answer how many deliveries wait, and how many are dead."""
+    is_dead = deliveries.c.dead_at.is_not(None)
+    found = {bool(dead): int(number) for dead, number in connection.execute(_COUNTED.group_by(is_dead))}
+    return found.get(False, 0), found.get(True, 0)
+
+
+_SELECTED = sa.select(
+    deliveries.c.id, deliveries.c.notice_id, deliveries.c.wanted, deliveries.c.body, deliveries.c.created_at
+)
+_COUNTED = sa.select(deliveries.c.dead_at.is_not(None), sa.func.count())
+
+
+def _row(parcel: Parcel, lane_id: int, notice_id: int | None, at: str) -> dict[str, Any]:
+    wanted = None if parcel.wanted is None else {key: _spans(places) for key, places in parcel.wanted.items()}
+    return {
+        "lane_id": lane_id,
+        "notice_id": notice_id if parcel.body is None else None,
+        "wanted": wanted,
+        "body": parcel.body,
+        "created_at": at,
+        "due_at": parcel.due_at or at,
+        "dead_at": at if parcel.dropped else None,
+        "reason": parcel.dropped,
+    }
+
+
+def _delivery(row: Any) -> Delivery:
+    wanted = {key: _places(spans) for key, spans in (row.wanted or {}).items()}
+    return Delivery(row.id, row.notice_id, wanted, row.body, row.created_at)
 
 
 def _spans(places: Iterable[int]) -> list[list[int]]:

@@ -30,6 +30,13 @@ outbox = sa.Table(
     sa.Column("occurred_at", schema.Instant, nullable=False),
     sqlite_autoincrement=True,
 )
+cursors = sa.Table(
+    "cursors",
+    schema.metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    #: The number of the last event that this reader has dealt with.
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,24 @@ def highest(connection: Connection) -> int:
     return int(connection.execute(sa.select(sa.func.max(outbox.c.sequence))).scalar() or 0)
 
 
-def forget_through(connection: Connection, sequence: int) -> int:
-    """Delete every event up to a number, that one included, and answer how many there were."""
-    return connection.execute(outbox.delete().where(outbox.c.sequence <= sequence)).rowcount
+def place(connection: Connection, name: str) -> int:
+    """Answer how far a reader has come; 0 before it dealt with anything."""
+    return int(connection.execute(sa.select(cursors.c.sequence).where(cursors.c.name == name)).scalar() or 0)
+
+
+def advance(connection: Connection, name: str, before: int, after: int) -> bool:
+    """Move a reader's place; False when somebody else has moved it meanwhile, and nothing must follow."""
+    moved = cursors.update().where(cursors.c.name == name, cursors.c.sequence == before).values(sequence=after)
+    if connection.execute(moved).rowcount:
+        return True
+    if connection.execute(sa.select(cursors.c.sequence).where(cursors.c.name == name)).scalar() is not None:
+        return False
+    connection.execute(cursors.insert().values(name=name, sequence=after))
+    return True
+
+
+def forget_read(connection: Connection, limit: int) -> int:
+    """Delete a portion of the events that every reader has dealt with, oldest first; answers how many there were."""
+    slowest = sa.select(sa.func.min(cursors.c.sequence)).scalar_subquery()
+    read = sa.select(outbox.c.sequence).where(outbox.c.sequence <= slowest).order_by(outbox.c.sequence).limit(limit)
+    return connection.execute(outbox.delete().where(outbox.c.sequence.in_(read))).rowcount

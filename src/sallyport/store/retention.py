@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import batches, callbacks, contents, history, outbox, runs, trigger_histories
+from sallyport.store import batches, callbacks, contents, history, runs, trigger_histories
 
 #: How many runs one transaction forgets.
 _RUNS = 200
@@ -35,10 +35,7 @@ def _runs(connection: Connection, before: str) -> int:
 
 
 def _rows(connection: Connection, before: str) -> int:
-    events = outbox.outbox
-    old = sa.select(events.c.sequence).where(events.c.occurred_at < before).limit(_ROWS)
-    forgotten = connection.execute(sa.delete(events).where(events.c.sequence.in_(old))).rowcount
-    forgotten += trigger_histories.forget_before(connection, before, _ROWS)
+    forgotten = trigger_histories.forget_before(connection, before, _ROWS)
     return forgotten + batches.forget_before(connection, before, _ROWS)
 
 

@@ -39,22 +39,30 @@ sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("url", sa.String(2048), nullable=False, unique=True),
+    sa.Column("endpoint", sa.String(512), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.String(28)),
+    sqlite_autoincrement=True,
+)
+sa.Table(
     "deliveries",
     metadata,
     sa.Column("id", Sequence, primary_key=True, autoincrement=True),
-    sa.Column("endpoint", sa.String(512), nullable=False),
-    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("lane_id", sa.ForeignKey("lanes.id"), nullable=False),
     sa.Column("notice_id", sa.ForeignKey("notices.id")),
     sa.Column("wanted", Document),
     sa.Column("body", Document),
     sa.Column("created_at", sa.String(28), nullable=False),
     sa.Column("due_at", sa.String(28), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("dead_at", sa.String(28)),
     sa.Column("reason", sa.String(200)),
     sa.Index("ix_deliveries_notice_id", "notice_id"),
-    sa.Index("ix_deliveries_endpoint", "endpoint", "dead_at", "id"),
-    sa.Index("ix_deliveries_dead_at", "dead_at"),
+    sa.Index("ix_deliveries_lane_id", "lane_id", "dead_at", "id"),
+    sa.Index("ix_deliveries_dead_at", "dead_at", "id"),
     sqlite_autoincrement=True,
 )
 sa.Table(
