@@ -64,7 +64,7 @@ class Subscriber:
                 writer.write(b"HTTP/1.1 %s\r\nContent-Type: text/plain\r\n" % status)
                 writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(answer), answer))
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
