@@ -1,7 +1,7 @@
 """How soon subscribers hear of changes while others hang, fail or are slow, with a real server process.
 
-Fifty subscribers, each at an endpoint of its own: 35 healthy ones, 5 that never answer, 5 that answer 500 and 5 that take
-six seconds. N alerts are written at a steady pace; each is told to all of them. `p99_seconds` runs from the moment
+Fifty subscribers, each at an endpoint of its own: 35 healthy ones, 5 that never answer, 5 that answer 500 and 5 that
+take six seconds. N alerts are written at a steady pace; each is told to all of them. `p99_seconds` runs from the moment
 before an alert is sent to the server until a healthy subscriber has it, over all alerts and all healthy subscribers.
 """
 
@@ -133,9 +133,7 @@ def write(client: httpx.Client, events: int, rate: float) -> array[float]:
         body = alerts(first, min(first + BATCH, events))
         time.sleep(max(0.0, began + first / rate - time.time()))
         sent.extend([time.time()] * min(BATCH, events - first))
-        client.post(
-            "/ingest/alerts", content=body, headers={"content-type": "application/x-ndjson"}
-        ).raise_for_status()
+        client.post("/ingest/alerts", content=body, headers={"content-type": "application/x-ndjson"}).raise_for_status()
     return sent
 
 
