@@ -9,14 +9,10 @@ import click
 import orjson
 
 from sallyport import settings
-from sallyport.cli import local
+from sallyport.cli import local, output
 from sallyport.errors import SallyportError
 from sallyport.web import certificates, local_authority
 from sallyport.web.local_authority import LocalAuthority
-
-_data = click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA."
-)
 
 
 @click.group("ca")
@@ -25,8 +21,8 @@ def command() -> None:
 
 
 @command.command("show")
-@_data
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@output.data_option
+@output.json_document
 def show(data: Path | None, as_json: bool) -> None:
     """Show the authority's certificate, and how clients are told to trust it."""
     found = _opened(data)
@@ -41,22 +37,25 @@ def show(data: Path | None, as_json: bool) -> None:
 
 
 @command.command("export")
-@_data
+@output.data_option
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; otherwise standard output."
+    "--output",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write; otherwise standard output.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def export(data: Path | None, output: Path | None, as_json: bool) -> None:
+@output.json_document
+def export(data: Path | None, file: Path | None, as_json: bool) -> None:
     """Print the authority's certificate in PEM, to be copied to where clients run. It holds no secret."""
     found = _opened(data)
-    if output is not None:
+    if file is not None:
         try:
-            output.write_bytes(found.pem)
+            file.write_bytes(found.pem)
         except OSError as error:
-            local.fail(f"'{output}' cannot be written: {error.strerror or error}.")
+            local.fail(f"'{file}' cannot be written: {error.strerror or error}.")
     if as_json:
         click.echo(orjson.dumps({**_drawn(found), "certificate": found.pem.decode()}).decode())
-    elif output is None:
+    elif file is None:
         click.echo(found.pem, nl=False)
 
 
