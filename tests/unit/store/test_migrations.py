@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from sqlalchemy.engine import Connection
 
-from sallyport.store import migrations, tables
+from sallyport.store import migrations, observables, tables
 from sallyport.store.database import Database, sqlite_url
 
 
@@ -41,6 +42,32 @@ def test_migrations_make_the_declared_tables_on_postgresql(postgresql_url: str) 
         shapes.append(database.read_now(_shape))
         database.close()
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_what_alerts_mention_is_kept_when_its_table_gets_buckets(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
+    database = Database(server if dialect == "sqlite" else _created(server))
+    rows = [(5, 1), (5, 8192), (7, 20_000), (2**62, 1)]
+
+    def before(connection: Connection) -> None:
+        command.upgrade(migrations.configuration(connection), "0007")
+        for key, sequence in rows:
+            connection.exec_driver_sql(f"INSERT INTO alert_observables (key, sequence) VALUES ({key}, {sequence})")
+
+    database.write_now(before)
+    migrations.upgrade(database)
+
+    def under(connection: Connection) -> list[list[int]]:
+        statements = (
+            observables.numbers(connection, observables.alert_observables, keys) for keys in ([5], [7, 2**62], [6])
+        )
+        return [sorted(row.sequence for row in connection.execute(each)) for each in statements]
+
+    assert database.read_now(under) == [[1, 8192], [1, 20_000], []]
+    database.close()
 
 
 def _statements(connection: Connection) -> set[tuple[str, str]]:
