@@ -51,7 +51,7 @@ def fill(connection: sa.Connection) -> None:
     """Store rows of several kinds, with text that copies may break."""
     tenants.insert(connection, Tenant("t", 'Ünïcode\t\\N\n"quoted"', NOW))
     outbox.append(connection, "alert", [(f"a\\{number}", "created") for number in range(1000)], NOW)
-    outbox.advance(connection, "reader", 0, 10)
+    outbox.advance(connection, "notifications", 0, 10)
     outbox.forget_read(connection, 1000)
     connection.execute(
         clients.clients.insert().values(
