@@ -172,13 +172,18 @@ def measure(folder: Path, events: int, rate: float) -> dict[str, Any]:
 @contextmanager
 def running(folder: Path, events: int) -> Iterator[tuple[Server, Subscribers]]:
     """Run a server and the subscribers, and end both."""
-    server, subscribers = Server(folder), Subscribers(events)
+    server = Server(folder)
     try:
         server.wait()
-        yield server, subscribers
+        # Only now: the subscribers' ports are free ones too.
+        subscribers = Subscribers(events)
+        try:
+            yield server, subscribers
+        finally:
+            server.stop()
+            subscribers.stop()
     finally:
-        server.stop()
-        subscribers.stop()
+        server.process.kill()
 
 
 def main() -> None:
@@ -187,7 +192,7 @@ def main() -> None:
     options.add_argument("--json", type=Path, help="Write the figures to this file.")
     options.add_argument("--quick", action="store_true", help="5,000 alerts.")
     options.add_argument("--events", type=int, default=100_000)
-    options.add_argument("--rate", type=float, default=200.0, help="Alerts a second (200).")
+    options.add_argument("--rate", type=float, default=100.0, help="Alerts a second (100).")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), 5_000 if chosen.quick else chosen.events, chosen.rate)

@@ -108,12 +108,24 @@ def test_the_healthy_hear_of_every_alert_whatever_becomes_of_the_others(tmp_path
                 assert time.monotonic() < until, (hearing.ask(), victim.log())
                 time.sleep(0.5)
             told = hearing.ask("end")
+            administer(victim)
         finally:
             client.close()
             victim.stop()
     assert all(all(each) for each in told["first"])
     # What is told twice is told under the same id.
     assert told["changed"] == 0
+
+
+def administer(victim: Victim) -> None:
+    """Look after subscriptions from the command line."""
+    found = [json.loads(line) for line in victim.command("subscriptions", "list", "--json").splitlines()]
+    assert len(found) == sum(KINDS.values())
+    removed = victim.command("subscriptions", "remove", found[0]["id"], "--json")
+    assert json.loads(removed) == {"removed": found[0]["id"]}
+    assert len(victim.command("subscriptions", "list", "--json").splitlines()) == len(found) - 1
+    assert victim.command("subscriptions", "dead", "--json") == ""
+    assert json.loads(victim.command("subscriptions", "redeliver", "--all", "--json")) == {"redelivered": 0}
 
 
 def subscribe(client: httpx.Client, port: int) -> None:

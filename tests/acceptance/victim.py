@@ -74,7 +74,11 @@ class Victim:
 
     def token(self) -> str:
         """Answer a bearer token of the local administrator."""
-        command = [sys.executable, "-m", "sallyport", "token"]
+        return self.command("token")
+
+    def command(self, *words: str) -> str:
+        """Answer what a command of ours prints."""
+        command = [sys.executable, "-m", "sallyport", *words]
         done = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 

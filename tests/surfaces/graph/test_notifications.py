@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,8 +43,9 @@ class Told:
         )
         #: What decides how much longer than planned a wait is.
         self.chance = 0.0
-        #: How hosts answer notifications; 202 unless said otherwise.
+        #: How addresses or hosts answer notifications; 202 unless said otherwise.
         self.answers: dict[str, int | Exception] = {}
+        self.answer_next: Callable[[], int] | None = None
         self.posts: list[tuple[str, dict[str, Any]]] = []
         surface.outside.answer = self._answer
 
@@ -51,7 +53,9 @@ class Told:
         if "validationToken=" in request.url:
             return echoing(request)
         host = request.url.split("/")[2]
-        answer = self.answers.get(host, 202)
+        answer = self.answers.get(request.url, self.answers.get(host, 202))
+        if self.answer_next is not None:
+            answer = self.answer_next()
         if isinstance(answer, Exception):
             raise answer
         if answer < 300:
@@ -197,6 +201,39 @@ async def test_one_dead_endpoint_delays_no_other(told: Told) -> None:
     await told.round()
     mine = [each["resourceData"]["id"] for url, body in told.posts if url == HOOK for each in body["value"]]
     assert mine == ["a0", "a1", "a2"]
+
+
+async def test_addresses_on_one_host_do_not_delay_each_other(told: Told) -> None:
+    await told.subscribe()
+    await told.subscribe(notificationUrl="https://soc.contoso.com/gone")
+    told.answers["https://soc.contoso.com/gone"] = 302
+    for number in range(3):
+        await told.surface.ingest([alert(f"a{number}", severity="high")])
+        await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == ["a0", "a1", "a2"]
+    assert told.counts() == (3, 0)
+
+
+async def test_what_was_taken_is_not_sent_again_when_the_next_is_refused(told: Told) -> None:
+    await told.subscribe()
+    await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(250))
+    answers = iter([202, 500, 202, 202])
+    told.answer_next = lambda: next(answers)
+    await told.round()
+    assert (len(told.notes), told.counts()) == (100, (2, 0))
+    await told.surface.clock.advance(10)
+    await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == [f"a{number}" for number in range(250)]
+
+
+async def test_events_are_forgotten_once_they_were_dealt_with(told: Told) -> None:
+    await told.subscribe()
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.notifications.lifecycle.forget()
+    assert len(told.surface.events()) > 0
+    await told.round()
+    await told.notifications.lifecycle.forget()
+    assert told.surface.events() == []
 
 
 async def test_an_address_is_told_of_much_in_few_requests(told: Told) -> None:
