@@ -123,7 +123,7 @@ class PostgresqlBare(Bare):
         self._connection.commit()
 
     def _column(self, column: sa.Column[Any]) -> str:
-        return f"{column.name}::text" if column.name == "document" else column.name
+        return f"{column.name}::text" if column.name.endswith("document") else column.name
 
     def _scans(self, plan: list[str]) -> bool:
         return any("Seq Scan on alerts" in step for step in plan)
