@@ -28,6 +28,7 @@ from sallyport.auth.administrator import FirstSecret
 from sallyport.auth.authority import Authority
 from sallyport.auth.bearer import Bearer
 from sallyport.auth.tokens import Subject
+from sallyport.auth.watch import Watch
 from sallyport.clock import Clock, SystemClock
 from sallyport.connectors import Connectors
 from sallyport.connectors.outside import MailPort, Outside
@@ -97,6 +98,7 @@ class House:
     authority: Authority
     engine: Engine
     triggers: Loop
+    watch: Watch
     retention: Retention
     indicator_search: IndicatorSearch
     notifications: Notifications
@@ -113,6 +115,7 @@ class House:
             await self.mailbox.open()
         await self.engine.open()
         await self.triggers.open()
+        await self.watch.open()
         await self.retention.open()
         await self.indicator_search.open()
         await self.notifications.open()
@@ -123,6 +126,7 @@ class House:
         await self.notifications.close()
         await self.indicator_search.close()
         await self.retention.close()
+        await self.watch.close()
         await self.triggers.close()
         await self.engine.close()
         await self.egress.close()
@@ -170,7 +174,20 @@ def build(
     retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
     told = Notifications(database, clock, egress, authority.tokens.validation)
     return House(
-        chosen, clock, database, authority, engine, triggers, retention, search, told, egress, mailbox, app, first
+        chosen,
+        clock,
+        database,
+        authority,
+        engine,
+        triggers,
+        Watch(authority),
+        retention,
+        search,
+        told,
+        egress,
+        mailbox,
+        app,
+        first,
     )
 
 

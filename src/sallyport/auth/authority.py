@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from sqlalchemy.engine import Connection
+
 from sallyport.auth import keyring
 from sallyport.auth.failures import Failures
 from sallyport.auth.keyring import Keyring
 from sallyport.auth.tokens import LIFETIME_SECONDS, Tokens
 from sallyport.clock import Clock
+from sallyport.store import grants, schema
 from sallyport.store.database import Database
 from sallyport.store.sealing import Sealer
 
@@ -24,16 +27,25 @@ class Authority:
     tenant_id: str
     ring: Keyring
     lifetime_seconds: int = LIFETIME_SECONDS
+    #: Families of tokens that were ended before their time.
+    revoked: frozenset[str] = frozenset()
     tokens: Tokens = field(init=False)
     failures: Failures = field(init=False)
     #: Hashing a secret takes 16 MB and a twentieth of a second: two at a time.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     def __post_init__(self) -> None:
-        self.tokens = Tokens(self.tenant_id, lambda: self.ring, self.clock, self.lifetime_seconds)
+        self.tokens = Tokens(self.tenant_id, lambda: self.ring, self.clock, self.lifetime_seconds, lambda: self.revoked)
         self.failures = Failures(self.clock)
 
     async def reload(self) -> None:
-        """Read the signing keys again, after they were changed."""
-        self.ring = await self.db.read(lambda connection: keyring.load(connection, self.sealer, self.clock))
-        self.tokens.forget()
+        """Read the signing keys and what was revoked again, after somebody may have changed them."""
+        since = schema.instant(self.clock.now() - keyring.RETIRED_FOR)
+
+        def read(connection: Connection) -> tuple[Keyring, frozenset[str]]:
+            return keyring.load(connection, self.sealer, self.clock), grants.revoked(connection, since)
+
+        before = self.ring
+        self.ring, self.revoked = await self.db.read(read)
+        if self.ring.published != before.published:
+            self.tokens.forget()

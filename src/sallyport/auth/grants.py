@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sallyport.auth import refusals, secret_hashes, tokens
+from sallyport.auth import consents, refusals, secret_hashes, tokens
 from sallyport.auth.authority import Authority
 from sallyport.auth.tokens import Subject
 from sallyport.store import clients, schema
@@ -73,7 +73,9 @@ async def client_credentials(exchange: Exchange) -> Granted:
     """Grant an application a token in its own name: RFC 6749, section 4.4."""
     audience = _audience(exchange.parameters)
     client = await authenticated(exchange)
-    return Granted(Subject(client.client_id, client.display_name, client.permissions), audience)
+    # What was granted, not what the registration asks for by now.
+    roles = await exchange.authority.db.read(lambda connection: consents.granted_roles(connection, client.client_id))
+    return Granted(Subject(client.client_id, client.display_name, roles), audience)
 
 
 def table(*grants: Grant) -> Mapping[str, Grant]:

@@ -24,6 +24,8 @@ ALGORITHM = "RS256"
 _KEY_BITS = 2048
 #: How long a retired key still counts: the longest life of a token, and the skew.
 RETIRED_FOR = timedelta(hours=2)
+#: How long a new key is shown before it signs, so that clients that keep the key document have it in time.
+PUBLISHED_FOR = timedelta(minutes=5)
 
 
 class NoSigningKey(errors.SallyportError):
@@ -64,10 +66,13 @@ def create(connection: Connection, sealer: Sealer, clock: Clock) -> SigningKey:
 
 def load(connection: Connection, sealer: Sealer, clock: Clock) -> Keyring:
     """Answer the keys as they are stored; raises `NoSigningKey` when none is in use."""
+    now = schema.instant(clock.now())
     stored = keys.published(connection, schema.instant(clock.now() - RETIRED_FOR))
-    current = next((key for key in stored if key.retired_at is None and key.algorithm == ALGORITHM), None)
-    if current is None:
+    in_use = [key for key in stored if key.retired_at is None or key.retired_at > now]
+    if not in_use:
         raise NoSigningKey
+    # The first to retire: a new one is only shown until the one before it has gone.
+    current = min(in_use, key=lambda key: (key.retired_at is None, key.retired_at or "", key.created_at))
     private = RSAKey.import_key(sealer.open(current.sealed_private_key, keys.aad(current.kid)))
     return Keyring(
         kid=current.kid,
@@ -78,8 +83,11 @@ def load(connection: Connection, sealer: Sealer, clock: Clock) -> Keyring:
 
 
 def rotate(connection: Connection, sealer: Sealer, clock: Clock) -> SigningKey:
-    """Make a new signing key and retire those before it; what they signed stays valid until it expires."""
-    now = schema.instant(clock.now())
-    for key in keys.published(connection, now):
-        keys.retire(connection, key.kid, now)
+    """Make a new signing key and retire those before it, once it was published for a while.
+
+    What they signed stays valid until it expires.
+    """
+    then = schema.instant(clock.now() + PUBLISHED_FOR)
+    for key in keys.published(connection, schema.instant(clock.now())):
+        keys.retire(connection, key.kid, then)
     return create(connection, sealer, clock)

@@ -10,9 +10,10 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.auth import permissions, secret_hashes
 from sallyport.clock import Clock
-from sallyport.store import audit, clients, schema
+from sallyport.store import audit, clients, consents, schema
 from sallyport.store.audit import AuditEvent
 from sallyport.store.clients import Client, ClientSecret
+from sallyport.store.consents import Consent
 
 _NAME_LIMIT = 120
 
@@ -66,6 +67,8 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
     if clients.get(connection, client.client_id) is not None:
         raise RegistrationInvalid(f"There is an application '{client.client_id}' already.")
     clients.insert(connection, client)
+    # Whoever registers an application at the machine itself consents to what it asks for.
+    consents.put(connection, Consent(client.client_id, client.permissions, (), now, actor))
     secret = _add_secret(connection, client.client_id, now)
     granted = {"permissions": " ".join(client.permissions)}
     audit.append(connection, AuditEvent(now, actor, "client.added", client.client_id, "success", detail=granted))

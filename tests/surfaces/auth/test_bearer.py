@@ -135,6 +135,11 @@ async def test_a_rotated_key_still_counts_until_its_last_token_expired(tmp_path:
         before = house.authority.tokens.mint(Subject("app", "App", ()))
         house.db.write_now(lambda connection: keyring.rotate(connection, house.authority.sealer, house.clock))
         await house.authority.reload()
+        early = house.authority.tokens.mint(Subject("app", "App", ()))
+        assert parts(early)[0]["kid"] == parts(before)[0]["kid"]
+        assert len(house.client().get("/common/discovery/v2.0/keys").json()["keys"]) == 2
+        await house.clock.advance(keyring.PUBLISHED_FOR)
+        await house.authority.reload()
         after = house.authority.tokens.mint(Subject("app", "App", ()))
         assert parts(before)[0]["kid"] != parts(after)[0]["kid"]
         assert house.authority.tokens.verify(before) == house.authority.tokens.verify(after)

@@ -1,0 +1,60 @@
+"""Consent: an administrator grants an application the permissions that it asks for, as they stand at that moment.
+
+The rule: a later change of the registration changes nothing until somebody consents again; whoever has the data folder
+is an administrator.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from sallyport import errors
+from sallyport.auth.registrations import RegistrationMissing
+from sallyport.clock import Clock
+from sallyport.store import audit, clients, grants, schema
+from sallyport.store import consents as stored
+from sallyport.store.audit import AuditEvent
+from sallyport.store.consents import Consent
+
+
+class NothingGranted(errors.NotFound):
+    """Raised when a consent is taken back that nobody gave."""
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(f"Nothing is granted to the application '{client_id}'.")
+        self.client_id = client_id
+
+
+def grant(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Consent:
+    """Grant an application everything that it asks for now; raises `RegistrationMissing`."""
+    client = clients.get(connection, client_id)
+    if client is None:
+        raise RegistrationMissing(client_id)
+    scopes = clients.sign_ins(connection, client.client_id).scopes
+    consent = Consent(client.client_id, client.permissions, scopes, schema.instant(clock.now()), actor)
+    stored.put(connection, consent)
+    detail = {"permissions": " ".join(consent.roles), "scopes": " ".join(consent.scopes)}
+    event = AuditEvent(consent.granted_at, actor, "consent.granted", client.client_id, "success", detail=detail)
+    audit.append(connection, event)
+    return consent
+
+
+def revoke(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Consent:
+    """Take back all that was granted, and end what users signed in to; raises `NothingGranted`.
+
+    A token that the application holds in its own name stays valid until it expires.
+    """
+    consent = stored.get(connection, client_id)
+    if consent is None:
+        raise NothingGranted(client_id)
+    now = schema.instant(clock.now())
+    stored.remove(connection, consent.client_id)
+    grants.revoke_of_client(connection, consent.client_id, now)
+    audit.append(connection, AuditEvent(now, actor, "consent.revoked", consent.client_id, "success"))
+    return consent
+
+
+def granted_roles(connection: Connection, client_id: str) -> tuple[str, ...]:
+    """Answer the application permissions that were granted: none before somebody consented."""
+    consent = stored.get(connection, client_id)
+    return () if consent is None else consent.roles
