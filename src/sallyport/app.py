@@ -10,7 +10,7 @@ import hmac
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 
 import structlog
@@ -98,7 +98,6 @@ class House:
     authority: Authority
     engine: Engine
     triggers: Loop
-    watch: Watch
     retention: Retention
     indicator_search: IndicatorSearch
     notifications: Notifications
@@ -108,6 +107,10 @@ class House:
     app: ASGIApp
     #: What a first start tells once.
     first: FirstSecret | None
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.authority)
 
     async def open(self) -> None:
         """Begin to work: first the runs that were going on, then the triggers."""
@@ -174,20 +177,7 @@ def build(
     retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
     told = Notifications(database, clock, egress, authority.tokens.validation)
     return House(
-        chosen,
-        clock,
-        database,
-        authority,
-        engine,
-        triggers,
-        Watch(authority),
-        retention,
-        search,
-        told,
-        egress,
-        mailbox,
-        app,
-        first,
+        chosen, clock, database, authority, engine, triggers, retention, search, told, egress, mailbox, app, first
     )
 
 
