@@ -256,7 +256,7 @@ async def opened(
     folder: Path, outside: Outside | None = None, *, web: Iterable[str] = (), now: datetime = NOW
 ) -> AsyncIterator[Playhouse]:
     """Answer a house that works; `web` are the origins at which the outside answers over the web."""
-    chosen = settings.load({}, given={"data": folder / "data", "public_url": PUBLIC_URL})
+    chosen = settings.load({}, given={"data": folder / "data", "public_url": PUBLIC_URL, "reserve_bytes": 0})
     clock, mails, outside = ManualClock(now), Mails(), outside or Outside()
     house = app.build(chosen, clock=clock, mail=mails, connectors=outside)
     outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails))

@@ -24,7 +24,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """What a command finds around it: no settings of the machine's own, and compiled modules."""
     left_out = ("SALLYPORT_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return {**kept, "SALLYPORT_DATA": str(folder), "COLUMNS": "200", **more}
+    return {**kept, "SALLYPORT_DATA": str(folder), "SALLYPORT_RESERVE_BYTES": "0", "COLUMNS": "200", **more}
 
 
 @dataclass

@@ -38,7 +38,7 @@ from sallyport.engine.engine import Engine, Parts
 from sallyport.engine.library import Place
 from sallyport.engine.limits import Limits
 from sallyport.engine.ports import ConnectorPort, Ports
-from sallyport.engine.retention import Retention
+from sallyport.engine.retention import Kept, Retention
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import SallyportError
 from sallyport.graph import routes as graph_routes
@@ -54,6 +54,7 @@ from sallyport.management.call import Deps as ManagementDeps
 from sallyport.recorder import Recorder
 from sallyport.store import migrations
 from sallyport.store.database import Database
+from sallyport.store.reserve import Reserve
 from sallyport.store.sealing import Sealer
 from sallyport.triggers.batch import Batches
 from sallyport.triggers.loop import Loop
@@ -174,11 +175,24 @@ def build(
     app = _app(chosen, clock, authority, surfaces, metrics)
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
-    retention = Retention(database, clock, timedelta(days=chosen.history_retention_days))
+    retention = _retention(chosen, database, clock, metrics)
     told = Notifications(database, clock, egress, authority.tokens.validation)
     return House(
         chosen, clock, database, authority, engine, triggers, retention, search, told, egress, mailbox, app, first
     )
+
+
+def _retention(chosen: settings.Settings, database: Database, clock: Clock, metrics: Metrics) -> Retention:
+    kept = Kept(
+        timedelta(days=chosen.history_retention_days),
+        timedelta(days=chosen.alert_retention_days) if chosen.alert_retention_days else None,
+        timedelta(days=chosen.audit_retention_days) if chosen.audit_retention_days else None,
+    )
+    held = None
+    if database.file is not None and chosen.reserve_bytes:
+        held = Reserve(database.file.parent, chosen.reserve_bytes)
+        metrics.read_from("retention_reserve_held", lambda: held.held)
+    return Retention(database, clock, kept, held=held, recorder=metrics)
 
 
 def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egress: Egress, mail: MailPort) -> Outside:

@@ -73,6 +73,8 @@ class Settings:
     #: Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`. By default a SQLite
     #: file in the data folder.
     database_url: str = field(default="", repr=False, metadata={"derived": True, "schemes": _DATABASES})
+    #: How long a start waits for a PostgreSQL server to answer, in seconds.
+    database_wait_seconds: int = field(default=30, metadata={"range": (0, 3_600)})
     #: The address under which others reach this server; callback addresses and links in mails begin with it. By default
     #: made of host and port.
     public_url: str = field(default="", metadata={"derived": True, "schemes": ("http", "https")})
@@ -100,6 +102,14 @@ class Settings:
     body_limit_bytes: int = field(default=104_857_600, metadata={"range": (1024, 2**40)})
     #: How many days the history of a run is kept, from the start of the run.
     history_retention_days: int = field(default=90, metadata={"range": (1, 36_500)})
+    #: How many days an alert is kept, from its `createdDateTime`, with its hits; an incident goes with its last alert.
+    #: 0 keeps them until somebody deletes them.
+    alert_retention_days: int = field(default=0, metadata={"range": (0, 36_500)})
+    #: How many days an event of the audit log is kept; 0 keeps them for ever.
+    audit_retention_days: int = field(default=365, metadata={"range": (0, 36_500)})
+    #: How much room is set aside on the disk of a SQLite database, in bytes, to be given up when the disk is full, so
+    #: that retention can delete; 0 for none. The log of the database alone may need 64 MB of it.
+    reserve_bytes: int = field(default=100_663_296, metadata={"range": (0, 2**40)})
     #: How far back a new indicator is looked for in the stored alerts, in days.
     match_days: int = field(default=30, metadata={"range": (1, 3_650)})
     #: The ids of the Sentinel workspaces for which this server takes uploads of STIX objects, separated by commas.

@@ -89,9 +89,9 @@ class FragileDatabase(Database):
         await self._power.holds()
         return found
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, reserved: bool = False) -> T:
         await self._power.holds()
-        found = await super().write(work)
+        found = await super().write(work, reserved=reserved)
         if not (found is False or found in ([], 0)):
             # A claim of nothing, however often the clock brings it about, changes nothing that a crash could tear.
             self._power.committed()

@@ -25,6 +25,8 @@ from sallyport.cli.lock import Lock
 from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
 from sallyport.settings import Settings
+from sallyport.store import waiting
+from sallyport.store.database import Database
 from sallyport.web.connect_proxy import ConnectProxy
 from sallyport.web.http_protocol import BoundedProtocol
 from sallyport.web.tls import Tls
@@ -141,6 +143,7 @@ async def _serve(chosen: Settings, lock: Lock, listening: Listening, ready: Read
         if not settings.loopback(chosen.http_host):
             log.warning("http.in_clear", host=chosen.http_host, port=chosen.port)
         tls = None if listening.https is None else Tls(chosen, SystemClock())
+        await _await_database(chosen)
         house = app.build(chosen)
         ending.push_async_callback(house.close)
         await house.open()
@@ -164,6 +167,14 @@ async def _serve(chosen: Settings, lock: Lock, listening: Listening, ready: Read
             async with asyncio.TaskGroup() as all_of_them:
                 for each, taken in zip(servers, sockets, strict=True):
                     all_of_them.create_task(each.serve([taken]))
+
+
+async def _await_database(chosen: Settings) -> None:
+    database = Database(chosen.database_url)
+    try:
+        await waiting.answering(database, SystemClock(), chosen.database_wait_seconds)
+    finally:
+        database.close()
 
 
 async def _open_proxy(listening: socket.socket, https: socket.socket, ending: contextlib.AsyncExitStack) -> None:

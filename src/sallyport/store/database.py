@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ _GATHERED = 256
 _READERS = 4
 #: So many steps of SQLite pass between two looks at the clock: some milliseconds.
 _STEPS = 100_000
+_NO_ROOM = "The database has no room left: nothing of this request was stored."
 #: What SQLite says of a file that it cannot read as a database.
 _DAMAGED = ("malformed", "not a database")
 
@@ -64,8 +65,17 @@ class Database:
         #: How often the writer has committed, and how often it could not.
         self.commits = 0
         self.failures = 0
+        #: How often there was no room; and whether what room there is is kept for whoever deletes.
+        self.fulls = 0
+        self.held_back = False
         self._writer = threading.Thread(target=self._write_forever, name="sallyport-write", daemon=True)
         self._writer.start()
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database, None for any other."""
+        named = self.engine.url.database
+        return Path(named) if self.dialect == "sqlite" and named else None
 
     @property
     def waiting(self) -> int:
@@ -76,12 +86,15 @@ class Database:
         """Run work against one consistent snapshot and answer its result."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, reserved: bool = False) -> T:
         """Run work in a transaction, shared with whatever else is waiting, and answer its result after the commit.
 
         Raises whatever the work raises (its own changes are undone, its neighbours' are kept), `StorageFull` when there
-        is no room, and `StorageUnavailable` when the database cannot be reached.
+        is no room, and `StorageUnavailable` when the database cannot be reached. `reserved` work is done although what
+        room is left is held back.
         """
+        if self.held_back and not reserved:
+            raise errors.StorageFull(_NO_ROOM)
         return await self.begin_write(work)
 
     def begin_write(self, work: Work[T]) -> asyncio.Future[T]:
@@ -165,7 +178,7 @@ class Database:
                 self._let_go()
             if len(batch) == 1:
                 self.failures += 1
-                batch[0].error = _translated(error)
+                batch[0].error = self._told(error)
             else:
                 self._commit_apart(batch)
 
@@ -183,6 +196,12 @@ class Database:
             connection.invalidate()
             connection.close()
 
+    def _told(self, error: BaseException) -> BaseException:
+        """Answer what the callers are told of a transaction that failed, counting those without room."""
+        told = _translated(error)
+        self.fulls += isinstance(told, errors.StorageFull)
+        return told
+
     def _commit_apart(self, batch: list[_Request]) -> None:
         try:
             with self.engine.connect() as connection:
@@ -193,8 +212,9 @@ class Database:
             self.commits += 1
         except Exception as error:  # noqa: BLE001 - the commit failed for all of them
             self.failures += 1
+            told = self._told(error)
             for request in batch:
-                request.error = request.error or _translated(error)
+                request.error = request.error or told
 
 
 def _run_in_savepoint(connection: Connection, request: _Request) -> None:
@@ -249,10 +269,29 @@ def _engine(url: str, read_seconds: int | None) -> Engine:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    options = {} if read_seconds is None else {"options": f"-c statement_timeout={read_seconds * 1000}"}
-    engine = sa.create_engine(
-        url, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **json_text
-    )
+    return _postgresql(url, json_text, read_seconds)
+
+
+def _postgresql(url: str, json_text: Mapping[str, Any], read_seconds: int | None) -> Engine:
+    named = sa.make_url(url)
+    if named.drivername == "postgresql":
+        named = named.set(drivername="postgresql+psycopg")
+    # A server that is gone without a word is noticed within seconds, however the network treats it.
+    options: dict[str, Any] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    if read_seconds is not None:
+        options["options"] = f"-c statement_timeout={read_seconds * 1000}"
+    try:
+        engine = sa.create_engine(
+            named, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **json_text
+        )
+    except ModuleNotFoundError as missing:
+        told = f"PostgreSQL needs the package '{missing.name}': install sallyport[postgresql]."
+        raise errors.StorageUnavailable(told) from missing
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
@@ -314,7 +353,7 @@ def _translated(error: BaseException) -> BaseException:
             "The database took too long to answer: narrow the filter, or order by what it names."
         )
     if "full" in text or "no space" in text:
-        return errors.StorageFull("The database has no room left: nothing of this request was stored.")
+        return errors.StorageFull(_NO_ROOM)
     if any(sign in text for sign in ("disk i/o", "unable to open", "readonly", "locked", "connection", "connect")):
         return errors.StorageUnavailable(f"The database cannot be used: {error.orig}.")
     return error

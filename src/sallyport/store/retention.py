@@ -9,7 +9,20 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import batches, callbacks, contents, history, runs, trigger_histories
+from sallyport.security.observables import keys_of_alert
+from sallyport.store import (
+    alerts,
+    audit,
+    batches,
+    callbacks,
+    contents,
+    history,
+    incidents,
+    matches,
+    observables,
+    runs,
+    trigger_histories,
+)
 
 #: How many runs one transaction forgets.
 _RUNS = 200
@@ -46,3 +59,34 @@ def _contents(connection: Connection) -> int:
     if oldest is not None:
         old = old.where(table.c.stored_at < oldest)
     return connection.execute(sa.delete(table).where(table.c.digest.in_(old))).rowcount
+
+
+def purge_alerts(connection: Connection, before: str) -> int:
+    """Forget some alerts that were created before a moment, with their hits and what they are found by.
+
+    Nobody is told that they were deleted: nobody did. Answers how many there were.
+    """
+    table = alerts.alerts
+    old = sa.select(table.c.sequence, table.c.id, table.c.document).where(table.c.created_at < before)
+    found = connection.execute(old.order_by(table.c.created_at).limit(_RUNS)).all()
+    for row in found:
+        observables.remove(connection, observables.alert_observables, row.sequence, keys_of_alert(row.document))
+    if found:
+        connection.execute(sa.delete(table).where(table.c.sequence.in_([row.sequence for row in found])))
+        connection.execute(sa.delete(matches.matches).where(matches.matches.c.alert_id.in_([row.id for row in found])))
+    return len(found)
+
+
+def purge_incidents(connection: Connection, before: str) -> int:
+    """Forget some incidents that were last changed before a moment and have no alert left; answers how many."""
+    table, joined = incidents.incidents, alerts.alerts
+    alone = ~sa.exists().where(joined.c.incident_id == table.c.id)
+    old = sa.select(table.c.sequence).where(table.c.modified_at < before, alone).limit(_ROWS)
+    return connection.execute(sa.delete(table).where(table.c.sequence.in_(old))).rowcount
+
+
+def purge_audit(connection: Connection, before: str) -> int:
+    """Forget some events of the audit log that are older than a moment; answers how many."""
+    table = audit.audit_events
+    old = sa.select(table.c.sequence).where(table.c.at < before).limit(_ROWS)
+    return connection.execute(sa.delete(table).where(table.c.sequence.in_(old))).rowcount

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+import databases
 from sallyport.clock import ManualClock
-from sallyport.engine.retention import Retention
-from sallyport.store import contents, history, runs
+from sallyport.engine.retention import Kept, Retention
+from sallyport.store import alerts, audit, contents, history, runs, schema
 from scenarios.stage import Stage
 
 DOCUMENT = {
@@ -23,7 +27,7 @@ async def test_a_run_goes_whole_when_its_time_is_over_and_its_contents_with_the_
 ) -> None:
     clock = ManualClock()
     stage = await Stage(tmp_path, clock=clock).open()
-    retention = Retention(stage.database, clock, timedelta(days=90))
+    retention = Retention(stage.database, clock, Kept(timedelta(days=90)))
     old = (await stage.run(DOCUMENT, {"shared": "x" * 9000})).run
     lone = (await stage.run(DOCUMENT, {"lone": "y" * 9000})).run
     await clock.advance(timedelta(days=60))
@@ -57,3 +61,49 @@ async def _forgotten(retention: Retention, clock: ManualClock) -> int:
 async def _bodies(stage: Stage) -> int:
     count = sa.select(sa.func.count()).select_from(contents.contents)
     return await stage.database.read(lambda connection: int(connection.execute(count).scalar_one()))
+
+
+@pytest.mark.parametrize("kept", [None, timedelta(days=30)])
+async def test_old_alerts_go_with_their_hits_keys_and_incidents_without_a_word(
+    tmp_path: Path, kept: timedelta | None
+) -> None:
+    clock = ManualClock()
+    with databases.sqlite(tmp_path) as database:
+        for name, day in (("old", timedelta(days=31)), ("young", timedelta(days=29))):
+            at = schema.instant(clock.now() - day)
+            database.write_now(partial(alerts.insert, document=_alert(name, at), at=at))
+            database.write_now(partial(audit.append, event=audit.AuditEvent(at, "local", "tested", name, "success")))
+        before = database.read_now(_counts)
+        retention = Retention(database, clock, Kept(timedelta(days=90), kept, kept))
+        forgotten = await _forgotten(retention, clock)
+        after = database.read_now(_counts)
+        left = database.read_now(lambda connection: alerts.get(connection, "young"))
+    assert before["alerts"] == before["incidents"] == before["audit_events"] == 2
+    assert left is not None
+    if kept is None:
+        assert (forgotten, after) == (0, before)
+    else:
+        assert forgotten == 3
+        assert after["alerts"] == after["incidents"] == after["audit_events"] == 1
+        assert after["outbox"] == before["outbox"]
+
+
+def _alert(name: str, at: str) -> dict[str, Any]:
+    wire = f"{at[:19]}Z"
+    return {
+        "id": name,
+        "title": name,
+        "severity": "high",
+        "status": "newAlert",
+        "createdDateTime": wire,
+        "incidentIds": [f"incident of {name}"],
+        "hostStates": [{"fqdn": f"{name}.contoso.example"}],
+        "vendorInformation": {"provider": "Tester", "vendor": "Contoso"},
+    }
+
+
+def _counts(connection: sa.Connection) -> dict[str, int]:
+    return {
+        name: int(connection.execute(sa.select(sa.func.count()).select_from(schema.metadata.tables[name])).scalar_one())
+        for name in ("alerts", "incidents", "audit_events", "outbox", "matches")
+    }
