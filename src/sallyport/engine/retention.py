@@ -99,7 +99,8 @@ class Retention:
     async def make_room(self, held: Reserve) -> bool:
         """Give the reserve up, forget what may be forgotten, and let others write again once the reserve is back."""
         self._dealt_with = self._database.fulls
-        if not self._database.held_back:
+        begins = not self._database.held_back
+        if begins:
             log.error("storage.full")
         self._database.held_back = True
         held.give_up()
@@ -108,6 +109,8 @@ class Retention:
         forgotten = await self.forget()
         spare = await asyncio.to_thread(self._database.outside_now, reserve.shrink)
         if not held.take(spare):
+            if begins:
+                log.error("storage.waits_for_room", rows=forgotten)
             return False
         self._database.held_back = False
         log.info("storage.recovered", rows=forgotten)
