@@ -40,6 +40,9 @@ OPEN = {
     "/workflows/": "the signature in the address",
     "/approvals/": "the signature of the link",
     "/common/discovery/instance": "where tokens are issued is no secret",
+    "/devicelogin": "a page that asks for the code of a device, and then who somebody is",
+    "/identity/": "the ticket of the page, the browser that it was given to, and its session",
+    "/oidc/userinfo": "a token in a user's name, whatever it allows",
     "/{tenant}/": "the protocols of identity, which issue the tokens",
 }
 #: What is sent with POST and changes nothing.

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sallyport.auth.authority import Authority
+from sallyport.auth.grants import GRANTS
 from sallyport.auth.keyring import ALGORITHM
 from sallyport.auth.refusals import TenantNotFound
-from sallyport.auth.token import check_tenant
+from sallyport.auth.tenant import check_tenant
 
 _CACHED = {"Cache-Control": "max-age=86400, private"}
 
@@ -36,7 +37,7 @@ async def openid_configuration(authority: Authority, request: Request) -> Respon
     return JSONResponse(
         {
             "token_endpoint": f"{root}/oauth2{version}/token",
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
             "jwks_uri": f"{root}/discovery{version}/keys",
             "response_modes_supported": ["query", "fragment", "form_post"],
             "subject_types_supported": ["pairwise"],
@@ -46,7 +47,10 @@ async def openid_configuration(authority: Authority, request: Request) -> Respon
             "issuer": f"{address(request)}/{authority.tenant_id}{version or '/'}",
             "authorization_endpoint": f"{root}/oauth2{version}/authorize",
             "device_authorization_endpoint": f"{root}/oauth2{version}/devicecode",
-            "grant_types_supported": ["client_credentials"],
+            "grant_types_supported": sorted(GRANTS),
+            "code_challenge_methods_supported": ["S256"],
+            "end_session_endpoint": f"{root}/oauth2{version}/logout",
+            "userinfo_endpoint": f"{address(request)}/oidc/userinfo",
             "tenant_region_scope": None,
             "cloud_instance_name": "microsoftonline.com",
             "msgraph_host": "graph.microsoft.com",

@@ -25,7 +25,7 @@ PERMISSIONS: Mapping[str, str] = {
     # To send alerts and do nothing else: what a sensor needs.
     "Sallyport.Ingest": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d00",
     # To read the metrics of the server from another machine.
-    "Sallyport.Metrics": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d03",
+    "Sallyport.Metrics": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d04",
     # Deviation: Azure guards workflows by roles on the resource group; here an application permission stands for each.
     "LogicApps.Read.All": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d01",
     "LogicApps.ReadWrite.All": "6f2c7d3e-41f5-4c55-9d0e-4f6c2a8b1d02",

@@ -7,29 +7,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-import uuid
-from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
+import orjson
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from sallyport import errors
-from sallyport.auth import refusals
+from sallyport.auth import forms, refusals
 from sallyport.auth.authority import Authority
-from sallyport.auth.grants import GRANTS, Exchange, Granted
+from sallyport.auth.discovery import address
+from sallyport.auth.exchange import Exchange, Granted
+from sallyport.auth.grants import GRANTS
 from sallyport.auth.refusals import Refused
+from sallyport.auth.refused import UNCACHED, refused
+from sallyport.auth.tenant import check_tenant
 from sallyport.clock import Clock
 from sallyport.store import audit, schema
 from sallyport.store.audit import AuditEvent
-
-_FORM_BYTES = 64 * 1024
-_FIELDS = 100
-_TENANT = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,252}\Z")
-_UNCACHED = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -37,13 +34,13 @@ _log = structlog.stdlib.get_logger(__name__)
 async def token(authority: Authority, request: Request) -> Response:
     """Answer a request for a token."""
     try:
-        return JSONResponse(await _granted(authority, request), headers=_UNCACHED)
+        return JSONResponse(await _granted(authority, request), headers=UNCACHED)
     except Refused as refusal:
-        return _refused(request, authority.clock, refusal)
+        return refused(request, authority.clock, refusal)
     except (errors.StorageFull, errors.StorageUnavailable) as error:
         # No token without its line in the audit trail.
         _log.warning("token.unavailable", reason=error.code)
-        return _refused(request, authority.clock, refusals.Unavailable(error.status))
+        return refused(request, authority.clock, refusals.Unavailable(error.status))
 
 
 async def _granted(authority: Authority, request: Request) -> dict[str, object]:
@@ -69,22 +66,12 @@ async def _granted(authority: Authority, request: Request) -> dict[str, object]:
 def drawn(clock: Clock, scope: Scope, error: errors.SallyportError) -> Response:
     """Answer an error that kept a request from this endpoint, or that nobody foresaw, as the endpoint would."""
     if error.status in (errors.StorageFull.status, errors.StorageUnavailable.status):
-        return _refused(Request(scope), clock, refusals.Unavailable(error.status))
-    return _refused(Request(scope), clock, refusals.RequestRefused(error))
-
-
-def check_tenant(request: Request) -> None:
-    """Raise `TenantNotFound` when the path's tenant cannot be a tenant's name.
-
-    Deviation: every tenant id and domain name means the one tenant of this installation, so that scripts keep theirs.
-    """
-    tenant = str(request.path_params["tenant"])
-    if not _TENANT.match(tenant):
-        raise refusals.TenantNotFound(tenant[:64])
+        return refused(Request(scope), clock, refusals.Unavailable(error.status))
+    return refused(Request(scope), clock, refusals.RequestRefused(error))
 
 
 async def _exchange(request: Request, authority: Authority) -> Exchange:
-    parameters = await _form(request)
+    parameters = await forms.read(request)
     client_id, client_secret = parameters.get("client_id", ""), parameters.get("client_secret", "")
     basic = _basic(request.headers.get("authorization", ""))
     if basic is not None:
@@ -97,27 +84,8 @@ async def _exchange(request: Request, authority: Authority) -> Exchange:
         client_id=client_id.strip().lower()[:256],
         client_secret=client_secret,
         remote_address=request.client.host if request.client else "",
+        endpoint=f"{address(request)}{request.url.path}",
     )
-
-
-async def _form(request: Request) -> Mapping[str, str]:
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > _FORM_BYTES:
-            raise refusals.FormUnreadable
-        pieces.append(piece)
-    try:
-        pairs = parse_qsl(b"".join(pieces).decode(), keep_blank_values=True, max_num_fields=_FIELDS)
-    except ValueError as error:
-        raise refusals.FormUnreadable from error
-    parameters: dict[str, str] = {}
-    for name, value in pairs:
-        if name in parameters and not name.lower().startswith("x-client-"):
-            raise refusals.ParameterRepeated(name[:64])
-        parameters[name] = value
-    return parameters
 
 
 def _basic(authorization: str) -> tuple[str, str] | None:
@@ -137,12 +105,14 @@ def _answer(
     request: Request, authority: Authority, exchange: Exchange, granted: Granted, access_token: str
 ) -> dict[str, object]:
     seconds = authority.tokens.lifetime_seconds - 1
+    more = _of_user(request, authority, granted)
     if request.url.path.endswith("/v2.0/token"):
         return {
             "token_type": "Bearer",
             "expires_in": seconds,
             "ext_expires_in": seconds,
             "access_token": access_token,
+            **more,
         }
     # The v1.0 endpoint writes its numbers as text.
     now = int(authority.clock.now().timestamp())
@@ -154,32 +124,26 @@ def _answer(
         "not_before": str(now),
         "resource": exchange.parameters.get("resource") or granted.audience,
         "access_token": access_token,
+        **more,
     }
 
 
-def _refused(request: Request, clock: Clock, refusal: Refused) -> Response:
-    now = clock.now()
-    trace_id = str(uuid.uuid4())
-    correlation_id = request.headers.get("client-request-id", "")[:64] or str(uuid.uuid4())
-    timestamp = f"{now:%Y-%m-%d %H:%M:%S}Z"
-    body = {
-        "error": refusal.code,
-        "error_description": f"AADSTS{refusal.number}: {refusal.message} Trace ID: {trace_id} "
-        f"Correlation ID: {correlation_id} Timestamp: {timestamp}",
-        "error_codes": [refusal.number],
-        "timestamp": timestamp,
-        "trace_id": trace_id,
-        "correlation_id": correlation_id,
-        "error_uri": f"https://login.microsoftonline.com/error?code={refusal.number}",
+def _of_user(request: Request, authority: Authority, granted: Granted) -> dict[str, object]:
+    """Answer what only a token in a user's name comes with."""
+    person = granted.subject.person
+    if person is None:
+        return {}
+    client_info = orjson.dumps({"uid": person.id, "utid": authority.tenant_id})
+    found: dict[str, object] = {
+        "scope": " ".join(f"{granted.audience}/{name}" for name in person.scopes),
+        "client_info": base64.urlsafe_b64encode(client_info).decode().rstrip("="),
     }
-    headers = dict(_UNCACHED)
-    if isinstance(refusal, refusals.TooManyFailures | refusals.Unavailable):
-        headers["Retry-After"] = str(refusal.retry_after_seconds)
-    if refusal.status == 405:
-        headers["Allow"] = "POST"
-    if refusal.status == 401 and "authorization" in request.headers:
-        headers["WWW-Authenticate"] = 'Basic realm=""'
-    return JSONResponse(body, refusal.status, headers)
+    if granted.refresh_token is not None:
+        found["refresh_token"] = granted.refresh_token
+    if granted.identity:
+        issuer = f"{address(request)}/{authority.tenant_id}/v2.0"
+        found["id_token"] = authority.tokens.identity(granted.subject, issuer, granted.nonce)
+    return found
 
 
 async def _audit(authority: Authority, request: Request, exchange: Exchange | None, refusal: Refused | None) -> None:

@@ -155,6 +155,29 @@ class Tokens:
         header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}
         return jwt.encode(header, claims, keyring.private, algorithms=[ALGORITHM])
 
+    def identity(self, subject: Subject, issuer: str, nonce: str) -> str:
+        """Answer a token that tells an application who its user is: OpenID Connect Core 1.0, section 2."""
+        assert subject.person is not None
+        keyring, person = self._keyring(), subject.person
+        now = int(self._clock.now().timestamp())
+        claims: dict[str, Any] = {
+            "aud": subject.client_id,
+            "iss": issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.lifetime_seconds,
+            "name": person.display_name,
+            "oid": person.id,
+            "preferred_username": person.name,
+            "sid": person.family,
+            "sub": person.id,
+            "tid": self.tenant_id,
+            "ver": "2.0",
+            **({"nonce": nonce} if nonce else {}),
+        }
+        header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}
+        return jwt.encode(header, claims, keyring.private, algorithms=[ALGORITHM])
+
     def validation(self, client_id: str) -> str:
         """Answer a token that proves to an application that a notification came from here.
 

@@ -1,0 +1,126 @@
+"""Admin consent, v1.0 and v2.0: an administrator grants an application what it asks for, for the whole tenant.
+
+The rule: whoever consents signs in anew for it, and what is granted is what the page showed.
+https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+from sqlalchemy.engine import Connection
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sallyport import errors
+from sallyport.auth import applications, authorize, forms, html, refusals, scopes
+from sallyport.auth.applications import Application
+from sallyport.auth.authority import Authority
+from sallyport.auth.interaction import Asked, Interaction, Visit
+from sallyport.auth.roles import ADMINISTRATOR
+from sallyport.auth.tenant import check_tenant
+from sallyport.store import audit, consents, schema
+from sallyport.store.consents import Consent
+
+JOURNEY = "adminconsent"
+_KEPT = ("client_id", "redirect_uri", "scope", "state")
+
+
+class ConsumersRefused(refusals.Refused):
+    """Raised when consent is asked for in a tenant that has no administrator."""
+
+    number = 90002
+
+    def __init__(self) -> None:
+        super().__init__("Personal accounts have no administrator: name the tenant, or 'organizations'.")
+
+
+class AdminConsent:
+    """The endpoint, and the journey that it begins."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        #: Set when the pages are put together, because they know this journey.
+        self.pages: Interaction
+
+    async def endpoint(self, request: Request) -> Response:
+        """Ask an administrator, who signs in for it, whether an application may have what it asks for."""
+        try:
+            check_tenant(request)
+            if request.path_params["tenant"].lower() == "consumers":
+                raise ConsumersRefused
+            given = forms.parse(request.scope["query_string"])
+            application = await applications.found(self._authority, given.get("client_id", ""))
+            if given.get("redirect_uri"):
+                authorize.check_redirect(application, given["redirect_uri"])
+        except refusals.Refused as error:
+            return html.told("Permissions requested", f"AADSTS{error.number}: {error.message}", error.status)
+        except errors.SallyportError as error:
+            return html.told("Permissions requested", error.message, error.status)
+        asked = {name: given[name][:4096] for name in _KEPT if given.get(name)}
+        return await self.pages.begin(request, JOURNEY, asked, fresh=True)
+
+    def leads_to(self, asked: Asked) -> str:
+        """Answer where the answer goes."""
+        return authorize.origin(asked["redirect_uri"]) if "redirect_uri" in asked else ""
+
+    async def arrive(self, visit: Visit, asked: Asked) -> Response:
+        """Show what the application asks for."""
+        application = await applications.found(self._authority, asked["client_id"])
+        if ADMINISTRATOR not in visit.user.roles:
+            text = f"Only a {ADMINISTRATOR} can grant permissions for the whole tenant."
+            await self._note(visit, application, accepted=False)
+            return self._answered(asked, _refused("consent_required", f"AADSTS90094: {text}"), text, 403)
+        roles, delegated = _wanted(application, asked)
+        ticket = visit.ticket(JOURNEY, {**asked, "roles": roles, "scopes": delegated})
+        listed = authorize.described(tuple(dict.fromkeys((*roles, *delegated))))
+        return html.consent(ticket, authorize.facts(application, visit), listed, self.leads_to(asked))
+
+    async def decided(self, visit: Visit, asked: Asked, *, accepted: bool) -> Response:
+        """Grant, or not, and tell the application."""
+        application = await applications.found(self._authority, asked["client_id"])
+        accepted = accepted and ADMINISTRATOR in visit.user.roles
+        await self._note(visit, application, accepted=accepted, asked=asked)
+        if not accepted:
+            text = "AADSTS65004: User declined to consent to access the app."
+            return self._answered(asked, _refused("consent_required", text), "Nothing was granted.")
+        told = {"admin_consent": "True", "scope": asked["scope"]} if "scope" in asked else {"admin_consent": "True"}
+        name = application.client.display_name
+        return self._answered(asked, told, f"{name} may now do what it asked for. You can close this page.")
+
+    async def _note(
+        self, visit: Visit, application: Application, *, accepted: bool, asked: Asked | None = None
+    ) -> None:
+        target = application.client.client_id
+        event = visit.event("consent.granted" if accepted else "consent.refused", target, success=accepted)
+        now = schema.instant(self._authority.clock.now())
+
+        def keep(connection: Connection) -> None:
+            if accepted and asked is not None:
+                granted = Consent(target, tuple(asked["roles"]), tuple(asked["scopes"]), now, visit.user.name)
+                consents.put(connection, granted)
+            audit.append(connection, event)
+
+        await self._authority.db.write(keep)
+
+    def _answered(self, asked: Asked, fields: Mapping[str, str], sentence: str, status: int = 200) -> Response:
+        if "redirect_uri" not in asked:
+            return html.told("Permissions requested", sentence, status)
+        told = {"tenant": self._authority.tenant_id, **fields}
+        if "state" in asked:
+            told["state"] = asked["state"]
+        address = asked["redirect_uri"]
+        mark = "&" if urlsplit(address).query else "?"
+        return RedirectResponse(f"{address}{mark}{urlencode(told)}", 302, {"Cache-Control": "no-store"})
+
+
+def _wanted(application: Application, asked: Asked) -> tuple[list[str], list[str]]:
+    """Answer the application and delegated permissions that are asked for: of the registration, and of `scope`."""
+    named = scopes.requested(asked.get("scope", ""))
+    return list(application.client.permissions), list(dict.fromkeys((*application.sign_ins.scopes, *named)))
+
+
+def _refused(code: str, sentence: str) -> dict[str, str]:
+    """Answer a refusal; Microsoft says `admin_consent=True` even then."""
+    return {"admin_consent": "True", "error": code, "error_description": sentence}

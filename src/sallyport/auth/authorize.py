@@ -1,0 +1,211 @@
+"""The authorization endpoint: RFC 6749, section 4.1, with PKCE (RFC 7636), as clients of Microsoft Entra ID use it.
+
+The rule: nobody is sent to an address that is not registered to the letter; whatever is wrong before that is known is a
+page, and everything after it goes back to the application.
+Deviation: only authorization codes are given; the implicit grant is not answered.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from urllib.parse import urlencode, urlsplit
+
+from sqlalchemy.engine import Connection
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sallyport import errors
+from sallyport.auth import applications, forms, html, refusals, scopes
+from sallyport.auth.applications import Application
+from sallyport.auth.authority import Authority
+from sallyport.auth.codes import hashed
+from sallyport.auth.interaction import Asked, Interaction, Visit
+from sallyport.auth.roles import ADMINISTRATOR
+from sallyport.auth.tenant import check_tenant
+from sallyport.store import audit, consents, grants, schema
+from sallyport.store.consents import Consent
+from sallyport.store.grants import Family, Grant
+
+JOURNEY = "authorize"
+#: How long a code may be redeemed.
+_CODE = timedelta(minutes=10)
+_KEPT = ("client_id", "redirect_uri", "response_mode", "scope", "state", "nonce", "code_challenge", "resource")
+_MODES = ("query", "fragment", "form_post")
+_LONGEST = 4_096
+
+
+class RedirectRefused(refusals.Refused):
+    """Raised when an application wants its answer sent to an address that is not registered for it."""
+
+    number = 50011
+
+    def __init__(self, address: str, client_id: str) -> None:
+        super().__init__(
+            f"The redirect URI '{address[:200]}' specified in the request does not match the redirect URIs configured "
+            f"for the application '{client_id}'."
+        )
+        self.address = address
+
+
+class Authorize:
+    """The endpoint, and the journey that it begins."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        #: Set when the pages are put together, because they know this journey.
+        self.pages: Interaction
+
+    async def endpoint(self, request: Request) -> Response:
+        """Begin to authorize an application."""
+        try:
+            check_tenant(request)
+            given = (
+                await forms.read(request) if request.method == "POST" else forms.parse(request.scope["query_string"])
+            )
+            application = await applications.found(self._authority, given.get("client_id", ""))
+            check_redirect(application, given.get("redirect_uri", ""))
+        except errors.SallyportError as error:
+            return html.told("Sorry, but we are having trouble signing you in", _aadsts(error), error.status)
+        asked = {name: given[name] for name in _KEPT if given.get(name)}
+        fault = _fault(application, given)
+        if fault is not None:
+            return answered(asked, fault)
+        if given.get("prompt") == "none":
+            return answered(asked, _error("login_required", 50058, "A silent sign-in was asked for."))
+        fresh = "login" in given.get("prompt", "") or "select_account" in given.get("prompt", "")
+        return await self.pages.begin(request, JOURNEY, asked, fresh=fresh, name=given.get("login_hint", "")[:256])
+
+    def leads_to(self, asked: Asked) -> str:
+        """Answer where the answer goes."""
+        return origin(asked["redirect_uri"])
+
+    async def arrive(self, visit: Visit, asked: Asked) -> Response:
+        """Answer with a code, or ask for consent first."""
+        application = await applications.found(self._authority, asked["client_id"])
+        wanted = scopes.missing(asked.get("scope", ""), application.scopes)
+        if not wanted:
+            return await self._grant(visit, asked, application)
+        if ADMINISTRATOR not in visit.user.roles:
+            text = "The application asks for permissions that only an administrator can grant."
+            return answered(asked, _error("consent_required", 90094, text))
+        ticket = visit.ticket(JOURNEY, asked)
+        return html.consent(ticket, facts(application, visit), described(wanted), self.leads_to(asked))
+
+    async def decided(self, visit: Visit, asked: Asked, *, accepted: bool) -> Response:
+        """Keep what was granted, and answer with a code; or tell the application that it was refused."""
+        application = await applications.found(self._authority, asked["client_id"])
+        wanted = scopes.missing(asked.get("scope", ""), application.scopes)
+        if ADMINISTRATOR not in visit.user.roles:
+            accepted = False
+        target = application.client.client_id
+        event = visit.event("consent.granted" if accepted else "consent.refused", target, success=accepted)
+        now = schema.instant(self._authority.clock.now())
+
+        def keep(connection: Connection) -> None:
+            if accepted:
+                together = (*application.scopes, *wanted)
+                consents.put(connection, Consent(target, application.roles, together, now, visit.user.name))
+            audit.append(connection, event)
+
+        await self._authority.db.write(keep)
+        if not accepted:
+            text = "User declined to consent to access the app."
+            return answered(asked, _error("access_denied", 65004, text))
+        return await self._grant(visit, asked, await applications.found(self._authority, asked["client_id"]))
+
+    async def _grant(self, visit: Visit, asked: Asked, application: Application) -> Response:
+        code, now = secrets.token_urlsafe(48), self._authority.clock.now()
+        at, until = schema.instant(now), schema.instant(now + _CODE)
+        family = Family(str(uuid.uuid4()), application.client.client_id, visit.user.id, at)
+        detail = {name: asked[name] for name in ("redirect_uri", "scope", "nonce", "code_challenge") if name in asked}
+        grant = Grant(hashed(code), "code", "granted", family.client_id, family.id, until, None, detail)
+        event = visit.event("code.issued", family.client_id, success=True)
+
+        def store(connection: Connection) -> None:
+            grants.begin(connection, family)
+            grants.insert(connection, grant)
+            audit.append(connection, event)
+
+        await self._authority.db.write(store)
+        return answered(asked, {"code": code, "session_state": family.id})
+
+
+def answered(asked: Mapping[str, str], fields: Mapping[str, str]) -> Response:
+    """Answer an application in the way that it asked for."""
+    address, mode = asked["redirect_uri"], asked.get("response_mode", "query")
+    told = {**fields, **({"state": asked["state"]} if "state" in asked else {})}
+    if mode == "form_post":
+        return html.post_to(address, told)
+    mark = "#" if mode == "fragment" else "&" if urlsplit(address).query else "?"
+    return RedirectResponse(f"{address}{mark}{urlencode(told)}", 302, {"Cache-Control": "no-store"})
+
+
+def check_redirect(application: Application, address: str) -> None:
+    """Raise RedirectRefused unless an address is registered, to the letter.
+
+    A program on somebody's desktop listens on whatever port is free: for `http://localhost` and loopback addresses the
+    port does not count, RFC 8252, section 7.3.
+    """
+    registered = application.sign_ins.redirect_uris
+    local = _without_port(address)
+    if address in registered or (local is not None and local in map(_without_port, registered)):
+        return
+    raise RedirectRefused(address, application.client.client_id)
+
+
+def facts(application: Application, visit: Visit) -> dict[str, str]:
+    """Answer what a consent page says of an application."""
+    client = application.client
+    return {
+        "Application": client.display_name,
+        "Application id": client.client_id,
+        "Tenant": visit.authority.tenant_id,
+        "You are": visit.user.name,
+    }
+
+
+def described(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Answer permissions with what they mean."""
+    return [(name, scopes.SUMMARIES.get(name, "")) for name in names]
+
+
+def origin(address: str) -> str:
+    """Answer scheme, host and port of an address; a scheme of a program's own as it is."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+
+
+def _without_port(address: str) -> str | None:
+    """Answer a loopback address without its port; None for any other."""
+    parts = urlsplit(address)
+    try:
+        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1") and not parts.username
+    except ValueError:
+        return None
+    return f"http://{parts.hostname}{parts.path or '/'}?{parts.query}#{parts.fragment}" if local else None
+
+
+def _fault(application: Application, given: Mapping[str, str]) -> dict[str, str] | None:
+    if given.get("response_type", "code") != "code":
+        return _error("unsupported_response_type", 70005, "Only response_type 'code' is supported.")
+    if given.get("response_mode", "query") not in _MODES:
+        return _error("invalid_request", 90014, "The response_mode is not supported.")
+    if any(len(given.get(name, "")) > _LONGEST for name in _KEPT):
+        return _error("invalid_request", 90014, "A parameter is too long.")
+    challenge, method = given.get("code_challenge", ""), given.get("code_challenge_method", "plain")
+    if challenge and method != "S256":
+        return _error("invalid_request", 501491, "The code_challenge_method must be 'S256'.")
+    if application.sign_ins.public and not challenge:
+        return _error("invalid_request", 9002325, "Proof Key for Code Exchange is required for this application.")
+    return None
+
+
+def _error(code: str, number: int, sentence: str) -> dict[str, str]:
+    return {"error": code, "error_description": f"AADSTS{number}: {sentence}"}
+
+
+def _aadsts(error: errors.SallyportError) -> str:
+    return f"AADSTS{error.number}: {error.message}" if isinstance(error, refusals.Refused) else error.message

@@ -1,0 +1,182 @@
+"""Tokens in a user's name: for a code (RFC 6749, section 4.1), a refresh token (section 6), a device (RFC 8628).
+
+The rule: a code and a refresh token count once; whoever brings one a second time ends everything that came from that
+sign-in, because one of the two who had it is a thief.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlalchemy.engine import Connection
+
+from sallyport.auth import refusals, roles, scopes
+from sallyport.auth.applications import Application
+from sallyport.auth.applications import read as read_application
+from sallyport.auth.codes import hashed
+from sallyport.auth.exchange import Exchange, Granted, grant
+from sallyport.auth.tokens import Person, Subject
+from sallyport.store import grants, schema, users
+from sallyport.store.grants import Grant, Kind
+
+#: How long a refresh token holds without being used.
+REFRESH = timedelta(days=30)
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+class GrantInvalid(refusals.Refused):
+    """Raised when a code or refresh token does not hold: unknown, expired, used, or somebody else's."""
+
+    code = "invalid_grant"
+    number = 70008
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The provided {what} is invalid, has expired, or was used before.")
+        self.what = what
+
+
+class ChallengeFailed(refusals.Refused):
+    """Raised when whoever redeems a code is not the one who asked for it."""
+
+    code = "invalid_grant"
+    number = 501481
+
+    def __init__(self) -> None:
+        super().__init__("The Code_Verifier does not match the code_challenge supplied in the authorization request.")
+
+
+class AuthorizationPending(refusals.Refused):
+    """Raised when nobody has typed a device's code yet."""
+
+    code = "authorization_pending"
+    number = 70016
+
+    def __init__(self) -> None:
+        super().__init__("OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
+
+
+class AuthorizationDeclined(refusals.Refused):
+    """Raised when a person refused a device."""
+
+    code = "authorization_declined"
+    number = 70018
+
+    def __init__(self) -> None:
+        super().__init__("The end user has denied the authorization request.")
+
+
+class DeviceCodeExpired(refusals.Refused):
+    """Raised when a device's code was typed by nobody in time, or is unknown."""
+
+    code = "expired_token"
+    number = 70020
+
+    def __init__(self) -> None:
+        super().__init__("The provided value for the input parameter 'device_code' is not valid or has expired.")
+
+
+@grant("authorization_code")
+async def authorization_code(exchange: Exchange) -> Granted:
+    """Grant a user's token for a code."""
+    code = exchange.parameter("code")
+    application, proved = await exchange.application()
+    found = await _used(exchange, "code", code, application)
+    if found.detail.get("redirect_uri", "") != exchange.parameters.get("redirect_uri", ""):
+        raise GrantInvalid("authorization code")
+    _check_verifier(found, exchange.parameters.get("code_verifier", ""), proved=proved)
+    return await _granted(exchange, application, found, proved=proved)
+
+
+@grant("refresh_token")
+async def refresh_token(exchange: Exchange) -> Granted:
+    """Grant a user's token for a refresh token, and another one in its place."""
+    token = exchange.parameter("refresh_token")
+    application, proved = await exchange.application()
+    found = await _used(exchange, "refresh", token, application)
+    return await _granted(exchange, application, found, proved=proved)
+
+
+@grant(DEVICE)
+async def device_code(exchange: Exchange) -> Granted:
+    """Grant a user's token to a device, once somebody has let it in."""
+    code = exchange.parameters.get("device_code") or exchange.parameter("code")
+    application, proved = await exchange.application()
+    now = schema.instant(exchange.authority.clock.now())
+    found = await exchange.authority.db.read(lambda connection: grants.get(connection, "device", hashed(code)))
+    if found is None or found.client_id != application.client.client_id or found.expires_at <= now:
+        raise DeviceCodeExpired
+    if found.state == "waiting":
+        raise AuthorizationPending
+    if found.state == "refused":
+        raise AuthorizationDeclined
+    return await _granted(exchange, application, await _used(exchange, "device", code, application), proved=proved)
+
+
+async def _used(exchange: Exchange, kind: Kind, text: str, application: Application) -> Grant:
+    """Answer a grant that is used now, for the first time; a second time ends its family."""
+    now = schema.instant(exchange.authority.clock.now())
+
+    def use(connection: Connection) -> tuple[Grant | None, bool]:
+        found = grants.get(connection, kind, hashed(text))
+        if found is None or found.client_id != application.client.client_id or found.expires_at <= now:
+            return None, False
+        if grants.move(connection, found.hash, "granted", "used"):
+            family = grants.family(connection, found.family) if found.family else None
+            return (found, False) if family is not None and family.revoked_at is None else (None, False)
+        if found.family is not None:
+            grants.revoke(connection, found.family, now)
+        return None, True
+
+    found, stolen = await exchange.authority.db.write(use)
+    if stolen:
+        await exchange.authority.reload()
+    if found is None:
+        raise GrantInvalid({"code": "authorization code", "refresh": "refresh token"}.get(kind, "device code"))
+    return found
+
+
+async def _granted(exchange: Exchange, application: Application, found: Grant, *, proved: bool) -> Granted:
+    authority = exchange.authority
+    asked = exchange.parameters.get("scope") or str(found.detail.get("scope", ""))
+    original = str(found.detail.get("scope", ""))
+    family_id = found.family or ""
+    family = await authority.db.read(lambda connection: grants.family(connection, family_id))
+    user = await authority.db.read(lambda connection: users.get(connection, family.user_id if family else ""))
+    if family is None or user is None or not user.enabled:
+        raise GrantInvalid("sign-in")
+    current = await authority.db.read(lambda connection: read_application(connection, application.client.client_id))
+    allowed = current.scopes if current is not None else ()
+    allowed = scopes.granted(original, allowed)
+    held = scopes.granted(asked, allowed)
+    person = Person(user.id, user.name, user.display_name, tuple(roles.ids(user.roles)), held, family_id, proved)
+    subject = Subject(application.client.client_id, application.client.display_name, (), person)
+    words = frozenset(f"{original} {asked}".split())
+    refresh = None
+    if "offline_access" in words:
+        refresh = secrets.token_urlsafe(48)
+        until = schema.instant(authority.clock.now() + REFRESH)
+        new = Grant(
+            hashed(refresh),
+            "refresh",
+            "granted",
+            application.client.client_id,
+            family_id,
+            until,
+            None,
+            {"scope": original},
+        )
+        await authority.db.write(lambda connection: grants.insert(connection, new))
+    nonce = str(found.detail.get("nonce", ""))
+    return Granted(subject, scopes.audience(asked), refresh, identity="openid" in words, nonce=nonce)
+
+
+def _check_verifier(found: Grant, verifier: str, *, proved: bool) -> None:
+    challenge = str(found.detail.get("code_challenge", ""))
+    if not challenge and proved and not verifier:
+        return
+    made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("utf-8", "replace")).digest()).decode().rstrip("=")
+    if not challenge or not secrets.compare_digest(made, challenge.encode("ascii", "replace").decode()):
+        raise ChallengeFailed

@@ -1,0 +1,542 @@
+"""Signing in, consenting and letting a device in, with a client that keeps cookies as a browser does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from identity import Installation, installation
+from sallyport.auth import registrations, users
+from sallyport.auth.registrations import Registered, Registration
+from sallyport.store import audit, clients, consents, schema
+from sallyport.store.clients import ClientKey, SignIns
+
+HERE = "https://sallyport.example"
+BACK = "https://app.contoso.com/back"
+PASSWORD = "correct horse battery"
+VERIFIER = "v" * 43
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+READ = "https://graph.microsoft.com/SecurityEvents.Read.All"
+CONNECTOR = "c4829704-0edc-4c3d-a347-7c4a67586f3c"
+
+
+class Stage:
+    """An installation with two users and an application, and browsers to visit it."""
+
+    def __init__(self, made: Installation) -> None:
+        self.made = made
+        for name, role in (("root@contoso.com", "Global Administrator"), ("ada@contoso.com", "Security Reader")):
+            wanted = users.Wanted(name, PASSWORD, (role,))
+            made.db.write_now(partial(users.add, clock=made.clock, wanted=wanted))
+        self.app = self.register("Viewer")
+
+    def register(self, name: str, *, public: bool = False, scopes: tuple[str, ...] = ()) -> Registered:
+        asked = Registration(self.made.authority.tenant_id, name, ("SecurityEvents.Read.All",))
+        registered = self.made.db.write_now(lambda connection: registrations.add(connection, self.made.clock, asked))
+        sign_ins = SignIns((BACK, "http://localhost/back"), public, scopes)
+        client_id = registered.client.client_id
+        self.made.db.write_now(lambda connection: clients.put_sign_ins(connection, client_id, sign_ins))
+        return registered
+
+    def browser(self) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.made.app(), client=("192.0.2.1", 50000))
+        return httpx.AsyncClient(transport=transport, base_url=HERE)
+
+    def authorize_url(self, app: Registered | None = None, **more: str) -> str:
+        given = {
+            "client_id": (app or self.app).client.client_id,
+            "response_type": "code",
+            "redirect_uri": BACK,
+            "scope": f"openid offline_access {READ}",
+            "state": "s-1",
+            "nonce": "n-1",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+            **more,
+        }
+        return str(httpx.URL("/contoso/oauth2/v2.0/authorize", params={k: v for k, v in given.items() if v}))
+
+    def granted(self, app: Registered | None = None) -> consents.Consent | None:
+        client_id = (app or self.app).client.client_id
+        return self.made.db.read_now(lambda connection: consents.get(connection, client_id))
+
+    def events(self) -> list[tuple[str, str, str]]:
+        found = self.made.db.read_now(lambda connection: audit.latest(connection, 20))
+        return [(each.activity, each.actor, each.outcome) for each in found]
+
+    async def code(self, browser: httpx.AsyncClient, app: Registered | None = None, **more: str) -> str:
+        """Walk through the pages as the administrator, and answer the code."""
+        answer = await browser.get(self.authorize_url(app, **more))
+        if answer.status_code == 200 and "password" in answer.text:
+            answer = await sign_in(browser, answer, "root@contoso.com")
+        if answer.status_code == 200 and "decision" in answer.text:
+            answer = await decide(browser, answer, "accept")
+        assert answer.status_code == 302, answer.text
+        return fields(answer)["code"]
+
+    async def redeem(self, browser: httpx.AsyncClient, app: Registered | None = None, **form: str) -> httpx.Response:
+        found = app or self.app
+        given = {
+            "grant_type": "authorization_code",
+            "client_id": found.client.client_id,
+            "client_secret": found.secret,
+            "redirect_uri": BACK,
+            "code_verifier": VERIFIER,
+            **form,
+        }
+        return await browser.post("/contoso/oauth2/v2.0/token", data={k: v for k, v in given.items() if v})
+
+
+def ticket(page: httpx.Response) -> str:
+    found = re.search(r'name="ticket" value="([^"]+)"', page.text)
+    assert found is not None, page.text
+    return unescape(found[1])
+
+
+def fields(answer: httpx.Response) -> dict[str, str]:
+    assert answer.status_code == 302, answer.text
+    parts = urlsplit(answer.headers["location"])
+    return {name: values[0] for name, values in parse_qs(parts.query or parts.fragment).items()}
+
+
+async def sign_in(
+    browser: httpx.AsyncClient, page: httpx.Response, name: str, password: str = PASSWORD, **headers: str
+) -> httpx.Response:
+    form = {"ticket": ticket(page), "name": name, "password": password}
+    return await browser.post("/identity/signin", data=form, headers={"origin": HERE, **headers})
+
+
+async def decide(browser: httpx.AsyncClient, page: httpx.Response, decision: str, **headers: str) -> httpx.Response:
+    form = {"ticket": ticket(page), "decision": decision}
+    return await browser.post("/identity/decide", data=form, headers={"origin": HERE, **headers})
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with installation(tmp_path) as made:
+        yield Stage(made)
+
+
+def claims(token: str) -> dict[str, Any]:
+    body = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return found
+
+
+async def test_a_code_becomes_a_token_in_the_users_name(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(stage.authorize_url())
+        assert page.status_code == 200
+        assert "script" not in page.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        consent = await sign_in(browser, page, "ROOT@contoso.com")
+        assert all(text in consent.text for text in ("Viewer", stage.app.client.client_id, "SecurityEvents.Read.All"))
+        assert stage.made.authority.tenant_id in consent.text
+        answer = await decide(browser, consent, "accept")
+        assert answer.headers["location"].startswith(f"{BACK}?")
+        told = fields(answer)
+        assert told["state"] == "s-1"
+        token = (await stage.redeem(browser, code=told["code"])).json()
+        assert set(token) >= {"access_token", "refresh_token", "id_token", "client_info", "scope"}
+        identity = claims(token["id_token"])
+        assert (identity["nonce"], identity["preferred_username"], identity["aud"]) == (
+            "n-1",
+            "root@contoso.com",
+            stage.app.client.client_id,
+        )
+        principal = stage.made.authority.tokens.verify(token["access_token"])
+        assert principal.name == "root@contoso.com"
+        assert principal.allows("SecurityEvents.Read.All")
+        assert not principal.allows("SecurityEvents.ReadWrite.All")
+        info = await browser.get("/oidc/userinfo", headers={"authorization": f"Bearer {token['access_token']}"})
+        assert info.status_code in (200, 401)
+        cookies = list(page.headers.get_list("set-cookie") + consent.headers.get_list("set-cookie"))
+        assert len(cookies) == 2
+        assert all("HttpOnly" in each and "SameSite=lax" in each and "Secure" in each for each in cookies)
+    activities = [each[0] for each in stage.events()]
+    assert {"user.sign_in", "consent.granted", "code.issued", "token.issued"} <= set(activities)
+
+
+async def test_a_second_visit_needs_neither_password_nor_consent(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        await stage.code(browser)
+        again = await browser.get(stage.authorize_url())
+        assert "code" in fields(again)
+        assert (await browser.get(stage.authorize_url(prompt="login"))).status_code == 200
+        await stage.made.clock.advance(timedelta(hours=2))
+        assert (await browser.get(stage.authorize_url())).status_code == 200
+
+
+async def test_a_token_allows_no_more_than_the_users_role(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        scope = "https://graph.microsoft.com/SecurityEvents.ReadWrite.All"
+        await stage.code(browser, scope=scope)
+    async with stage.browser() as other:
+        page = await other.get(stage.authorize_url(scope=scope))
+        answer = await sign_in(other, page, "ada@contoso.com")
+        token = (await stage.redeem(other, code=fields(answer)["code"])).json()["access_token"]
+        principal = stage.made.authority.tokens.verify(token)
+        assert principal.allows("SecurityEvents.Read.All")
+        assert not principal.allows("SecurityEvents.ReadWrite.All")
+
+
+async def test_only_an_administrator_consents(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(stage.authorize_url())
+        told = fields(await sign_in(browser, page, "ada@contoso.com"))
+        assert told["error"] == "consent_required"
+        assert told["error_description"].startswith("AADSTS90094")
+    granted = stage.granted()
+    assert granted is not None
+    assert granted.scopes == ()
+
+
+async def test_a_refusal_goes_back_to_the_application(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
+        told = fields(await decide(browser, page, "cancel"))
+        assert (told["error"], told["state"]) == ("access_denied", "s-1")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/back",
+        f"{BACK}/more",
+        f"{BACK}?x=1",
+        BACK.upper(),
+        "https://app.contoso.com@evil.example/back",
+        "http://localhost@evil.example/back",
+        "//evil.example",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+async def test_nobody_is_sent_to_an_address_that_is_not_registered(stage: Stage, address: str) -> None:
+    async with stage.browser() as browser:
+        for url in (
+            stage.authorize_url(redirect_uri=address),
+            str(
+                httpx.URL(
+                    "/contoso/adminconsent", params={"client_id": stage.app.client.client_id, "redirect_uri": address}
+                )
+            ),
+        ):
+            if not address and "adminconsent" in url:
+                continue
+            answer = await browser.get(url)
+            assert answer.status_code == 400
+            assert "location" not in answer.headers
+            assert "AADSTS50011" in answer.text
+
+
+async def test_a_program_on_a_desktop_listens_on_any_port_of_loopback(stage: Stage) -> None:
+    app = stage.register("Desktop", public=True)
+    async with stage.browser() as browser:
+        code = await stage.code(browser, app, redirect_uri="http://localhost:51234/back")
+        token = await stage.redeem(
+            browser, app, code=code, redirect_uri="http://localhost:51234/back", client_secret=""
+        )
+        assert token.status_code == 200, token.text
+
+
+async def test_a_public_application_needs_pkce(stage: Stage) -> None:
+    app = stage.register("Desktop", public=True)
+    async with stage.browser() as browser:
+        told = fields(await browser.get(stage.authorize_url(app, code_challenge="", code_challenge_method="")))
+        assert told["error"] == "invalid_request"
+        told = fields(await browser.get(stage.authorize_url(app, code_challenge_method="plain")))
+        assert told["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code_verifier": "w" * 43},
+        {"code_verifier": ""},
+        {"redirect_uri": "http://localhost/back"},
+        {"client_secret": "wrong"},
+        {"code": "made up"},
+    ],
+    ids=lambda wrong: next(iter(wrong)) + "=" + str(next(iter(wrong.values())))[:8],
+)
+async def test_a_code_is_redeemed_only_by_who_asked_for_it(stage: Stage, wrong: dict[str, str]) -> None:
+    async with stage.browser() as browser:
+        code = await stage.code(browser)
+        answer = await stage.redeem(browser, None, **{"code": code, **wrong})
+        assert answer.status_code in (400, 401)
+        assert answer.json()["error"] in ("invalid_grant", "invalid_client")
+
+
+async def test_a_code_that_comes_twice_ends_what_it_gave(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        code = await stage.code(browser)
+        first = (await stage.redeem(browser, code=code)).json()
+        stage.made.authority.tokens.verify(first["access_token"])
+        second = await stage.redeem(browser, code=code)
+        assert second.json()["error"] == "invalid_grant"
+        used = await stage.redeem(browser, grant_type="refresh_token", refresh_token=first["refresh_token"])
+        assert used.json()["error"] == "invalid_grant"
+
+
+async def test_a_refresh_token_is_replaced_and_its_second_use_ends_the_family(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        first = (await stage.redeem(browser, code=await stage.code(browser))).json()
+        second = (await stage.redeem(browser, grant_type="refresh_token", refresh_token=first["refresh_token"])).json()
+        assert second["refresh_token"] != first["refresh_token"]
+        stolen = await stage.redeem(browser, grant_type="refresh_token", refresh_token=first["refresh_token"])
+        assert stolen.json()["error"] == "invalid_grant"
+        ended = await stage.redeem(browser, grant_type="refresh_token", refresh_token=second["refresh_token"])
+        assert ended.json()["error"] == "invalid_grant"
+
+
+async def test_an_expired_code_is_worth_nothing(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        code = await stage.code(browser)
+        await stage.made.clock.advance(timedelta(minutes=11))
+        assert (await stage.redeem(browser, code=code)).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("mode", ["fragment", "form_post"])
+async def test_the_answer_comes_as_the_application_asked(stage: Stage, mode: str) -> None:
+    async with stage.browser() as browser:
+        await stage.code(browser)
+        answer = await browser.get(stage.authorize_url(response_mode=mode, state='"><script>'))
+        if mode == "fragment":
+            assert urlsplit(answer.headers["location"]).fragment.startswith("code=")
+        else:
+            assert f'action="{BACK}"' in answer.text
+            assert "<script>" not in answer.text
+
+
+async def test_a_wrong_password_says_the_same_as_an_unknown_name(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(stage.authorize_url())
+        texts = []
+        for name, password in (("root@contoso.com", "wrong"), ("nobody@contoso.com", PASSWORD)):
+            page = await sign_in(browser, page, name, password)
+            assert page.status_code == 401
+            texts.append(re.sub(r'value="[^"]*"', "", page.text))
+        assert texts[0] == texts[1]
+        for _ in range(10):
+            page = await sign_in(browser, page, "root@contoso.com", "wrong")
+        page = await sign_in(browser, page, "root@contoso.com")
+        assert "too many attempts" in page.text
+
+
+async def test_a_form_counts_once_in_its_own_browser_and_from_our_own_page(stage: Stage) -> None:
+    async with stage.browser() as browser, stage.browser() as thief:
+        page = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
+        victim = await thief.get(stage.authorize_url())
+        await sign_in(thief, victim, "root@contoso.com")
+        for attempt in (
+            await decide(thief, page, "accept"),
+            await decide(browser, page, "accept", origin="https://evil.example"),
+            await decide(browser, page, "accept", origin="null"),
+        ):
+            assert attempt.status_code == 400
+            assert "no longer valid" in attempt.text
+        forged = await browser.post("/identity/decide", data={"decision": "accept", "ticket": "made up"})
+        assert forged.status_code == 400
+        assert "code" in fields(await decide(browser, page, "accept"))
+        assert (await decide(browser, page, "accept")).status_code == 400
+
+
+async def test_a_ticket_ends_with_its_time(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(stage.authorize_url())
+        await stage.made.clock.advance(timedelta(minutes=16))
+        assert (await sign_in(browser, page, "root@contoso.com")).status_code == 400
+
+
+async def test_a_sign_in_of_one_browser_is_no_other_ones(stage: Stage) -> None:
+    async with stage.browser() as browser, stage.browser() as other:
+        await stage.code(browser)
+        other.cookies.set("sallyport_browser", "x" * 43, domain="sallyport.example")
+        other.cookies.set("sallyport_session", "y" * 43, domain="sallyport.example")
+        assert (await other.get(stage.authorize_url())).status_code == 200
+        assert (await browser.get("/contoso/oauth2/v2.0/logout")).status_code == 200
+        assert (await browser.get(stage.authorize_url())).status_code == 200
+
+
+def consent_url(version: str, **more: str) -> str:
+    given = {"redirect_uri": BACK, "state": "s-1", **more}
+    return str(httpx.URL(f"/contoso{version}/adminconsent", params={k: v for k, v in given.items() if v}))
+
+
+@pytest.mark.parametrize("version", ["", "/v2.0"])
+async def test_an_administrator_consents_for_the_tenant(stage: Stage, version: str) -> None:
+    app = stage.register("Feeder", scopes=("ThreatIndicators.ReadWrite.OwnedBy",))
+    client_id = app.client.client_id
+    stage.made.db.write_now(lambda connection: consents.remove(connection, client_id))
+    refused = await _own_token(stage, app)
+    assert stage.made.authority.tokens.verify(refused).roles == frozenset()
+    async with stage.browser() as browser:
+        await stage.code(browser)
+        # Whoever consents signs in anew for it, signed in or not.
+        page = await browser.get(consent_url(version, client_id=client_id, scope=READ if version else ""))
+        assert 'type="password"' in page.text
+        page = await sign_in(browser, page, "root@contoso.com")
+        for text in ("Feeder", client_id, "SecurityEvents.Read.All", "ThreatIndicators.ReadWrite.OwnedBy"):
+            assert text in page.text
+        told = fields(await decide(browser, page, "accept"))
+    expected = {"tenant": stage.made.authority.tenant_id, "admin_consent": "True", "state": "s-1"}
+    assert told == {**expected, **({"scope": READ} if version else {})}
+    granted = stage.granted(app)
+    assert granted is not None
+    assert granted.roles == ("SecurityEvents.Read.All",)
+    assert "ThreatIndicators.ReadWrite.OwnedBy" in granted.scopes
+    assert granted.granted_by == "root@contoso.com"
+    assert stage.made.authority.tokens.verify(await _own_token(stage, app)).roles == {"SecurityEvents.Read.All"}
+
+
+async def _own_token(stage: Stage, app: Registered) -> str:
+    async with stage.browser() as browser:
+        form = {"client_id": app.client.client_id, "client_secret": app.secret, "grant_type": "client_credentials"}
+        scope = "https://graph.microsoft.com/.default"
+        answer = await browser.post("/contoso/oauth2/v2.0/token", data={**form, "scope": scope})
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["access_token"]
+        return token
+
+
+async def test_a_refused_consent_says_so_the_documented_way(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(consent_url("", client_id=stage.app.client.client_id))
+        page = await sign_in(browser, page, "root@contoso.com")
+        told = fields(await decide(browser, page, "cancel"))
+        assert (told["admin_consent"], told["error"], told["state"]) == ("True", "consent_required", "s-1")
+        assert told["error_description"].startswith("AADSTS65004")
+        page = await browser.get(consent_url("", client_id=stage.app.client.client_id))
+        told = fields(await sign_in(browser, page, "ada@contoso.com"))
+        assert told["error"] == "consent_required"
+        assert (await browser.get("/consumers/adminconsent?client_id=x")).status_code == 400
+
+
+async def test_consent_without_an_address_ends_on_a_page(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(consent_url("", client_id=stage.app.client.client_id, redirect_uri=""))
+        page = await decide(browser, await sign_in(browser, page, "root@contoso.com"), "accept")
+        assert page.status_code == 200
+        assert "may now do" in page.text
+
+
+async def test_a_device_is_let_in_by_a_person_elsewhere(stage: Stage) -> None:
+    app = stage.register("Device", public=True)
+    async with stage.browser() as device, stage.browser() as browser:
+        await stage.code(browser, app)
+        form = {"client_id": app.client.client_id, "scope": f"{READ} offline_access openid"}
+        told = (await device.post("/contoso/oauth2/v2.0/devicecode", data=form)).json()
+        assert told["user_code"] in told["message"]
+        assert told["verification_uri"] == f"{HERE}/devicelogin"
+
+        async def poll() -> httpx.Response:
+            grant = "urn:ietf:params:oauth:grant-type:device_code"
+            given = {"client_id": app.client.client_id, "grant_type": grant, "device_code": told["device_code"]}
+            return await device.post("/contoso/oauth2/v2.0/token", data=given)
+
+        assert (await poll()).json()["error"] == "authorization_pending"
+        page = await browser.get("/devicelogin")
+        wrong = await browser.post("/identity/device", data={"ticket": ticket(page), "user_code": "BBBBBBBBB"})
+        assert "not one that waits" in wrong.text
+        typed = {"ticket": ticket(wrong), "user_code": told["user_code"].lower()}
+        confirm = await browser.post("/identity/device", data=typed)
+        assert "Device" in confirm.text
+        done = await decide(browser, confirm, "accept")
+        assert "signed in on your device" in done.text
+        token = (await poll()).json()
+        assert stage.made.authority.tokens.verify(token["access_token"]).name == "root@contoso.com"
+        assert (await poll()).json()["error"] == "invalid_grant"
+        told = (await device.post("/contoso/oauth2/v2.0/devicecode", data=form)).json()
+        page = await browser.get("/devicelogin")
+        confirm = await browser.post("/identity/device", data={"ticket": ticket(page), "user_code": told["user_code"]})
+        await decide(browser, confirm, "cancel")
+        assert (await poll()).json()["error"] == "authorization_declined"
+        told = (await device.post("/contoso/oauth2/v2.0/devicecode", data=form)).json()
+        await stage.made.clock.advance(timedelta(minutes=16))
+        assert (await poll()).json()["error"] == "expired_token"
+
+
+class Key:
+    """A key of an application, registered or not."""
+
+    def __init__(self) -> None:
+        self.private = RSAKey.generate_key(2048)
+
+    def register(self, stage: Stage) -> None:
+        pem = self.private.as_pem(private=False).decode()
+        now = schema.instant(stage.made.clock.now())
+        key = ClientKey(str(uuid.uuid4()), stage.app.client.client_id, "t", pem, now)
+        stage.made.db.write_now(lambda connection: clients.add_key(connection, key))
+
+    def assertion(self, stage: Stage, **changed: Any) -> str:
+        now = int(stage.made.clock.now().timestamp())
+        client_id = stage.app.client.client_id
+        said = {
+            "aud": f"{HERE}/contoso/oauth2/v2.0/token",
+            "iss": client_id,
+            "sub": client_id,
+            "jti": str(uuid.uuid4()),
+            "nbf": now,
+            "exp": now + 600,
+        }
+        return jwt.encode({"alg": "RS256"}, {**said, **changed}, self.private)
+
+
+async def _asserted(stage: Stage, assertion: str) -> httpx.Response:
+    form = {
+        "client_id": stage.app.client.client_id,
+        "grant_type": "client_credentials",
+        "scope": "https://graph.microsoft.com/.default",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+    }
+    async with stage.browser() as browser:
+        return await browser.post("/contoso/oauth2/v2.0/token", data=form)
+
+
+async def test_an_application_proves_itself_with_its_key(stage: Stage) -> None:
+    key = Key()
+    assertion = key.assertion(stage)
+    assert (await _asserted(stage, assertion)).status_code == 401
+    key.register(stage)
+    assert (await _asserted(stage, assertion)).status_code == 200
+    replayed = await _asserted(stage, assertion)
+    assert (replayed.status_code, replayed.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "https://evil.example/token"},
+        {"iss": "somebody"},
+        {"sub": "somebody"},
+        {"exp": 1},
+        {"exp": 2**40},
+        {"exp": "soon"},
+        {"nbf": 2**40},
+        {"jti": ""},
+    ],
+    ids=str,
+)
+async def test_an_assertion_that_says_something_else_is_refused(stage: Stage, changed: dict[str, Any]) -> None:
+    key = Key()
+    key.register(stage)
+    answer = await _asserted(stage, key.assertion(stage, **changed))
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert answer.json()["error_description"].startswith("AADSTS700027")
