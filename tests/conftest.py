@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 import postgresql
@@ -22,6 +23,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI", "").lower() == "true":
             pytest.fail("this test needs a PostgreSQL server program, and CI must have one", pytrace=False)
         pytest.skip("no PostgreSQL server program on this machine (apt-get install postgresql)")
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> None:
+    """Let no test's choice of what is logged decide what another one sees: a command chooses for its whole process."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from sallyport.store.database import Database
 
 ALERTS = "/v1.0/security/alerts"
 BODIES = ("POST", "PATCH")
-WITH_BODY = [each for each in ENDPOINTS if each.method in BODIES and not each.path.endswith("reauthorize")]
+BODILESS = ("reauthorize", "redeliver")
+WITH_BODY = [each for each in ENDPOINTS if each.method in BODIES and not each.path.endswith(BODILESS)]
 GUARDED = [each for each in ENDPOINTS if each.access is Access.PERMISSION]
 MALFORMED = {
     "empty": b"",
