@@ -143,6 +143,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
     }
     await run.ledger.flush(change, _leaving(run))
     recorder = run.around.recorder
+    _report_actions(run)
     recorder.count("runs_ended_total", status.value)
     recorder.observe("run_seconds", (now - run.started_at).total_seconds())
     log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=status.value)
@@ -157,7 +158,15 @@ async def _put_away(run: Run) -> Result:
     moments.append(run.started_at + run.limits.run_duration)
     wake_at = schema.instant(run.clock.now() if overdue else min(moments))
     await run.ledger.flush({"owner": None, "wake_at": wake_at})
+    _report_actions(run)
     return PutAway(wake_at)
+
+
+def _report_actions(run: Run) -> None:
+    """Report how many actions have ended: all at once, because each by itself would cost more than a small action."""
+    for status, number in run.ended_actions.items():
+        run.around.recorder.count("actions_total", status.value, amount=number)
+    run.ended_actions.clear()
 
 
 def _leaving(run: Run) -> history.Leaving:

@@ -74,9 +74,7 @@ class Run:
     ) -> None:
         """`unstored` holds the trigger's large contents of a run that is new to the database, None for any other."""
         self.around = around
-        self.clock = around.clock
-        self.ports = around.ports
-        self.limits = around.limits
+        self.clock, self.ports, self.limits = around.clock, around.ports, around.limits
         self.workflow = workflow
         self.id = row.id
         self.row = row
@@ -112,6 +110,8 @@ class Run:
             around.journal, row, lambda: entries.Writer(around.seal, secrets.texts, inline), unstored=unstored
         )
         self._steps = 0
+        #: How many actions have ended, by status, since it was reported.
+        self.ended_actions: dict[Status, int] = {}
 
     # --- records -----------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,10 @@ async def take(run: Run, action: Action, frame: Frame, blocks: Blocks) -> Status
         message = f"The action type '{action.type}' is not one that can be run."
         return _settle(run, action, record, Failed("ActionTypeNotSupported", message))
     step = _Step(run, action, action_type, frame, record, blocks)
+    if not (action_type.effect or action_type.container):
+        # What only computes is over before anybody would look for it in a trace.
+        outcome = await step.outcome()
+        return None if outcome is None else _settle(run, action, record, outcome)
     with run.around.recorder.span("action", {"sallyport.action": action.name, "sallyport.action_type": action.type}):
         outcome = await step.outcome()
     return None if outcome is None else _settle(run, action, record, outcome)
@@ -242,7 +246,7 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
     if isinstance(outcome, EndsRun):
         raise RunEnds(outcome, record)
     run.ledger.note(record)
-    run.around.recorder.count("actions_total", record.status.value)
+    run.ended_actions[record.status] = run.ended_actions.get(record.status, 0) + 1
     action_type = run.workflow.action_types.get(action.type)
     if action_type is not None and (action_type.effect or action_type.responds):
         # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.

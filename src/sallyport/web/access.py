@@ -23,6 +23,8 @@ OTHER = "other"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 #: Who watches asks all the time: that is not worth a line each.
 _QUIET = frozenset({"watching"})
+#: How many paths are remembered.
+_REMEMBERED = 1_024
 _LONGEST_PATH = 300
 
 _log = structlog.stdlib.get_logger("sallyport.access")
@@ -44,6 +46,8 @@ class Access:
         self._clock = clock
         self._recorder = recorder
         self._surfaces = surfaces
+        #: Surfaces of paths that were asked for before: the same few are asked for again and again.
+        self._known: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,8 +92,13 @@ class Access:
         )
 
     def _surface(self, path: str) -> str:
-        folded = path.lower()
-        return next((name for pattern, name in self._surfaces if fnmatchcase(folded, pattern)), OTHER)
+        found = self._known.get(path)
+        if found is None:
+            folded = path.lower()
+            found = next((name for pattern, name in self._surfaces if fnmatchcase(folded, pattern)), OTHER)
+            if len(path) <= _LONGEST_PATH and len(self._known) < _REMEMBERED:
+                self._known[path] = found
+        return found
 
 
 def _method(scope: Scope) -> str:
