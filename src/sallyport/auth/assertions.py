@@ -8,6 +8,7 @@ from __future__ import annotations
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 from sallyport.auth import refusals
 from sallyport.auth.authority import Authority
@@ -70,8 +71,16 @@ def _claims(client_id: str, assertion: str, usable: list[ClientKey]) -> dict[str
     return found
 
 
+class _Registry(JWSRegistry):
+    """Room for the certificates that clients bring in the header (`x5c`), though nobody looks at them."""
+
+    max_header_length = _LONGEST
+
+
 def _signed_by(key: ClientKey, assertion: str) -> dict[str, object] | None:
+    registry = _Registry(algorithms=_ALGORITHMS)
     try:
-        return dict(jwt.decode(assertion, RSAKey.import_key(key.public_key), algorithms=_ALGORITHMS).claims)
+        public_key = RSAKey.import_key(key.public_key)
+        return dict(jwt.decode(assertion, public_key, algorithms=_ALGORITHMS, registry=registry).claims)
     except (JoseError, ValueError, TypeError, KeyError):
         return None
