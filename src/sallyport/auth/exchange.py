@@ -97,6 +97,8 @@ class Granted:
     #: Whether a token that says who the user is was asked for, and what it must repeat.
     identity: bool = False
     nonce: str = ""
+    #: The `scope` that a token in a user's name was asked for with.
+    scope: str = ""
 
 
 Handler = Callable[[Exchange], Awaitable[Granted]]

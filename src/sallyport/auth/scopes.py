@@ -65,3 +65,11 @@ def missing(scope: str, consented: Iterable[str]) -> tuple[str, ...]:
     """Answer the permissions that are asked for and were not granted."""
     allowed = frozenset(consented)
     return tuple(each for each in requested(scope) if each not in allowed)
+
+
+def told(scope: str, resource: str, held: Iterable[str]) -> str:
+    """Answer the permissions of a token in the words of the client that asked, which keeps it under these words."""
+    asked = scope.split()
+    written = {part.rpartition("/")[2].lower(): part for part in asked}
+    names = [written.get(name.lower(), f"{resource}/{name}") for name in held]
+    return " ".join([*names, *(part for part in asked if part.lower().endswith(DEFAULT))])

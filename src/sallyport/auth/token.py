@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from sallyport import errors
-from sallyport.auth import forms, refusals
+from sallyport.auth import forms, refusals, scopes
 from sallyport.auth.authority import Authority
 from sallyport.auth.discovery import address
 from sallyport.auth.exchange import Exchange, Granted
@@ -135,7 +135,7 @@ def _of_user(request: Request, authority: Authority, granted: Granted) -> dict[s
         return {}
     client_info = orjson.dumps({"uid": person.id, "utid": authority.tenant_id})
     found: dict[str, object] = {
-        "scope": " ".join(f"{granted.audience}/{name}" for name in person.scopes),
+        "scope": scopes.told(granted.scope, granted.audience, person.scopes),
         "client_info": base64.urlsafe_b64encode(client_info).decode().rstrip("="),
     }
     if granted.refresh_token is not None:

@@ -170,7 +170,7 @@ async def _granted(exchange: Exchange, application: Application, found: Grant, *
         )
         await authority.db.write(lambda connection: grants.insert(connection, new))
     nonce = str(found.detail.get("nonce", ""))
-    return Granted(subject, scopes.audience(asked), refresh, identity="openid" in words, nonce=nonce)
+    return Granted(subject, scopes.audience(asked), refresh, identity="openid" in words, nonce=nonce, scope=asked)
 
 
 def _check_verifier(found: Grant, verifier: str, *, proved: bool) -> None:
