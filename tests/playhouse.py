@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sallyport import app, settings
-from sallyport.auth import administrator
+from sallyport.auth import administrator, connector, consents
 from sallyport.cli import deploy, sources
 from sallyport.cli.remote import INGEST, Remote, _refusal
 from sallyport.cli.sources import Given
@@ -253,15 +253,25 @@ _NOBODY: Any = None
 
 @asynccontextmanager
 async def opened(
-    folder: Path, outside: Outside | None = None, *, web: Iterable[str] = (), now: datetime = NOW
+    folder: Path,
+    outside: Outside | None = None,
+    *,
+    web: Iterable[str] = (),
+    now: datetime = NOW,
+    consented: bool = True,
 ) -> AsyncIterator[Playhouse]:
-    """Answer a house that works; `web` are the origins at which the outside answers over the web."""
+    """Answer a house that works; `web` are the origins at which the outside answers over the web.
+
+    The connector's application has its consent unless `consented` says otherwise.
+    """
     chosen = settings.load({}, given={"data": folder / "data", "public_url": PUBLIC_URL, "reserve_bytes": 0})
     clock, mails, outside = ManualClock(now), Mails(), outside or Outside()
     house = app.build(chosen, clock=clock, mail=mails, connectors=outside)
     outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails))
     for origin in web:
         house.egress.mount(origin, outside)
+    if consented:
+        await house.database.write(lambda connection: consents.grant(connection, clock, connector.CLIENT_ID))
     await house.open()
     play = Playhouse(house, clock, mails, outside)
     try:

@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 
+from sallyport.auth import connector
+
 PROGRAM = Path(sys.executable).parent / "sallyport"
 #: A start may have to wait for its turn on a busy machine.
 PATIENCE_SECONDS = 60.0
@@ -51,6 +53,11 @@ class Server:
         return subprocess.run(
             [PROGRAM, *arguments], env=around, input=given, capture_output=True, text=True, timeout=PATIENCE_SECONDS
         )
+
+    def consent(self) -> None:
+        """Let the Microsoft Graph Security connector in."""
+        done = self.sallyport("consent", "grant", connector.CLIENT_ID)
+        assert done.returncode == 0, done.stderr
 
     def json(self, *arguments: str, given: str = "") -> Any:
         """Run a command that succeeds, and answer the JSON document on its standard output."""

@@ -27,7 +27,7 @@ from sallyport.auth import token as token_endpoint
 from sallyport.auth.administrator import FirstSecret
 from sallyport.auth.authority import Authority
 from sallyport.auth.bearer import Bearer
-from sallyport.auth.tokens import Subject
+from sallyport.auth.connector import ConnectorTokens
 from sallyport.auth.watch import Watch
 from sallyport.clock import Clock, SystemClock
 from sallyport.connectors import Connectors
@@ -81,12 +81,6 @@ log = structlog.get_logger(__name__)
 GRAPH_ORIGIN = "http://graph.internal"
 RESOURCE_GROUP = "sallyport"
 LOCATION = "local"
-#: The connector's application, by the id that the product brief gives it.
-CONNECTOR_APP = Subject(
-    "c4829704-0edc-4c3d-a347-7c4a67586f3c",
-    "MicrosoftGraphSecurityConnector",
-    ("SecurityEvents.ReadWrite.All", "ThreatIndicators.ReadWrite.OwnedBy"),
-)
 
 
 @dataclass(slots=True)
@@ -200,7 +194,7 @@ def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egre
         http=egress,
         mail=mail,
         clock=clock,
-        graph_token=lambda: authority.tokens.mint(CONNECTOR_APP),
+        graph_token=ConnectorTokens(authority, chosen.public_url).token,
         graph_base_url=chosen.graph_base_url or GRAPH_ORIGIN,
         public_url=chosen.public_url,
         sign=_sign(authority.sealer),

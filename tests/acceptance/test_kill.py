@@ -238,6 +238,7 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -
     with _sink(effects) as port:
         victim = Victim(data, {"SALLYPORT_EGRESS_ALLOW": f"127.0.0.1:{port}"})
         victim.start()
+        victim.consent()
         try:
             sink = f"http://127.0.0.1:{port}"
             address = victim.deploy("called", _definition(CALLED, "@{triggerBody()?['id']}", sink))

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from sallyport.auth import connector
+
 _READY_SECONDS = 30.0
 
 
@@ -75,6 +77,10 @@ class Victim:
     def token(self) -> str:
         """Answer a bearer token of the local administrator."""
         return self.command("token")
+
+    def consent(self) -> None:
+        """Let the Microsoft Graph Security connector in."""
+        self.command("consent", "grant", connector.CLIENT_ID)
 
     def command(self, *words: str) -> str:
         """Answer what a command of ours prints."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from sallyport.auth import keyring, registrations
+from sallyport.auth import connector, keyring, registrations
 from sallyport.auth.authority import Authority
 from sallyport.auth.keyring import NoSigningKey
 from sallyport.auth.permissions import PERMISSIONS
@@ -94,12 +94,19 @@ def _prepare(connection: Connection, sealer: Sealer, clock: Clock, tenant_id: st
         keyring.load(connection, sealer, clock)
     except NoSigningKey:
         keyring.create(connection, sealer, clock)
+    first = _first(connection, clock, tenant.id)
+    connector.register(connection, tenant.id, now)
+    return first
+
+
+def _first(connection: Connection, clock: Clock, tenant_id: str) -> FirstSecret | None:
     if clients.administrator(connection) is not None:
         return None
     made = registrations.add(
         connection,
         clock,
-        registrations.Registration(tenant.id, DISPLAY_NAME, tuple(PERMISSIONS), administrator=True),
+        registrations.Registration(tenant_id, DISPLAY_NAME, tuple(PERMISSIONS), administrator=True),
     )
-    audit.append(connection, AuditEvent(now, "local", "installation.started", tenant.id, "success"))
-    return FirstSecret(made.client.client_id, made.secret, tenant.id)
+    now = schema.instant(clock.now())
+    audit.append(connection, AuditEvent(now, "local", "installation.started", tenant_id, "success"))
+    return FirstSecret(made.client.client_id, made.secret, tenant_id)

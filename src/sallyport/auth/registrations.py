@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
-from sallyport.auth import permissions, secret_hashes
+from sallyport.auth import connector, permissions, secret_hashes
 from sallyport.clock import Clock
 from sallyport.store import audit, clients, consents, schema
 from sallyport.store.audit import AuditEvent
@@ -78,13 +78,15 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
 def remove(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Client:
     """Take an application away; tokens that it holds stay valid until they expire.
 
-    Raises `RegistrationMissing`, and `RegistrationInvalid` for the local administrator.
+    Raises `RegistrationMissing`, and `RegistrationInvalid` for the applications that are the installation's own.
     """
     client = clients.get(connection, client_id)
     if client is None:
         raise RegistrationMissing(client_id)
     if client.administrator:
         raise RegistrationInvalid("The local administrator cannot be removed.")
+    if client.client_id == connector.CLIENT_ID:
+        raise RegistrationInvalid(f"{client.display_name} cannot be removed: revoke its consent, or disable it.")
     clients.remove(connection, client.client_id)
     now = schema.instant(clock.now())
     audit.append(connection, AuditEvent(now, actor, "client.removed", client.client_id, "success"))

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sallyport import settings
+from sallyport.auth import connector
 from sallyport.cli.serving import Serving
 
 
@@ -26,6 +27,9 @@ def show(serving: Serving, console: Console, *, demo: bool) -> None:
         ("Mail", _mail(serving)),
     ):
         places.add_row(Text(f"  {what}", style="dim"), where)
+    if demo:
+        granted = f"{connector.DISPLAY_NAME} has consent, for the demonstration; see: sallyport consent show"
+        places.add_row(Text("  Connector", style="dim"), granted)
     both = f"{url} and {serving.https_url}" if serving.https_url else url
     console.print(Text(f"sallyport runs on {both}", style="bold green"))
     console.print(places)

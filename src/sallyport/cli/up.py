@@ -104,11 +104,13 @@ def _ready(*, demo: bool) -> Callable[..., Callable[[], None]]:
     from sallyport.cli.serving import Serving
 
     def ready(serving: Serving) -> Callable[[], None]:
-        banner.show(serving, output.console(), demo=demo)
         if not demo:
+            banner.show(serving, output.console(), demo=demo)
             return lambda: output.tell("Stopped.")
         from sallyport.cli.demo import play
 
+        play.consent(serving)
+        banner.show(serving, output.console(), demo=demo)
         return play.start(serving)
 
     return ready

@@ -59,7 +59,7 @@ class Outside:
     http: HttpPort
     mail: MailPort
     clock: Clock
-    #: A bearer token for the Graph, asked for before each call.
+    #: A bearer token for the Graph, asked for before each call; raises when there is none to be had.
     graph_token: Callable[[], str | Awaitable[str]]
     #: The Graph that the Microsoft Graph Security connector calls, without a slash at the end.
     graph_base_url: str

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from identity import installation
-from sallyport.auth import administrator, registrations, secret_hashes
+from sallyport.auth import administrator, connector, registrations, secret_hashes
+from sallyport.auth import consents as granting
 from sallyport.auth.permissions import PERMISSIONS, UnknownPermission
 from sallyport.auth.registrations import Registration, RegistrationInvalid, RegistrationMissing
-from sallyport.store import clients
+from sallyport.store import clients, consents
 from sallyport.store.sealing import MasterKeyMissing
 
 
@@ -17,7 +18,7 @@ def test_only_the_first_start_tells_a_secret(tmp_path: Path) -> None:
         again, secret = administrator.start(house.db, tmp_path, house.clock)
         assert secret is None
         assert again.tenant_id == house.authority.tenant_id == house.first.tenant_id
-        assert len(house.db.read_now(clients.listed)) == 1
+        assert len(house.db.read_now(clients.listed)) == 2
 
 
 def test_a_local_token_holds_at_the_server_with_every_permission(tmp_path: Path) -> None:
@@ -60,7 +61,34 @@ def test_a_registration_that_makes_no_sense_is_refused(
         asked = Registration(house.authority.tenant_id, name, permissions, client_id=client_id)
         with pytest.raises(error):
             house.db.write_now(lambda it: registrations.add(it, house.clock, asked))
-        assert len(house.db.read_now(clients.listed)) == 1
+        assert len(house.db.read_now(clients.listed)) == 2
+
+
+def test_the_connectors_application_is_there_from_the_first_start_without_secret_and_consent(tmp_path: Path) -> None:
+    with installation(tmp_path) as house:
+        found = house.db.read_now(lambda it: clients.get(it, connector.CLIENT_ID))
+        assert found is not None
+        assert (found.display_name, found.permissions) == (connector.DISPLAY_NAME, connector.PERMISSIONS)
+        assert house.db.read_now(lambda it: clients.secrets(it, connector.CLIENT_ID)) == []
+        assert house.db.read_now(lambda it: consents.get(it, connector.CLIENT_ID)) is None
+        with pytest.raises(RegistrationInvalid, match="revoke its consent"):
+            house.db.write_now(lambda it: registrations.remove(it, house.clock, connector.CLIENT_ID))
+
+
+def test_a_start_on_an_older_installation_adds_the_connectors_application_and_changes_none_that_is_there(
+    tmp_path: Path,
+) -> None:
+    with installation(tmp_path) as house:
+        house.db.write_now(lambda it: clients.remove(it, connector.CLIENT_ID))
+        administrator.start(house.db, tmp_path, house.clock)
+        assert house.db.read_now(lambda it: clients.get(it, connector.CLIENT_ID)) is not None
+        house.db.write_now(lambda it: clients.change(it, connector.CLIENT_ID, {"enabled": False}))
+        granted = house.db.write_now(lambda it: granting.grant(it, house.clock, connector.CLIENT_ID))
+        administrator.start(house.db, tmp_path, house.clock)
+        kept = house.db.read_now(lambda it: clients.get(it, connector.CLIENT_ID))
+        assert kept is not None
+        assert not kept.enabled
+        assert house.db.read_now(lambda it: consents.get(it, connector.CLIENT_ID)) == granted
 
 
 def test_an_id_that_scripts_carry_can_be_registered_once(tmp_path: Path) -> None:

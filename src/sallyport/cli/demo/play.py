@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import orjson
+from sqlalchemy.engine import Connection
 
-from sallyport.auth import administrator
+from sallyport.auth import administrator, connector, consents
 from sallyport.cli import deploy, examples, output, remote
 from sallyport.cli.demo import reputation
 from sallyport.cli.demo.picture import Ended, Mail, Picture
@@ -23,6 +24,7 @@ from sallyport.cli.serving import Serving
 from sallyport.cli.sources import Given, Source
 from sallyport.engine.run import Run
 from sallyport.errors import SallyportError
+from sallyport.store import consents as stored_consents
 from sallyport.store import history
 from sallyport.wdl.values import Json
 from sallyport.web import mailbox
@@ -36,6 +38,17 @@ _TOKEN_SECONDS = 1_800.0
 #: The demonstration does not wait for minutes.
 _OFTEN = {"frequency": "Second", "interval": "3"}
 _PATIENCE_SECONDS = 5.0
+
+
+def consent(serving: Serving) -> None:
+    """Let the examples' connector in, as whoever starts a demonstration at this machine may."""
+    house = serving.house
+
+    def keep(connection: Connection) -> None:
+        if stored_consents.get(connection, connector.CLIENT_ID) is None:
+            consents.grant(connection, house.clock, connector.CLIENT_ID)
+
+    house.database.write_now(keep)
 
 
 def start(serving: Serving) -> Callable[[], None]:
