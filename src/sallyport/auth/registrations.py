@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
-from sallyport.auth import connector, permissions, secret_hashes
+from sallyport.auth import client_keys, connector, permissions, scopes, secret_hashes
+from sallyport.auth.client_keys import PublicKey
 from sallyport.clock import Clock
 from sallyport.store import audit, clients, consents, schema
 from sallyport.store.audit import AuditEvent
-from sallyport.store.clients import Client, ClientSecret
+from sallyport.store.clients import Client, ClientKey, ClientSecret, SignIns
 from sallyport.store.consents import Consent
 
 _NAME_LIMIT = 120
+_ADDRESS_LIMIT = 2_048
 
 
 class RegistrationInvalid(errors.BadRequest):
@@ -40,21 +44,30 @@ class Registration:
     administrator: bool = False
     #: Empty: a new one.
     client_id: str = ""
+    #: How users sign in to it; one that says nothing acts in its own name alone.
+    sign_ins: SignIns = field(default_factory=SignIns)
+    #: A certificate or public key in PEM, in place of a secret.
+    certificate: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What was made; the secret is not known to anybody afterwards."""
+    """What was made; the secret is not known to anybody afterwards, and empty when none was made."""
 
     client: Client
     secret: str
 
 
 def add(connection: Connection, clock: Clock, registration: Registration, actor: str = "local") -> Registered:
-    """Register an application with a first secret; raises `UnknownPermission` or `RegistrationInvalid`."""
+    """Register an application with a first secret, unless it has a key or is public and needs none.
+
+    Raises `UnknownPermission`, `RegistrationInvalid` or `KeyUnusable`.
+    """
     name = registration.display_name.strip()
     if not name or len(name) > _NAME_LIMIT or not name.isprintable():
         raise RegistrationInvalid(f"A display name has 1 to {_NAME_LIMIT} printable characters.")
+    sign_ins = _sign_ins(registration)
+    key = client_keys.read(registration.certificate) if registration.certificate else None
     now = schema.instant(clock.now())
     client = Client(
         client_id=_guid(registration.client_id),
@@ -67,9 +80,13 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
     if clients.get(connection, client.client_id) is not None:
         raise RegistrationInvalid(f"There is an application '{client.client_id}' already.")
     clients.insert(connection, client)
+    if sign_ins != SignIns():
+        clients.put_sign_ins(connection, client.client_id, sign_ins)
     # Whoever registers an application at the machine itself consents to what it asks for.
     consents.put(connection, Consent(client.client_id, client.permissions, (), now, actor))
-    secret = _add_secret(connection, client.client_id, now)
+    if key is not None:
+        _add_key(connection, client.client_id, key, now)
+    secret = "" if sign_ins.public or key is not None else _add_secret(connection, client.client_id, now)
     granted = {"permissions": " ".join(client.permissions)}
     audit.append(connection, AuditEvent(now, actor, "client.added", client.client_id, "success", detail=granted))
     return Registered(client, secret)
@@ -93,6 +110,23 @@ def remove(connection: Connection, clock: Clock, client_id: str, actor: str = "l
     return client
 
 
+def set_enabled(connection: Connection, clock: Clock, client_id: str, *, enabled: bool, actor: str = "local") -> Client:
+    """Let an application ask for tokens again, or no longer; raises as `remove` does.
+
+    Tokens that it holds stay valid until they expire.
+    """
+    client = clients.get(connection, client_id)
+    if client is None:
+        raise RegistrationMissing(client_id)
+    if client.administrator:
+        raise RegistrationInvalid("The local administrator cannot be disabled.")
+    clients.change(connection, client.client_id, {"enabled": enabled})
+    activity = "client.enabled" if enabled else "client.disabled"
+    now = schema.instant(clock.now())
+    audit.append(connection, AuditEvent(now, actor, activity, client.client_id, "success"))
+    return replace(client, enabled=enabled)
+
+
 def replace_secret(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Registered:
     """Give an application a new secret in place of every one that it has; raises `RegistrationMissing`."""
     client = clients.get(connection, client_id)
@@ -110,6 +144,45 @@ def _add_secret(connection: Connection, client_id: str, now: str) -> str:
     hashed = secret_hashes.hashed(secret)
     clients.add_secret(connection, ClientSecret(str(uuid.uuid4()), client_id, hashed, secret[:3], now))
     return secret
+
+
+def _add_key(connection: Connection, client_id: str, key: PublicKey, now: str) -> None:
+    kept = ClientKey(str(uuid.uuid4()), client_id, key.thumbprint, key.pem, now, key.expires_at)
+    clients.add_key(connection, kept)
+
+
+def _sign_ins(registration: Registration) -> SignIns:
+    """Answer how users sign in to an application, checked; a public one has no permissions of its own to misuse."""
+    asked = registration.sign_ins
+    if asked.public and registration.permissions:
+        raise RegistrationInvalid("A public application can prove nothing: it may have scopes, but no permissions.")
+    if asked.public and registration.certificate:
+        raise RegistrationInvalid("A public application has neither secret nor key.")
+    for address in asked.redirect_uris:
+        _check_address(address)
+    return SignIns(tuple(dict.fromkeys(asked.redirect_uris)), asked.public, scopes.named(asked.scopes))
+
+
+def _check_address(address: str) -> None:
+    """Raise `RegistrationInvalid` unless users may be sent to an address: https, or a program on their own machine."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host, parts = "", urlsplit("")
+    local = parts.scheme == "http" and _on_this_machine(host)
+    plain = address.isascii() and address.isprintable() and not set(address) & set(' #*\\<>"')
+    if not host or parts.username is not None or not plain or len(address) > _ADDRESS_LIMIT:
+        raise RegistrationInvalid(f"'{address[:200]}' is no address that users can be sent to.")
+    if parts.scheme != "https" and not local:
+        raise RegistrationInvalid(f"'{address[:200]}' must begin https://, or http://localhost on the user's machine.")
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _guid(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sallyport.auth import tokens
-from sallyport.auth.permissions import PERMISSIONS
+from sallyport.auth.permissions import PERMISSIONS, UnknownPermission
 from sallyport.auth.roles import USER_IMPERSONATION
 
 OPENID = frozenset({"openid", "profile", "email", "offline_access"})
@@ -44,6 +44,17 @@ def requested(scope: str) -> tuple[str, ...]:
         known = _BY_LOWER.get(name.lower())
         if known is not None:
             found[known] = None
+    return tuple(found)
+
+
+def named(names: Iterable[str]) -> tuple[str, ...]:
+    """Answer delegated permissions in their own casing, each once; raises `UnknownPermission`."""
+    found: dict[str, None] = {}
+    for name in names:
+        known = _BY_LOWER.get(name.strip().lower())
+        if known is None:
+            raise UnknownPermission(name)
+        found[known] = None
     return tuple(found)
 
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 import orjson
+from sqlalchemy.engine import Connection
 
-from sallyport.auth import registrations
+from sallyport.auth import applications, registrations
 from sallyport.auth.keyring import NoSigningKey
 from sallyport.auth.permissions import PERMISSIONS
-from sallyport.auth.registrations import Registered, Registration
-from sallyport.cli import local
+from sallyport.auth.registrations import Registered, Registration, RegistrationMissing
+from sallyport.cli import local, output
 from sallyport.clock import SystemClock
 from sallyport.store import clients, tenants
-from sallyport.store.clients import Client
+from sallyport.store.clients import Client, SignIns
 
 _data = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA."
@@ -34,22 +35,85 @@ def command() -> None:
     "--permission",
     "permissions",
     multiple=True,
-    required=True,
     metavar="NAME",
-    help=f"An application permission; may be repeated. One of: {', '.join(PERMISSIONS)}.",
+    help=f"An application permission, granted by this; may be repeated. One of: {', '.join(PERMISSIONS)}.",
+)
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="NAME",
+    help="A delegated permission that it asks for, by the same names or user_impersonation; may be repeated.",
+)
+@click.option(
+    "--redirect-uri", "redirect_uris", multiple=True, metavar="URL", help="Where users are sent back to, to the letter."
+)
+@click.option("--public", is_flag=True, help="It runs at its user's and can keep no secret: none is made.")
+@click.option(
+    "--certificate",
+    type=click.File("rb"),
+    help="A certificate or public key in PEM by which it proves who it is: no secret is made.",
 )
 @click.option("--client-id", default="", metavar="GUID", help="The id that scripts already carry; otherwise a new one.")
 @_data
 @_json
-def add(name: str, permissions: tuple[str, ...], client_id: str, data: Path | None, as_json: bool) -> None:
+def add(name: str, *, data: Path | None, as_json: bool, **given: Any) -> None:
     """Register an application called NAME, and print its id and secret. The secret is shown this once."""
+    if not given["permissions"] and not given["scopes"]:
+        raise click.UsageError("Give it at least one --permission or --scope.")
+    sign_ins = SignIns(given["redirect_uris"], given["public"], given["scopes"])
+    certificate = given["certificate"].read() if given["certificate"] is not None else b""
     with local.opened(data) as here:
         tenant = here.db.read_now(tenants.first)
         if tenant is None:
             raise NoSigningKey
-        asked = Registration(tenant.id, name, permissions, client_id=client_id)
+        asked = Registration(
+            tenant.id,
+            name,
+            given["permissions"],
+            client_id=given["client_id"],
+            sign_ins=sign_ins,
+            certificate=certificate,
+        )
         made = here.db.write_now(lambda connection: registrations.add(connection, SystemClock(), asked))
     _show(made, as_json)
+
+
+@command.command("show")
+@click.argument("client_id")
+@_data
+@_json
+def show(client_id: str, data: Path | None, as_json: bool) -> None:
+    """Show the application CLIENT_ID: how it signs in, what it asks for, and what it was granted."""
+    with local.opened(data) as here:
+        found = here.db.read_now(lambda connection: _whole(connection, client_id))
+    if as_json:
+        output.emit(found)
+        return
+    for title, value in found.items():
+        if isinstance(value, list):
+            value = ", ".join(
+                each if isinstance(each, str) else " ".join(filter(None, each.values())) for each in value
+            )
+        click.echo(f"{title:<16}  {value}")
+
+
+@command.command("enable")
+@click.argument("client_id")
+@_data
+@_json
+def enable(client_id: str, data: Path | None, as_json: bool) -> None:
+    """Let the application CLIENT_ID ask for tokens again."""
+    _set_enabled(client_id, data, as_json, enabled=True)
+
+
+@command.command("disable")
+@click.argument("client_id")
+@_data
+@_json
+def disable(client_id: str, data: Path | None, as_json: bool) -> None:
+    """Give the application CLIENT_ID no more tokens. Those that it holds stay valid for up to an hour."""
+    _set_enabled(client_id, data, as_json, enabled=False)
 
 
 @command.command("secret")
@@ -92,6 +156,35 @@ def remove(client_id: str, data: Path | None, as_json: bool) -> None:
         click.echo(f"Removed {removed.display_name} ({removed.client_id}).", err=True)
 
 
+def _set_enabled(client_id: str, data: Path | None, as_json: bool, *, enabled: bool) -> None:
+    with local.opened(data) as here:
+        changed = here.db.write_now(
+            lambda connection: registrations.set_enabled(connection, SystemClock(), client_id, enabled=enabled)
+        )
+    if as_json:
+        output.emit(_drawn(changed))
+    else:
+        output.tell(f"{'Enabled' if enabled else 'Disabled'} {changed.display_name} ({changed.client_id}).")
+
+
+def _whole(connection: Connection, client_id: str) -> dict[str, Any]:
+    found = applications.read(connection, client_id)
+    if found is None:
+        raise RegistrationMissing(client_id)
+    secrets = clients.secrets(connection, client_id)
+    keys = clients.public_keys(connection, client_id)
+    return {
+        **_drawn(found.client),
+        "public": found.sign_ins.public,
+        "redirectUris": list(found.sign_ins.redirect_uris),
+        "scopes": list(found.sign_ins.scopes),
+        "grantedPermissions": list(found.roles),
+        "grantedScopes": list(found.scopes),
+        "secrets": [{"hint": f"{each.hint}...", "createdDateTime": each.created_at} for each in secrets],
+        "keys": [{"thumbprint": each.thumbprint, "endDateTime": each.expires_at} for each in keys],
+    }
+
+
 def _drawn(client: Client) -> dict[str, Any]:
     return {
         "clientId": client.client_id,
@@ -106,9 +199,11 @@ def _drawn(client: Client) -> dict[str, Any]:
 
 def _show(made: Registered, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps({**_drawn(made.client), "clientSecret": made.secret}).decode())
+        output.emit({**_drawn(made.client), **({"clientSecret": made.secret} if made.secret else {})})
         return
     click.echo(f"client_id      {made.client.client_id}")
-    click.echo(f"client_secret  {made.secret}")
+    if made.secret:
+        click.echo(f"client_secret  {made.secret}")
     click.echo(f"tenant_id      {made.client.tenant_id}")
-    click.echo("The secret is not shown again.", err=True)
+    if made.secret:
+        output.tell("The secret is not shown again.")
