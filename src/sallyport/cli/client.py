@@ -91,11 +91,7 @@ def show(client_id: str, data: Path | None, as_json: bool) -> None:
         output.emit(found)
         return
     for title, value in found.items():
-        if isinstance(value, list):
-            value = ", ".join(
-                each if isinstance(each, str) else " ".join(filter(None, each.values())) for each in value
-            )
-        click.echo(f"{title:<16}  {value}")
+        click.echo(f"{title:<18}  {_said(value)}")
 
 
 @command.command("enable")
@@ -183,6 +179,12 @@ def _whole(connection: Connection, client_id: str) -> dict[str, Any]:
         "secrets": [{"hint": f"{each.hint}...", "createdDateTime": each.created_at} for each in secrets],
         "keys": [{"thumbprint": each.thumbprint, "endDateTime": each.expires_at} for each in keys],
     }
+
+
+def _said(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(each if isinstance(each, str) else " ".join(filter(None, each.values())) for each in value)
 
 
 def _drawn(client: Client) -> dict[str, Any]:
