@@ -18,7 +18,7 @@ from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.principal import Principal
 from sallyport.security import alert_shapes, matching
-from sallyport.store import alerts
+from sallyport.store import alerts, incidents
 
 Document = dict[str, Any]
 #: Answers what a change sets in an alert's document.
@@ -71,7 +71,7 @@ def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -
     read["id"] = read.get("id") or draw_id()
     # Which indicators hit an alert is for this service to say.
     read.pop(matching.MATCHED, None)
-    _check_lengths(read)
+    check_lengths(read)
     created = read.get("createdDateTime", now)
     defaults = {
         "azureTenantId": tenant_id,
@@ -106,7 +106,7 @@ def changes(given: Any) -> Document:
     changed = {name: read[name] for name in UPDATABLE if name in read}
     if changed.get("status", "") is None:
         del changed["status"]
-    _check_lengths(changed)
+    check_lengths(changed)
     return changed
 
 
@@ -137,9 +137,12 @@ def _entry(document: Mapping[str, Any], app_id: str | None, user: str | None, at
     return {**said, "appId": app_id, "updatedDateTime": at, "user": user}
 
 
-def _check_lengths(document: Mapping[str, Any]) -> None:
+def check_lengths(document: Mapping[str, Any]) -> None:
+    """Raise InvalidProperty for a value that is too long for the store to find it by."""
     vendor = document.get("vendorInformation") or {}
     for holder, name, path, longest in _BOUNDS:
         value = (vendor if holder else document).get(name)
         if value is not None and len(value) > longest:
             raise reading.InvalidProperty(path, f"it is longer than {longest} characters")
+    if any(len(incident_id) > incidents.LONGEST_ID for incident_id in document.get("incidentIds") or ()):
+        raise reading.InvalidProperty(("incidentIds",), f"one is longer than {incidents.LONGEST_ID} characters")

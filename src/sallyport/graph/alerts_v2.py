@@ -36,7 +36,8 @@ async def listed(call: Call) -> Response:
     query = parse_query(call.options, ALERT_V2, default_orderby=ORDER, max_top=MAX_TOP)
     page, count = await call.deps.database.read(lambda connection: _page(connection, query))
     items = (drawn(call, alert) for alert in page.items)
-    return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
+    more = {"count": count, "skiptoken": page.skiptoken, "headers": applied(call)}
+    return envelope.collection(call, CONTEXT, items, query, **more)
 
 
 async def counted(call: Call) -> Response:
@@ -104,7 +105,10 @@ def changes(given: Any, names: tuple[str, ...] = UPDATABLE) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise reading.InvalidProperty((), "An object is expected")
     read = reading.resource(given, ALERT_V2)
-    return {name: read[name] for name in names if name in read}
+    changed = {name: read[name] for name in names if name in read}
+    # What both shapes bound has the same name in both.
+    alert_rules.check_lengths(changed)
+    return changed
 
 
 def comments_of(given: Any) -> list[str]:

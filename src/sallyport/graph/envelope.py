@@ -21,7 +21,8 @@ def collection(
 ) -> Response:
     """Answer a page of a collection.
 
-    `more`: `count` (shown unless None), `skiptoken` (of the next page, unless None), `warning` (why it is not whole).
+    `more`: `count` (shown unless None), `skiptoken` (of the next page, unless None), `warning` (why it is not whole),
+    `headers`.
     """
     body: dict[str, Any] = {"@odata.context": context_url(call, context)}
     if more.get("count") is not None:
@@ -32,7 +33,7 @@ def collection(
     body["value"] = [item if select is None else project(item, select) for item in items]
     if more.get("warning"):
         return answer(body, 206, {"warning": more["warning"]})
-    return answer(body)
+    return answer(body, headers=more.get("headers"))
 
 
 def entity(

@@ -32,6 +32,10 @@ UPDATABLE = (
     *("assignedTo", "classification", "customTags", "description", "determination", "displayName"),
     *("resolvingComment", "severity", "status", "summary"),
 )
+#: What an incident always says: null leaves it as it is.
+_ALWAYS_SAID = ("severity", "status")
+#: What the store finds incidents by, and how long it may be.
+_BOUNDS = {"id": incidents.LONGEST_ID, "assignedTo": incidents.LONGEST}
 #: An incident and, when they were asked for, its alerts.
 _Told = tuple[Incident, Sequence[stored_alerts.Alert] | None]
 
@@ -49,7 +53,8 @@ async def listed(call: Call) -> Response:
     query = parse_query(call.options, INCIDENT, default_orderby=ORDER)
     page, count, told = await call.deps.database.read(lambda connection: _page(connection, query))
     items = (_drawn(call, each) for each in told)
-    return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
+    more = {"count": count, "skiptoken": page.skiptoken, "headers": alerts_v2.applied(call)}
+    return envelope.collection(call, CONTEXT, items, query, **more)
 
 
 async def counted(call: Call) -> Response:
@@ -91,8 +96,8 @@ async def alerts_of(call: Call) -> Response:
 
     page, count = await call.deps.database.read(read)
     items = (alerts_v2.drawn(call, each) for each in page.items)
-    context = f"{CONTEXT}('{text}')/alerts"
-    return envelope.collection(call, context, items, query, count=count, skiptoken=page.skiptoken)
+    more = {"count": count, "skiptoken": page.skiptoken, "headers": alerts_v2.applied(call)}
+    return envelope.collection(call, f"{CONTEXT}('{text}')/alerts", items, query, **more)
 
 
 async def create(call: Call) -> Response:
@@ -101,9 +106,8 @@ async def create(call: Call) -> Response:
     if not read.get("displayName"):
         raise reading.MissingProperty("displayName", "incident creation")
     at = call.at()
+    _check_lengths(read)
     document = incident_rules.brought(read, str(uuid.uuid4()), call.deps.tenant_id, alerts.wire(at))
-    if len(document["id"]) > incidents.LONGEST:
-        raise reading.InvalidProperty(("id",), f"it is longer than {incidents.LONGEST} characters")
     stored = await call.change(lambda connection: incidents.insert(connection, document, at))
     return _answered(call, stored, 201)
 
@@ -115,6 +119,8 @@ async def update(call: Call) -> Response:
         raise reading.InvalidProperty((), "An object is expected")
     read = reading.resource(given, INCIDENT)
     change = {name: read[name] for name in UPDATABLE if name in read}
+    change = {name: value for name, value in change.items() if value is not None or name not in _ALWAYS_SAID}
+    _check_lengths(change)
     match = call.request.headers.get("if-match")
     return _answered(call, await _change(call, lambda _: change, match))
 
@@ -140,6 +146,12 @@ async def _change(
         return incidents.update(connection, incident, reading.compact(after, INCIDENT), at)
 
     return await call.change(write)
+
+
+def _check_lengths(read: Mapping[str, Any]) -> None:
+    for name, longest in _BOUNDS.items():
+        if len(read.get(name) or "") > longest:
+            raise reading.InvalidProperty((name,), f"it is longer than {longest} characters")
 
 
 def _page(connection: Connection, query: Query) -> tuple[pages.Page[Incident], int | None, list[_Told]]:

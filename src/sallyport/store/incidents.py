@@ -21,8 +21,10 @@ from sallyport.security import incident_rules
 from sallyport.store import outbox, pages, schema
 
 KIND = "incident"
-#: The longest id of an incident, in characters.
+#: How long a promoted text may be, so that either database can index it.
 LONGEST = 600
+#: The longest id of an incident, in characters: the outbox names resources by ids of up to this length.
+LONGEST_ID = 256
 
 Document = dict[str, Any]
 

@@ -134,6 +134,11 @@ async def test_later_members_are_shown_only_to_who_asks_for_them(surface: Surfac
     asked = await surface.client.get("/v1.0/security/alerts_v2/a", headers={"prefer": "include-unknown-enum-members"})
     assert asked.json()["serviceSource"] == "microsoftSentinel"
     assert asked.headers["preference-applied"] == "include-unknown-enum-members"
+    for path in ("alerts_v2", "incidents"):
+        plain = await surface.client.get(f"/v1.0/security/{path}")
+        assert "preference-applied" not in plain.headers
+        listed = await surface.client.get(f"/v1.0/security/{path}", headers={"prefer": "include-unknown-enum-members"})
+        assert listed.headers["preference-applied"] == "include-unknown-enum-members"
 
 
 async def test_what_belongs_to_the_legacy_alone_cannot_be_brought_as_private(surface: Surface) -> None:
@@ -182,6 +187,34 @@ async def test_an_incident_is_changed_and_commented(surface: Surface) -> None:
     )
     assert_error(await surface.client.get("/v1.0/security/incidents/none"), 404, "ResourceNotFound")
     assert_error(await surface.client.post("/v1.0/security/incidents", json={}), 400, "BadRequest")
+
+
+async def test_an_incident_always_has_a_severity_and_a_status(surface: Surface) -> None:
+    await surface.ingest([newer("a", incidentId="7", severity="low")])
+    nothing = {"severity": None, "status": None, "assignedTo": None}
+    shown = (await surface.client.patch("/v1.0/security/incidents/7", json=nothing)).json()
+    assert (shown["severity"], shown["status"], shown["assignedTo"]) == ("low", "active", None)
+
+
+async def test_what_is_too_long_to_be_found_by_is_refused(surface: Surface) -> None:
+    long = "x" * 601
+    await surface.ingest([newer("a", incidentId="7")])
+    for method, path, body in (
+        ("PATCH", "alerts_v2/a", {"assignedTo": long}),
+        ("PATCH", "incidents/7", {"assignedTo": long}),
+        ("POST", "incidents", {"displayName": "d", "assignedTo": long}),
+        ("POST", "incidents", {"displayName": "d", "id": "x" * 257}),
+        ("POST", "alerts_v2", newer("b", incidentId="x" * 257)),
+        ("POST", "alerts", alert("b", incidentIds=["x" * 257])),
+    ):
+        assert_error(await surface.client.request(method, f"/v1.0/security/{path}", json=body), 400, "BadRequest")
+
+
+async def test_an_incident_with_too_long_an_id_stops_no_other_alert(surface: Surface) -> None:
+    given = [alert("a", incidentIds=["x" * 257]), alert("b", incidentIds=["x" * 256])]
+    answered = await surface.client.post("/ingest/alerts", json=given)
+    assert answered.status_code == 206
+    assert set(await surface.ids("/v1.0/security/alerts_v2")) == {"b"}
 
 
 @needs_shared
