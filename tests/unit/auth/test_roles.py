@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sallyport.auth import roles
 from sallyport.auth.permissions import PERMISSIONS
 from sallyport.auth.roles import ROLES, UnknownRole
+from workplace import ROOT
 
 
 def allowed(scopes: str, *names: str) -> set[str]:
@@ -17,6 +20,14 @@ def test_a_role_allows_only_permissions_that_exist() -> None:
 
 def test_every_role_has_an_id_of_its_own() -> None:
     assert len({role.id for role in ROLES.values()}) == len(ROLES)
+
+
+def test_the_guide_shows_every_role_with_what_it_allows() -> None:
+    guide = (ROOT / "docs" / "howto" / "identity.md").read_text("utf-8")
+    section = guide.partition("## Roles")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "| `" in line]
+    shown = {name: (summary, frozenset(re.findall(r"`([^`]+)`", allowed))) for name, summary, allowed in rows}
+    assert shown == {name: (role.summary, role.allows) for name, role in ROLES.items()}
 
 
 @pytest.mark.parametrize(
