@@ -9,8 +9,9 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -70,6 +71,10 @@ class Alarm:
         self._rung.clear()
 
 
+async def _until(woken: asyncio.Future[None]) -> None:
+    await woken
+
+
 class ManualClock:
     """A clock that stands still until it is advanced; sleepers wake in the order of their time."""
 
@@ -85,13 +90,13 @@ class ManualClock:
     def monotonic(self) -> float:
         return (self._now - self._start).total_seconds()
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
+        """Wait until so long after the moment of this call, however long the caller then takes to await it."""
         if seconds <= 0:
-            await asyncio.sleep(0)
-            return
+            return give_way()
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._now + timedelta(seconds=seconds), next(self._order), woken))
-        await woken
+        return _until(woken)
 
     def next_wake_at(self) -> datetime | None:
         """Answer when the earliest sleeper is due, or None when nobody sleeps."""
