@@ -259,12 +259,16 @@ async def opened(
     web: Iterable[str] = (),
     now: datetime = NOW,
     consented: bool = True,
+    given: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Playhouse]:
     """Answer a house that works; `web` are the origins at which the outside answers over the web.
 
+    `given` are settings beyond those that every test has.
     The connector's application has its consent unless `consented` says otherwise.
     """
-    chosen = settings.load({}, given={"data": folder / "data", "public_url": PUBLIC_URL, "reserve_bytes": 0})
+    chosen = settings.load(
+        {}, given={"data": folder / "data", "public_url": PUBLIC_URL, "reserve_bytes": 0, **(given or {})}
+    )
     clock, mails, outside = ManualClock(now), Mails(), outside or Outside()
     house = app.build(chosen, clock=clock, mail=mails, connectors=outside)
     outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails))

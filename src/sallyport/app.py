@@ -5,6 +5,7 @@ The rule: this is the only place that knows every part of the house; no part kno
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import os
@@ -12,6 +13,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.middleware import Middleware
@@ -75,6 +77,9 @@ from sallyport.web.scraping import Scraping
 from sallyport.web.security_headers import SecurityHeaders
 from sallyport.web.smtp import Smtp
 
+if TYPE_CHECKING:
+    from sallyport.web.tracing import Traces
+
 log = structlog.get_logger(__name__)
 
 #: Where the house reaches its own Graph without leaving the process.
@@ -100,6 +105,8 @@ class House:
     #: The mailbox on loopback that stands in while no mail server is configured.
     mailbox: Mailbox | None
     app: ASGIApp
+    #: Where spans go; None while nobody collects them.
+    traces: Traces | None
     #: What a first start tells once.
     first: FirstSecret | None
     watch: Watch = field(init=False)
@@ -131,6 +138,8 @@ class House:
         if self.mailbox is not None:
             await self.mailbox.close()
         self.database.close()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
         log.info("house.closed")
 
 
@@ -147,18 +156,15 @@ def build(
     Raises StorageUnavailable when the database cannot be opened, and MailboxUnavailable when its port is taken.
     """
     clock = clock or SystemClock()
-    chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(chosen.database_url, chosen.read_timeout_seconds)
-    migrations.upgrade(database)
+    traces = _traces(chosen)
+    database = _database(chosen)
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
     )
-    metrics = Metrics()
+    metrics = Metrics(traces)
     egress = Egress(EgressPolicy.of(chosen.egress_allow, chosen.egress_private), clock, recorder=metrics)
-    mailbox = None
-    if mail is None:
-        mailbox = None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
-        mail = Smtp(chosen, mailbox_port=mailbox.port if mailbox is not None else 0)
+    mailbox = _mailbox(chosen, clock) if mail is None else None
+    mail = mail or Smtp(chosen, mailbox_port=mailbox.port if mailbox is not None else 0)
     reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
     engine = _engine(chosen, clock, database, authority, egress, reached, metrics)
     triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
@@ -170,10 +176,46 @@ def build(
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
     retention = _retention(chosen, database, clock, metrics)
-    told = Notifications(database, clock, egress, authority.tokens.validation)
+    told = Notifications(database, clock, egress, authority.tokens.validation, recorder=metrics)
     return House(
-        chosen, clock, database, authority, engine, triggers, retention, search, told, egress, mailbox, app, first
+        chosen,
+        clock,
+        database,
+        authority,
+        engine,
+        triggers,
+        retention,
+        search,
+        told,
+        egress,
+        mailbox,
+        app,
+        traces,
+        first,
     )
+
+
+def _database(chosen: settings.Settings) -> Database:
+    chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(chosen.database_url, chosen.read_timeout_seconds)
+    migrations.upgrade(database)
+    return database
+
+
+def _mailbox(chosen: settings.Settings, clock: Clock) -> Mailbox | None:
+    return None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
+
+
+def _traces(chosen: settings.Settings) -> Traces | None:
+    if chosen.otlp_endpoint is None:
+        return None
+    try:
+        # What this imports is installed only where it is wanted.
+        from sallyport.web.tracing import Traces
+    except ImportError:
+        allowed = 'install it: pip install "sallyport[opentelemetry]"'
+        raise settings.InvalidSetting("otlp_endpoint", "OpenTelemetry is not installed", allowed) from None
+    return Traces(chosen.otlp_endpoint)
 
 
 def _retention(chosen: settings.Settings, database: Database, clock: Clock, metrics: Metrics) -> Retention:

@@ -25,6 +25,7 @@ from sallyport.graph.notification_bodies import Load, ValidationToken
 from sallyport.http_messages import OutboundRequest
 from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
+from sallyport.recorder import Recorder
 from sallyport.security import alert_shapes
 from sallyport.store import alerts, deliveries, lanes, subscriptions
 from sallyport.store.database import Database
@@ -54,12 +55,14 @@ class Couriers:
         http: HttpPort,
         validation_token: ValidationToken,
         chance: Callable[[], float],
+        recorder: Recorder,
     ) -> None:
         self._database = database
         self._clock = clock
         self._http = http
         self._validation_token = validation_token
         self._chance = chance
+        self._recorder = recorder
         self._alarm = Alarm(clock)
         self._gates = Gates()
         self._health: dict[str, Health] = {}
@@ -175,7 +178,10 @@ class Couriers:
             return deliveries.bury(connection, lane.id, oldest, at, f"{_TOO_OLD}: {failure}")
 
         buried = await self._database.write(store)
+        self._recorder.count("notifications_total", "delivered", amount=len(taken))
         if failure is not None:
+            self._recorder.count("notifications_total", "refused")
+            self._recorder.count("notifications_total", "given_up", amount=buried)
             log.info("notifications.refused", endpoint=lane.endpoint, failure=failure, attempts=attempts, buried=buried)
 
     async def _deliver(self, lane: Lane, load: Load, group: Sequence[Delivery]) -> str | None:

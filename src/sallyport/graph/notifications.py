@@ -11,6 +11,7 @@ from sallyport.graph.couriers import Couriers
 from sallyport.graph.lifecycle import Lifecycle
 from sallyport.graph.notification_bodies import ValidationToken
 from sallyport.graph.notifier import Notifier
+from sallyport.recorder import Recorder, Silent
 from sallyport.store.database import Database
 
 
@@ -23,10 +24,13 @@ class Notifications:
         clock: Clock,
         http: HttpPort,
         validation_token: ValidationToken,
+        *,
         chance: Callable[[], float] = random.random,
+        recorder: Recorder | None = None,
     ) -> None:
-        self.couriers = Couriers(database, clock, http, validation_token, chance)
-        self.notifier = Notifier(database, clock, self.couriers)
+        recorder = recorder or Silent()
+        self.couriers = Couriers(database, clock, http, validation_token, chance, recorder)
+        self.notifier = Notifier(database, clock, self.couriers, recorder)
         self.lifecycle = Lifecycle(database, clock, self.couriers)
 
     async def open(self) -> None:

@@ -21,6 +21,7 @@ from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.notification_rules import Watch, Watches
 from sallyport.odata import instants
+from sallyport.recorder import Recorder
 from sallyport.security import alert_shapes
 from sallyport.store import alerts, deliveries, outbox, subscriptions
 from sallyport.store.database import Database
@@ -60,10 +61,11 @@ class _Round:
 class Notifier:
     """The loop; one for each process."""
 
-    def __init__(self, database: Database, clock: Clock, couriers: Couriers) -> None:
+    def __init__(self, database: Database, clock: Clock, couriers: Couriers, recorder: Recorder) -> None:
         self._database = database
         self._clock = clock
         self._couriers = couriers
+        self._recorder = recorder
         self._watches: dict[tuple[str, str, str, str], Watch] = {}
         #: By endpoint that is spared: which subscriptions will be told that they missed something.
         self._told: dict[str, set[str]] = {}
@@ -87,12 +89,16 @@ class Notifier:
             return False
         blocks = [self._held(found, each) for each in found.blocks]
 
-        def store(connection: Connection) -> None:
-            if outbox.advance(connection, CURSOR, found.before, found.after):
-                for each in blocks:
-                    deliveries.post(connection, each.events, each.parcels, now)
+        def store(connection: Connection) -> bool:
+            if not outbox.advance(connection, CURSOR, found.before, found.after):
+                return False
+            for each in blocks:
+                deliveries.post(connection, each.events, each.parcels, now)
+            return True
 
-        await self._database.write(store)
+        if await self._database.write(store):
+            dropped = sum(parcel.dropped is not None for each in blocks for parcel in each.parcels)
+            self._recorder.count("notifications_total", "dropped", amount=dropped)
         if blocks:
             self._couriers.ring()
         return True

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import runs, schema
+from sallyport.store import deliveries, runs, schema
 from sallyport.store.outbox import outbox
 
 
@@ -24,6 +24,7 @@ def read(connection: Connection, now: datetime) -> dict[str, float]:
         "database_free_bytes": free,
         "outbox_events": events,
         "outbox_oldest_seconds": age,
+        "dead_letters": _count(connection, deliveries.deliveries.c.dead_at),
         "runs_working": _count(connection, runs.runs.c.owner),
         "runs_waiting": _count(connection, runs.runs.c.wake_at),
     }

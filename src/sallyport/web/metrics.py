@@ -62,7 +62,11 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "trigger_looks_total": Metric("counter", "Times that a trigger looked or fired, by outcome.", ("status",)),
         "alerts_ingested_total": Metric("counter", "Alerts taken in, by what became of them.", ("outcome",)),
         "indicators_stored_total": Metric("counter", "Indicators stored, by the way they came.", ("way",)),
-        "notifications_total": Metric("counter", "Change notifications, by outcome.", ("outcome",)),
+        "notifications_total": Metric(
+            "counter",
+            "Change notifications: delivered, refused (each attempt), given_up after four hours, or dropped at once.",
+            ("outcome",),
+        ),
         "outbox_events": Metric("gauge", "Events that are kept in the outbox."),
         "outbox_oldest_seconds": Metric("gauge", "The age of the oldest event in the outbox."),
         "dead_letters": Metric("gauge", "Notifications that were given up and can be sent again."),

@@ -24,7 +24,8 @@ from graph_surface import CALLERS, Surface, alert, assert_error, echoing
 from sallyport.graph.notifications import Notifications
 from sallyport.http_messages import ConnectionFailed, Headers, InboundResponse, OutboundRequest
 from sallyport.principal import Principal
-from sallyport.store import deliveries
+from sallyport.store import deliveries, figures
+from sallyport.web.metrics import PREFIX, Metrics
 
 VENDOR = {"provider": "ASC", "vendor": "Microsoft"}
 HOOK = "https://soc.contoso.com/hooks/alerts?key=1"
@@ -38,8 +39,14 @@ class Told:
 
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
+        self.metrics = Metrics()
         self.notifications = Notifications(
-            surface.database, surface.clock, surface.outside, lambda app_id: f"token for {app_id}", lambda: self.chance
+            surface.database,
+            surface.clock,
+            surface.outside,
+            lambda app_id: f"token for {app_id}",
+            chance=lambda: self.chance,
+            recorder=self.metrics,
         )
         #: What decides how much longer than planned a wait is.
         self.chance = 0.0
@@ -88,6 +95,12 @@ class Told:
     @property
     def notes(self) -> list[dict[str, Any]]:
         return [each for _, body in self.posts for each in body["value"]]
+
+    def outcomes(self) -> dict[str, float]:
+        """Answer how many notifications had which outcome, as `/metrics` shows it."""
+        outcomes = ("delivered", "refused", "given_up", "dropped")
+        read = self.metrics.registry.get_sample_value
+        return {each: read(f"{PREFIX}notifications_total", {"outcome": each}) or 0 for each in outcomes}
 
     def counts(self) -> tuple[int, int]:
         return self.surface.database.read_now(deliveries.counts)
@@ -289,6 +302,7 @@ async def test_a_slow_endpoint_is_told_later_and_one_that_does_not_answer_is_spa
         await told.round()
     # What was dropped is kept; that something was missed is told once it is over, so that whoever looks then finds all.
     assert (len(told.posts), told.counts()) == (1, (1, 2))
+    assert told.outcomes()["dropped"] == 2
     await told.surface.clock.advance(601)
     assert (health.is_dropping, health.delay_seconds) == (False, 0)
     await told.round()
@@ -334,6 +348,22 @@ async def test_an_administrator_removes_a_subscription_and_its_owner_hears_of_it
     assert [body["value"][0]["lifecycleEvent"] for _, body in told.posts] == ["subscriptionRemoved"]
     assert_error(await desk.delete(f"/notifications/subscriptions/{made['id']}"), 404, "ResourceNotFound")
     assert_error(await told.surface.client.get("/notifications/dead"), 403, "Forbidden")
+
+
+async def test_what_became_of_notifications_is_counted(told: Told) -> None:
+    await told.subscribe()
+    await told.surface.ingest([alert("a", severity="high"), alert("b", severity="low")])
+    await told.round()
+    assert told.outcomes() == {"delivered": 1, "refused": 0, "given_up": 0, "dropped": 0}
+    told.answers["soc.contoso.com"] = 410
+    await told.surface.ingest([alert("c", severity="high")])
+    await told.round()
+    assert told.outcomes() == {"delivered": 1, "refused": 1, "given_up": 0, "dropped": 0}
+    await told.surface.clock.advance(timedelta(hours=4, minutes=1))
+    await told.round()
+    assert told.outcomes() == {"delivered": 1, "refused": 2, "given_up": 1, "dropped": 0}
+    now = told.surface.clock.now()
+    assert told.surface.database.read_now(lambda connection: figures.read(connection, now))["dead_letters"] == 1
 
 
 async def test_dead_letters_are_kept_for_three_days(told: Told) -> None:
