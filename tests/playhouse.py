@@ -259,16 +259,14 @@ async def opened(
     web: Iterable[str] = (),
     now: datetime = NOW,
     consented: bool = True,
-    given: Mapping[str, str] | None = None,
+    **more: object,
 ) -> AsyncIterator[Playhouse]:
     """Answer a house that works; `web` are the origins at which the outside answers over the web.
 
-    `given` are settings beyond those that every test has.
-    The connector's application has its consent unless `consented` says otherwise.
+    The connector's application has its consent unless `consented` says otherwise; `more` are further settings.
     """
-    chosen = settings.load(
-        {}, given={"data": folder / "data", "public_url": PUBLIC_URL, "reserve_bytes": 0, **(given or {})}
-    )
+    given = {"data": folder / "data", "public_url": PUBLIC_URL, "reserve_bytes": 0, **more}
+    chosen = settings.load({}, given=given)
     clock, mails, outside = ManualClock(now), Mails(), outside or Outside()
     house = app.build(chosen, clock=clock, mail=mails, connectors=outside)
     outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails))

@@ -5,7 +5,6 @@ The rule: this is the only place that knows every part of the house; no part kno
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import os
@@ -13,7 +12,6 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import structlog
 from starlette.middleware import Middleware
@@ -62,7 +60,7 @@ from sallyport.triggers.batch import Batches
 from sallyport.triggers.loop import Loop
 from sallyport.wdl.findings import Limits as DefinitionLimits
 from sallyport.web import errors as web_errors
-from sallyport.web import signed_urls
+from sallyport.web import signed_urls, tracing
 from sallyport.web.access import Access
 from sallyport.web.egress import Egress
 from sallyport.web.egress_policy import EgressPolicy
@@ -76,9 +74,7 @@ from sallyport.web.request_ids import RequestIds
 from sallyport.web.scraping import Scraping
 from sallyport.web.security_headers import SecurityHeaders
 from sallyport.web.smtp import Smtp
-
-if TYPE_CHECKING:
-    from sallyport.web.tracing import Traces
+from sallyport.web.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -105,8 +101,7 @@ class House:
     #: The mailbox on loopback that stands in while no mail server is configured.
     mailbox: Mailbox | None
     app: ASGIApp
-    #: Where spans go; None while nobody collects them.
-    traces: Traces | None
+    tracing: Tracing
     #: What a first start tells once.
     first: FirstSecret | None
     watch: Watch = field(init=False)
@@ -137,9 +132,8 @@ class House:
         await self.egress.close()
         if self.mailbox is not None:
             await self.mailbox.close()
+        await self.tracing.close()
         self.database.close()
-        if self.traces is not None:
-            await asyncio.to_thread(self.traces.close)
         log.info("house.closed")
 
 
@@ -156,7 +150,7 @@ def build(
     Raises StorageUnavailable when the database cannot be opened, and MailboxUnavailable when its port is taken.
     """
     clock = clock or SystemClock()
-    traces = _traces(chosen)
+    traces = tracing.chosen(chosen.otlp_endpoint)
     database = _database(chosen)
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
@@ -204,18 +198,6 @@ def _database(chosen: settings.Settings) -> Database:
 
 def _mailbox(chosen: settings.Settings, clock: Clock) -> Mailbox | None:
     return None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
-
-
-def _traces(chosen: settings.Settings) -> Traces | None:
-    if chosen.otlp_endpoint is None:
-        return None
-    try:
-        # What this imports is installed only where it is wanted.
-        from sallyport.web.tracing import Traces
-    except ImportError:
-        allowed = 'install it: pip install "sallyport[opentelemetry]"'
-        raise settings.InvalidSetting("otlp_endpoint", "OpenTelemetry is not installed", allowed) from None
-    return Traces(chosen.otlp_endpoint)
 
 
 def _retention(chosen: settings.Settings, database: Database, clock: Clock, metrics: Metrics) -> Retention:

@@ -8,7 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import Literal, Protocol
+
+#: What a part of a trace is: a request that is answered here, one that is sent from here, or work in between.
+Kind = Literal["answered", "sent", "work"]
+
+
+class Span(Protocol):
+    """A part of a trace while it is open."""
+
+    def note(self, name: str, value: str | int) -> None:
+        """Say one more thing of it; never a secret, a body or a query."""
+        ...
+
+    def fail(self, why: str) -> None:
+        """Say that it failed, by a word from a small closed set."""
+        ...
 
 
 class Recorder(Protocol):
@@ -22,8 +37,13 @@ class Recorder(Protocol):
         """Add one observation, such as a duration in seconds, to a distribution."""
         ...
 
-    def span(self, name: str, attributes: Mapping[str, str] | None = None) -> AbstractContextManager[object]:
-        """Open a part of a trace that lasts as long as the context; what is opened inside belongs to it."""
+    def span(
+        self, name: str, attributes: Mapping[str, str] | None = None, kind: Kind = "work"
+    ) -> AbstractContextManager[Span]:
+        """Open a part of a trace that lasts as long as the context; what is opened inside belongs to it.
+
+        The attributes `traceparent` and `tracestate`, as a caller's headers had them, make it a part of that trace.
+        """
         ...
 
     def trace_headers(self) -> Mapping[str, str]:
@@ -40,7 +60,9 @@ class Silent:
     def observe(self, metric: str, value: float, *labels: str) -> None:
         """Forget an observation."""
 
-    def span(self, _name: str, _attributes: Mapping[str, str] | None = None) -> AbstractContextManager[object]:
+    def span(
+        self, _name: str, _attributes: Mapping[str, str] | None = None, _kind: Kind = "work"
+    ) -> AbstractContextManager[Span]:
         """Open nothing."""
         return _NOTHING
 
@@ -49,5 +71,15 @@ class Silent:
         return {}
 
 
-_NOTHING = nullcontext()
+class _Unseen:
+    """A part of no trace."""
+
+    def note(self, name: str, value: str | int) -> None:
+        """Forget it."""
+
+    def fail(self, why: str) -> None:
+        """Forget it."""
+
+
+_NOTHING: AbstractContextManager[Span] = nullcontext(_Unseen())
 SILENT: Recorder = Silent()

@@ -149,8 +149,8 @@ class Settings:
     log_level: LogLevel = "info"
     #: How an event is logged: `text` for people, `json` for programs, one object on a line.
     log_format: LogFormat = "text"
-    #: Where traces are sent: the address of an OpenTelemetry collector that takes OTLP over HTTP, with the path, as in
-    #: `http://127.0.0.1:4318/v1/traces`. Without it there are none. Needs `sallyport[opentelemetry]`.
+    #: The address of an OpenTelemetry collector that takes OTLP by http, such as `http://127.0.0.1:4318`; traces go to
+    #: `/v1/traces` below it. Needs `sallyport[opentelemetry]`. Without it no traces are made.
     otlp_endpoint: str | None = field(default=None, metadata={"schemes": ("http", "https")})
     #: Limits of definitions that differ from Azure's, each a positive integer: `SALLYPORT_LIMITS_ACTIONS`, or `actions`
     #: below `[limits]`.

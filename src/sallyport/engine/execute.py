@@ -52,8 +52,14 @@ Result = Ended | PutAway | GivenUp
 async def execute(run: Run) -> Result:
     """Run a workflow from wherever its records stand; answers when it has ended or cannot go on."""
     try:
-        with run.around.recorder.span("run", {"sallyport.run_id": run.id, "sallyport.workflow": run.workflow.name}):
-            return await _execute(run)
+        told = {"sallyport.run_id": run.id, "sallyport.workflow": run.workflow.name}
+        with run.around.recorder.span("run", told) as span:
+            result = await _execute(run)
+            status = result.status if isinstance(result, Ended) else Status.WAITING
+            span.note("sallyport.status", status.value)
+            if status in (Status.FAILED, Status.TIMED_OUT):
+                span.fail(status.value)
+            return result
     except Superseded:
         log.warning("run.superseded", run_id=run.id)
         return GivenUp()

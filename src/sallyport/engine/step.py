@@ -62,8 +62,12 @@ async def take(run: Run, action: Action, frame: Frame, blocks: Blocks) -> Status
         # What only computes is over before anybody would look for it in a trace.
         outcome = await step.outcome()
         return None if outcome is None else _settle(run, action, record, outcome)
-    with run.around.recorder.span("action", {"sallyport.action": action.name, "sallyport.action_type": action.type}):
+    told = {"sallyport.action": action.name, "sallyport.action_type": action.type}
+    with run.around.recorder.span("action", told) as span:
         outcome = await step.outcome()
+        span.note("sallyport.outcome", "Waiting" if outcome is None else type(outcome).__name__)
+        if isinstance(outcome, Failed | TimedOut):
+            span.fail(type(outcome).__name__)
     return None if outcome is None else _settle(run, action, record, outcome)
 
 

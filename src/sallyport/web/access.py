@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sallyport.clock import Clock
 from sallyport.principal import Principal
-from sallyport.recorder import Recorder
+from sallyport.recorder import Recorder, Span
 
 #: Path patterns in lower case, and the surface behind them: the first that fits counts.
 Surfaces = Sequence[tuple[str, str]]
@@ -26,6 +26,8 @@ _QUIET = frozenset({"watching"})
 #: How many paths are remembered.
 _REMEMBERED = 1_024
 _LONGEST_PATH = 300
+#: What a caller says of the trace that its request belongs to: https://www.w3.org/TR/trace-context/
+_TRACE = frozenset({b"traceparent", b"tracestate"})
 
 _log = structlog.stdlib.get_logger("sallyport.access")
 
@@ -66,9 +68,10 @@ class Access:
         try:
             with (
                 structlog.contextvars.bound_contextvars(request_id=scope.get("state", {}).get("request_id", "")),
-                self._recorder.span(f"{method} {surface}", _attributes(scope, method, surface)),
+                self._recorder.span(f"{method} {surface}", _attributes(scope, method, surface), "answered") as span,
             ):
                 await self._app(scope, receive, seen)
+                _note(span, status)
         finally:
             self._recorder.add("http_requests_in_progress", -1)
             self._tell(scope, surface, method, status, self._clock.monotonic() - began)
@@ -112,7 +115,18 @@ def _path(path: str, surface: str) -> str:
 
 def _attributes(scope: Scope, method: str, surface: str) -> dict[str, str]:
     found = {"http.request.method": method, "sallyport.surface": surface}
+    if request_id := scope.get("state", {}).get("request_id"):
+        found["sallyport.request_id"] = request_id
     for name, value in scope["headers"]:
-        if name == b"traceparent":
-            found["traceparent"] = value.decode("latin-1")
+        if name in _TRACE:
+            key, text = name.decode(), value.decode("latin-1")
+            # Several states are one list; several parents are none that is valid, and the trace begins here.
+            found[key] = f"{found[key]},{text}" if key in found else text
     return found
+
+
+def _note(span: Span, status: int) -> None:
+    if status:
+        span.note("http.response.status_code", status)
+    if status >= 500:
+        span.fail(f"{status // 100}xx")

@@ -124,23 +124,27 @@ class Egress:
         """
         hop = _first(request)
         started, outcome = self._clock.monotonic(), "failed"
-        try:
-            with self._recorder.span("outbound", {"http.request.method": hop.method, "server.address": hop.url.host}):
-                hop = hop.traced(self._recorder.trace_headers())
+        told = {"http.request.method": hop.method, "server.address": hop.url.host}
+        with self._recorder.span("outbound", told, "sent") as span:
+            hop = hop.traced(self._recorder.trace_headers())
+            try:
                 async with asyncio.timeout(max(0.0, request.timeout_seconds)):
                     response = await self._follow(hop, request.follow_redirects)
-            outcome = f"{response.status // 100}xx"
-        except TimeoutError as error:
-            outcome = "timeout"
-            raise ConnectionFailed("timeout", hop.url.host) from error
-        except EgressDenied:
-            outcome = "denied"
-            raise
-        finally:
-            seconds = self._clock.monotonic() - started
-            if hop.origin not in self._mounted:
-                self._recorder.count("outbound_requests_total", outcome)
-                self._recorder.observe("outbound_request_seconds", seconds)
+                outcome = f"{response.status // 100}xx"
+                span.note("http.response.status_code", response.status)
+                if response.status >= 400:
+                    span.fail(outcome)
+            except TimeoutError as error:
+                outcome = "timeout"
+                raise ConnectionFailed("timeout", hop.url.host) from error
+            except EgressDenied:
+                outcome = "denied"
+                raise
+            finally:
+                seconds = self._clock.monotonic() - started
+                if hop.origin not in self._mounted:
+                    self._recorder.count("outbound_requests_total", outcome)
+                    self._recorder.observe("outbound_request_seconds", seconds)
         _log.debug("egress.sent", host=hop.url.host, status=response.status, seconds=seconds)
         return response
 

@@ -9,17 +9,16 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from sallyport.recorder import Silent
+from sallyport.web.tracing import Tracing, Untraced
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -85,24 +84,12 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 KEPT_ELSEWHERE = frozenset({"writer_commits_total", "writer_failures_total"})
 
 
-class Tracing(Protocol):
-    """Where spans go, if anywhere."""
-
-    def span(self, name: str, attributes: Mapping[str, str] | None = None) -> AbstractContextManager[object]:
-        """Open a span."""
-        ...
-
-    def trace_headers(self) -> Mapping[str, str]:
-        """Answer the headers of the open span."""
-        ...
-
-
 class Metrics:
     """A `Recorder` over a registry of its own: nothing is shared with another server in the same process."""
 
     def __init__(self, tracing: Tracing | None = None) -> None:
         self.registry = prometheus.CollectorRegistry()
-        tracing = tracing or Silent()
+        tracing = tracing or Untraced()
         self.span = tracing.span
         self.trace_headers = tracing.trace_headers
         self._counters: dict[str, prometheus.Counter] = {}

@@ -1,58 +1,52 @@
-"""Spans on their way to an OpenTelemetry collector, over OTLP and HTTP.
+"""Where the parts of traces go: to an OpenTelemetry collector when the settings name one, and otherwise nowhere.
 
-The rule: a span has the name of a kind of work and ids of this house; of an exception only its type is told, because
-messages hold what came from outside. Sending happens in a thread of its own: a collector that is away delays nobody.
-
-https://opentelemetry.io/docs/specs/otlp/#otlphttp
+The rule: without `otlp_endpoint` nothing of OpenTelemetry is imported; with it, nobody ever waits for the collector.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-_NAME = "sallyport"
+from sallyport import settings
+from sallyport.recorder import Kind, Silent, Span
 
 
-class Traces:
-    """Where the spans of this process go; the rest of a trace is with whoever called, or is called."""
+class Tracing(Protocol):
+    """The part of a recorder that knows of traces."""
 
-    def __init__(self, endpoint: str) -> None:
-        """Send to the address of a collector, with the path, such as `http://127.0.0.1:4318/v1/traces`."""
-        resource = Resource.create({SERVICE_NAME: _NAME})
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
-        self._tracer = self._provider.get_tracer(_NAME)
-        self._propagator = TraceContextTextMapPropagator()
-
-    def span(self, name: str, attributes: Mapping[str, str] | None = None) -> AbstractContextManager[object]:
-        """Open a span; what is opened inside belongs to it."""
-        return self._opened(name, attributes or {})
+    def span(
+        self, name: str, attributes: Mapping[str, str] | None = None, kind: Kind = "work"
+    ) -> AbstractContextManager[Span]:
+        """Open a part of a trace."""
+        ...
 
     def trace_headers(self) -> Mapping[str, str]:
-        """Answer the header `traceparent` of the open span; none when there is no span."""
-        headers: dict[str, str] = {}
-        self._propagator.inject(headers)
-        return headers
+        """Answer the headers of the part that is open."""
+        ...
 
-    def close(self) -> None:
-        """Send what is left; blocks until the collector has taken it, or does not answer."""
-        self._provider.shutdown()
+    async def close(self) -> None:
+        """Send what is left, for as long as a stop may take."""
+        ...
 
-    @contextmanager
-    def _opened(self, name: str, attributes: Mapping[str, str]) -> Iterator[object]:
-        with self._tracer.start_as_current_span(
-            name, attributes=dict(attributes), record_exception=False, set_status_on_exception=False
-        ) as span:
-            try:
-                yield span
-            except Exception as error:
-                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
-                raise
+
+class Untraced(Silent):
+    """Knows of no traces."""
+
+    async def close(self) -> None:
+        """Have nothing to send."""
+
+
+def chosen(endpoint: str | None) -> Tracing:
+    """Answer where traces go; raises InvalidSetting when they should go somewhere and cannot."""
+    if endpoint is None:
+        return Untraced()
+    try:
+        from sallyport.web import otlp
+    except ModuleNotFoundError as missing:
+        if not (missing.name or "").startswith("opentelemetry"):
+            raise
+        problem = f"the package '{missing.name}' is not installed"
+        raise settings.InvalidSetting("otlp_endpoint", problem, "install sallyport[opentelemetry]") from None
+    return otlp.Traces(endpoint)
