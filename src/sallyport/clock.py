@@ -100,6 +100,9 @@ class ManualClock:
 
     def next_wake_at(self) -> datetime | None:
         """Answer when the earliest sleeper is due, or None when nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            # Whoever slept there was cancelled.
+            heapq.heappop(self._sleepers)
         return self._sleepers[0][0] if self._sleepers else None
 
     async def advance(self, by: timedelta | float) -> None:

@@ -265,6 +265,8 @@ async def play(
 
 async def _abandon(stage: CrashStage) -> None:
     """Let a process die: its tasks end where they stand, and nothing of it writes again."""
+    # Runs first: one that dies a moment after the writer would make another writer, which waits for power for ever.
+    await stage.engine.dispatch.close()
     writing = stage.engine.journal._writing
     if writing is not None:
         writing.cancel()

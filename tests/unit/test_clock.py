@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from sallyport.clock import Alarm, ManualClock
 
@@ -31,3 +32,15 @@ async def test_sleepers_wake_in_the_order_of_their_time() -> None:
     await clock.advance(1)
     await asyncio.gather(*sleepers)
     assert woken[-1] == (3, 3.0)
+
+
+async def test_who_was_cancelled_is_not_waited_for() -> None:
+    clock = ManualClock()
+    early, late = (asyncio.ensure_future(clock.sleep(each)) for each in (1, 2))
+    await asyncio.sleep(0)
+    early.cancel()
+    await asyncio.gather(early, return_exceptions=True)
+    assert clock.next_wake_at() == clock.now() + timedelta(seconds=2)
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+    assert clock.next_wake_at() is None
