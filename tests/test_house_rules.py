@@ -110,6 +110,7 @@ SQL_MODULES = frozenset({"sqlalchemy", "sqlite3", "psycopg", "alembic"})
 #: Who may open a way to the outside, and why.
 OUTBOUND = {
     "web.egress": "the guard itself",
+    "web.pools": "where the guard keeps its connections",
     "web.network": "where the guard dials the addresses that it has judged",
     "web.connect_proxy": "it dials this server's own https port and nothing else",
     "web.smtp": "the guard's counterpart for mail: the host is the administrator's setting",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from sallyport.http_messages import (
 from sallyport.recorder import SILENT, Recorder
 from sallyport.web import inflate, network
 from sallyport.web.egress_policy import EgressPolicy
+from sallyport.web.pools import Pools
 
 AsgiApp = Callable[
     [
@@ -44,8 +45,6 @@ AsgiApp = Callable[
 URL_LIMIT = 16_384
 _HOPS = 10
 _HEADER_BYTES = 64 * 1024
-#: As many outgoing calls at a time as the documented limit of one workflow.
-_CONNECTIONS = 2_500
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 #: Fields that belong to the connection and the framing, which are ours to write.
@@ -105,8 +104,8 @@ class Egress:
         self._policy = policy
         self._clock = clock
         self._network = network.GuardedNetwork(policy, resolver)
+        self._pools = Pools(self._network, clock)
         self._mounted: dict[str, httpx.ASGITransport] = {}
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     def mount(self, origin: str, app: AsgiApp) -> None:
         """Answer requests to an origin, such as `http://graph.internal`, by an ASGI application of this process."""
@@ -150,8 +149,7 @@ class Egress:
 
     async def close(self) -> None:
         """Close every connection that is kept open."""
-        for scheme in list(self._pools):
-            await self._pools.pop(scheme).aclose()
+        await self._pools.close()
 
     async def _follow(self, hop: _Hop, follow: bool) -> InboundResponse:
         mounted = self._mounted.get(hop.origin)
@@ -168,17 +166,18 @@ class Egress:
 
     async def _exchange(self, hop: _Hop) -> InboundResponse:
         try:
-            async with self._pool(hop.url.scheme).stream(
-                hop.method.encode(),
-                httpcore.URL(
-                    scheme=hop.url.raw_scheme, host=hop.url.raw_host, port=hop.url.port, target=hop.url.raw_path
-                ),
-                headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in hop.headers.pairs],
-                content=hop.body,
-            ) as response:
+            async with self._pools.to(hop.origin) as pool, self._opened(pool, hop) as response:
                 return await self._received(response, hop)
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise ConnectionFailed(network.failure_kind(error), hop.url.host) from error
+
+    def _opened(self, pool: httpcore.AsyncConnectionPool, hop: _Hop) -> AbstractAsyncContextManager[httpcore.Response]:
+        return pool.stream(
+            hop.method.encode(),
+            httpcore.URL(scheme=hop.url.raw_scheme, host=hop.url.raw_host, port=hop.url.port, target=hop.url.raw_path),
+            headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in hop.headers.pairs],
+            content=hop.body,
+        )
 
     async def _received(self, response: httpcore.Response, hop: _Hop) -> InboundResponse:
         headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
@@ -194,18 +193,6 @@ class Egress:
         if body.decoded:
             headers = headers.without("content-encoding", "content-length")
         return InboundResponse(response.status, headers, content, str(hop.url))
-
-    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        if scheme not in self._pools:
-            self._pools[scheme] = httpcore.AsyncConnectionPool(
-                # Reading the authorities takes a moment: only for those who need them.
-                ssl_context=_trust() if scheme == "https" else None,
-                max_connections=_CONNECTIONS,
-                max_keepalive_connections=50,
-                keepalive_expiry=5.0,
-                network_backend=self._network,
-            )
-        return self._pools[scheme]
 
 
 async def _serve(transport: httpx.ASGITransport, hop: _Hop) -> InboundResponse:
@@ -278,10 +265,3 @@ def _url(text: str) -> httpx.URL:
 
 def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
-
-
-def _trust() -> ssl.SSLContext:
-    """Answer whom we trust: the bundled authorities, the machine's own, and what SSL_CERT_FILE names."""
-    context = httpx.create_ssl_context()
-    context.load_default_certs()
-    return context
