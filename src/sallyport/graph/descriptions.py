@@ -16,6 +16,7 @@ from sallyport.graph import (
     batch,
     batch_rules,
     bulk,
+    incident_alerts,
     incidents,
     indicator_rules,
     indicators,
@@ -183,7 +184,9 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
             {200: {JSON: schemas.entity(INCIDENT)}}, options=("$select", "$expand"), structures=(INCIDENT,)
         ),
         incidents.update: updated(INCIDENT, _part(INCIDENT, incidents.UPDATABLE), always=True),
-        incidents.alerts_of: listed(ALERT_V2),
+        incident_alerts.listed: listed(ALERT_V2),
+        incident_alerts.counted: counted(),
+        incident_alerts.get: read(ALERT_V2),
         incidents.comment: Description({200: {JSON: _COMMENTS}}, {JSON: _COMMENT}),
         indicators.listed: listed(INDICATOR),
         indicators.create: created(INDICATOR, _NEW_INDICATOR),

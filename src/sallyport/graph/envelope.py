@@ -29,8 +29,7 @@ def collection(
         body["@odata.count"] = more["count"]
     if query is not None and more.get("skiptoken") is not None:
         body["@odata.nextLink"] = f"{here(call)}?{query.next_query(more['skiptoken'])}"
-    select = query.select if query is not None else None
-    body["value"] = [item if select is None else project(item, select) for item in items]
+    body["value"] = [item if query is None else cut(item, query) for item in items]
     if more.get("warning"):
         return answer(body, 206, {"warning": more["warning"]})
     return answer(body, headers=more.get("headers"))
@@ -45,7 +44,14 @@ def entity(
 
 def selected(call: Call, context: str, item: Mapping[str, Any], query: Query, headers: Mapping[str, str]) -> Response:
     """Answer one entity, cut down to what the query selects."""
-    return entity(call, context, item if query.select is None else project(item, query.select), 200, headers)
+    return entity(call, context, cut(item, query), 200, headers)
+
+
+def cut(item: Mapping[str, Any], query: Query) -> Mapping[str, Any]:
+    """Answer a resource, cut down to what a query selects; what is expanded stays."""
+    if query.select is None:
+        return item
+    return project(item, query.select, {each.name for each in query.expand})
 
 
 def context_url(call: Call, context: str) -> str:
@@ -53,6 +59,14 @@ def context_url(call: Call, context: str) -> str:
     return f"{call.base_url}/{call.version}/$metadata#{quote(context, safe=_SAFE)}"
 
 
+def address(call: Call, before: str, name: str, behind: str) -> str:
+    """Answer the absolute address of something that is named by one segment of its path."""
+    return f"{call.base_url}{before}{quote(name, safe='')}{behind}"
+
+
 def here(call: Call) -> str:
     """Answer the absolute address of this request's path, as the client will reach it again."""
-    return call.base_url + quote(call.request.scope["path"], safe=_SAFE)
+    scope = call.request.scope
+    raw: bytes = scope.get("raw_path") or quote(scope["path"], safe=_SAFE).encode()
+    # A slash inside of a name stays encoded.
+    return call.base_url + quote(raw.partition(b"?")[0].decode("latin-1"), safe=f"{_SAFE}%")

@@ -1,4 +1,4 @@
-"""Incidents: `/security/incidents`, list, read, create, update, comment, and the alerts that belong to one.
+"""Incidents: `/security/incidents`, list, read, create, update, comment.
 
 Deviation: Microsoft documents no creation; `POST /security/incidents` describes one, and an alert that names an unknown
 incident begins it.
@@ -7,20 +7,18 @@ incident begins it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy.engine import Connection
 from starlette.responses import PlainTextResponse, Response
 
-from sallyport import errors
-from sallyport.graph import alerts, alerts_v2, envelope, preconditions, prefer, reading, shapes
+from sallyport.graph import alerts, alerts_v2, envelope, incident_alerts, preconditions, prefer, reading, shapes
 from sallyport.graph.call import Call, answer
-from sallyport.odata.entity_alert_v2 import ALERT_V2
+from sallyport.graph.incident_alerts import Belonging
 from sallyport.odata.entity_incident import INCIDENT
 from sallyport.odata.query import Query, parse_query
 from sallyport.security import incident_rules
-from sallyport.store import alerts as stored_alerts
 from sallyport.store import incidents, pages
 from sallyport.store.incidents import Incident
 
@@ -37,22 +35,14 @@ _ALWAYS_SAID = ("severity", "status")
 #: What the store finds incidents by, and how long it may be.
 _BOUNDS = {"id": incidents.LONGEST_ID, "assignedTo": incidents.LONGEST}
 #: An incident and, when they were asked for, its alerts.
-_Told = tuple[Incident, Sequence[stored_alerts.Alert] | None]
-
-
-class IncidentNotFound(errors.NotFound):
-    """Raised when there is no incident of an id."""
-
-    def __init__(self, incident_id: str) -> None:
-        super().__init__(f"Incident with id '{incident_id}' was not found.")
-        self.incident_id = incident_id
+_Told = tuple[Incident, Belonging | None]
 
 
 async def listed(call: Call) -> Response:
     """Answer the incidents that the query options select, page by page, with their alerts when they are expanded."""
-    query = parse_query(call.options, INCIDENT, default_orderby=ORDER)
+    query = incident_alerts.bounded(parse_query(call.options, INCIDENT, default_orderby=ORDER))
     page, count, told = await call.deps.database.read(lambda connection: _page(connection, query))
-    items = (_drawn(call, each) for each in told)
+    items = (_drawn(call, each, query) for each in told)
     more = {"count": count, "skiptoken": page.skiptoken, "headers": alerts_v2.applied(call)}
     return envelope.collection(call, CONTEXT, items, query, **more)
 
@@ -69,35 +59,12 @@ async def get(call: Call) -> Response:
     query = parse_query(call.options, INCIDENT)
 
     def read(connection: Connection) -> _Told:
-        return _expanded(connection, query, [_existing(connection, call.names["id"])])[0]
+        incident = incidents.existing(connection, call.names["id"])
+        return incident, incident_alerts.expanded(connection, query, [incident])[0]
 
     told = await call.deps.database.read(read)
-    return envelope.selected(
-        call, CONTEXT, _drawn(call, told), query, {"etag": _tag(told[0]), **alerts_v2.applied(call)}
-    )
-
-
-async def alerts_of(call: Call) -> Response:
-    """Answer the alerts of one incident, page by page."""
-    incident_id = call.names["id"]
-    text = incident_id.replace("'", "''")
-    own = [(name, value) for name, value in call.options if name.strip().lower().removeprefix("$") != "filter"]
-    given = next((value for name, value in call.options if name.strip().lower().removeprefix("$") == "filter"), "")
-    parse_query([("$filter", given)], ALERT_V2)
-    combined = f"incidentId eq '{text}'" + (f" and ({given})" if given.strip() else "")
-    query = parse_query(
-        [*own, ("$filter", combined)], ALERT_V2, default_orderby=alerts_v2.ORDER, max_top=alerts_v2.MAX_TOP
-    )
-
-    def read(connection: Connection) -> tuple[pages.Page[stored_alerts.Alert], int | None]:
-        _existing(connection, incident_id)
-        counting = query.count and query.skiptoken is None
-        return stored_alerts.v2_page(connection, query), stored_alerts.v2_count(connection, query) if counting else None
-
-    page, count = await call.deps.database.read(read)
-    items = (alerts_v2.drawn(call, each) for each in page.items)
-    more = {"count": count, "skiptoken": page.skiptoken, "headers": alerts_v2.applied(call)}
-    return envelope.collection(call, f"{CONTEXT}('{text}')/alerts", items, query, **more)
+    headers = {"etag": _tag(told[0]), **alerts_v2.applied(call)}
+    return envelope.selected(call, CONTEXT, _drawn(call, told, query), query, headers)
 
 
 async def create(call: Call) -> Response:
@@ -130,7 +97,7 @@ async def comment(call: Call) -> Response:
     texts, author, now = alerts_v2.comments_of(await call.json()), call.principal.name, alerts.wire(call.at())
     stored = await _change(call, lambda document: incident_rules.commented(document, texts, author, now))
     context = envelope.context_url(call, alerts_v2.COMMENTS)
-    return answer({"@odata.context": context, "value": _drawn(call, (stored, None))["comments"]})
+    return answer({"@odata.context": context, "value": drawn(call, stored)["comments"]})
 
 
 async def _change(
@@ -139,7 +106,7 @@ async def _change(
     at = call.at()
 
     def write(connection: Connection) -> Incident:
-        incident = _existing(connection, call.names["id"])
+        incident = incidents.existing(connection, call.names["id"])
         preconditions.demand(match, _tag(incident))
         after = {**incident.document, **change(incident.document), "lastUpdateDateTime": alerts.wire(at)}
         after["lastModifiedBy"] = call.principal.name
@@ -158,37 +125,27 @@ def _page(connection: Connection, query: Query) -> tuple[pages.Page[Incident], i
     counting = query.count and query.skiptoken is None
     page = incidents.page(connection, query)
     count = incidents.count(connection, query) if counting else None
-    return page, count, _expanded(connection, query, page.items)
+    belonging = incident_alerts.expanded(connection, query, page.items)
+    return page, count, list(zip(page.items, belonging, strict=True))
 
 
-def _expanded(connection: Connection, query: Query, found: Sequence[Incident]) -> list[_Told]:
-    if "alerts" not in query.expand:
-        return [(each, None) for each in found]
-    belonging: dict[str, list[stored_alerts.Alert]] = {}
-    for incident_id, alert in stored_alerts.of_incidents(connection, [each.id for each in found]):
-        belonging.setdefault(incident_id, []).append(alert)
-    return [(each, belonging.get(each.id, [])) for each in found]
-
-
-def _existing(connection: Connection, incident_id: str) -> Incident:
-    incident = incidents.get(connection, incident_id)
-    if incident is None:
-        raise IncidentNotFound(incident_id)
-    return incident
-
-
-def _drawn(call: Call, told: _Told) -> dict[str, Any]:
-    incident, belonging = told
+def drawn(call: Call, incident: Incident) -> dict[str, Any]:
+    """Answer an incident as the service shows it to a caller."""
     late = prefer.UNKNOWN_MEMBERS in call.preferences
-    drawn = {"@odata.type": TYPE, **shapes.shown(incident.document, INCIDENT, late=late)}
-    if belonging is not None:
-        drawn["alerts"] = [alerts_v2.drawn(call, each) for each in belonging]
-    return drawn
+    return {"@odata.type": TYPE, **shapes.shown(incident.document, INCIDENT, late=late)}
+
+
+def _drawn(call: Call, told: _Told, query: Query) -> dict[str, Any]:
+    incident, belonging = told
+    inside = query.expanded(incident_alerts.NAME)
+    if belonging is None or inside is None:
+        return drawn(call, incident)
+    return {**drawn(call, incident), **incident_alerts.drawn(call, incident.id, inside, belonging)}
 
 
 def _answered(call: Call, incident: Incident, status: int = 200) -> Response:
     headers = {"etag": _tag(incident), **alerts_v2.applied(call)}
-    return envelope.entity(call, CONTEXT, _drawn(call, (incident, None)), status, headers)
+    return envelope.entity(call, CONTEXT, drawn(call, incident), status, headers)
 
 
 def _tag(incident: Incident) -> str:

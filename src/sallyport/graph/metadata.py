@@ -39,10 +39,6 @@ _PRIMITIVES: Mapping[Type, str] = MappingProxyType(
 _TEXTS = "Collection(Edm.String)"
 _RESULTS = "Collection(microsoft.graph.resultInfo)"
 _RESULT_INFO = {"code": "Edm.Int32", "message": "Edm.String", "subcode": "Edm.Int32"}
-#: What leads from an entity to others, and is served.
-_NAVIGATION: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"microsoft.graph.security.incident": {"alerts": "microsoft.graph.security.alert"}}
-)
 #: Actions by the last segment of their paths: what they are bound to, what they take, what they answer.
 _ACTIONS: Mapping[str, tuple[str, Mapping[str, str], str]] = MappingProxyType(
     {
@@ -140,9 +136,9 @@ class _Document:
         for field in structure.own():
             if not (is_entity and field.name == "id"):
                 _below(drawn_type, "Property", Name=field.name, Type=self._type(field, namespace))
-        for navigation, target in _NAVIGATION.get(structure.name, {}).items():
-            if target in self._entities:
-                _below(drawn_type, "NavigationProperty", Name=navigation, Type=f"Collection({target})")
+        for navigation, target in structure.navigation.items():
+            if target.name in self._entities:
+                _below(drawn_type, "NavigationProperty", Name=navigation, Type=f"Collection({target.name})")
         for related in (*([structure.based_on] if structure.based_on is not None else []), *structure.derivations()):
             self._structure(related)
 

@@ -75,12 +75,15 @@ def components(structures: Iterable[Structure]) -> dict[str, Schema]:
             continue
         found[each.name] = each
         waiting += [field.structure for field in each if field.structure is not None]
-        waiting += [*each.derivations(), *([each.based_on] if each.based_on is not None else [])]
+        waiting += [*each.derivations(), *each.navigation.values()]
+        waiting += [each.based_on] if each.based_on is not None else []
     return {name: _schema(found[name]) for name in sorted(found)}
 
 
 def _schema(structure: Structure) -> Schema:
     properties = {field.name: _property(field) for field in structure.own()}
+    for name, target in structure.navigation.items():
+        properties |= _expandable(name, target)
     own: dict[str, Any] = {"type": "object", "properties": properties}
     derived = {f"#{each.name}": reference(each)["$ref"] for each in structure.derivations()}
     if derived:
@@ -89,6 +92,15 @@ def _schema(structure: Structure) -> Schema:
     if structure.open:
         own["additionalProperties"] = True
     return own if structure.based_on is None else {"allOf": [reference(structure.based_on), own]}
+
+
+def _expandable(name: str, target: Structure) -> dict[str, Schema]:
+    """Answer what an answer holds of something that was expanded."""
+    return {
+        f"{name}@odata.count": {"type": "integer", "readOnly": True},
+        f"{name}@odata.nextLink": {"type": "string", "format": "uri", "readOnly": True},
+        name: {"type": "array", "items": reference(target), "readOnly": True},
+    }
 
 
 def _property(field: Field) -> Schema:

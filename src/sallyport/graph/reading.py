@@ -41,9 +41,13 @@ class MissingProperty(errors.BadRequest):
 
 
 def resource(given: Any, entity: Structure) -> dict[str, Any]:
-    """Answer a resource that a client sent, read; control information (`@odata.…`) is dropped."""
+    """Answer a resource that a client sent, read, without control information (`@odata.…`) and what it leads to."""
     read = structure(given, entity)
-    return {name: value for name, value in read.items() if not name.startswith("@odata.")}
+    return {
+        name: value
+        for name, value in read.items()
+        if not (name.startswith("@odata.") or entity.leads(name.partition("@")[0]))
+    }
 
 
 def structure(given: Any, shape: Structure) -> dict[str, Any]:

@@ -52,7 +52,7 @@ STRUCTURES = MappingProxyType(
         NAMESPACE,
         ENUMERATIONS,
         {**evidence.EVIDENCE, **evidence.DETAILS, **_ALERT, **_INCIDENT},
-        navigation={"incident": ("alerts",)},
+        navigation={"incident": {"alerts": "alert"}},
     )
 )
 

@@ -96,8 +96,8 @@ class Structure:
     based_on: Structure | None = None
     #: Short names for paths, folded: `provider` means `vendorInformation/provider`.
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: Names that `$expand` may give.
-    navigation: tuple[str, ...] = ()
+    #: Names that `$expand` may give, and what they lead to: several of a structure.
+    navigation: dict[str, Structure] = dataclasses.field(default_factory=dict)
     _fields: dict[str, Field] = dataclasses.field(default_factory=dict)
     _derived: dict[str, Structure] = dataclasses.field(default_factory=dict)
 
@@ -112,6 +112,11 @@ class Structure:
         if folded == self.name.lower():
             return self
         return self._derived.get(folded)
+
+    def leads(self, name: str) -> str | None:
+        """Answer the navigation of a name in any case, in the schema's casing, or None."""
+        folded = name.lower()
+        return next((each for each in self.navigation if each.lower() == folded), None)
 
     def own(self) -> tuple[Field, ...]:
         """Answer the fields that this structure adds to what it is based on."""

@@ -33,12 +33,13 @@ def structures(
     *,
     open_names: tuple[str, ...] = (),
     aliases: Mapping[str, Mapping[str, str]] | None = None,
-    navigation: Mapping[str, tuple[str, ...]] | None = None,
+    navigation: Mapping[str, Mapping[str, str]] | None = None,
     equal_names: Mapping[str, tuple[tuple[str, ...], ...]] | None = None,
 ) -> dict[str, Structure]:
     """Answer structures by name, from tables of `name` or `name(base)` to fields.
 
-    `equal_names` is keyed by `structure/field`, everything else by the structure's name.
+    `equal_names` is keyed by `structure/field`, everything else by the structure's name; `navigation` leads from the
+    names that it has to structures.
     """
     built = {DICTIONARY: Structure(f"{namespace}.{DICTIONARY}", open=True)}
     for heading in tables:
@@ -48,7 +49,6 @@ def structures(
             open=name in open_names,
             based_on=built[base] if base else None,
             aliases={alias.lower(): path for alias, path in (aliases or {}).get(name, {}).items()},
-            navigation=(navigation or {}).get(name, ()),
         )
         if base:
             built[base].add_derived(built[name])
@@ -58,6 +58,8 @@ def structures(
             made = _field(part, enums, built)
             equal = (equal_names or {}).get(f"{name}/{made.name}", ())
             built[name].add(dataclasses.replace(made, equal_names=equal))
+    for name, targets in (navigation or {}).items():
+        built[name].navigation.update((each, built[target]) for each, target in targets.items())
     return built
 
 

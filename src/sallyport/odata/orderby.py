@@ -67,6 +67,9 @@ def read_select(text: str, entity: Entity) -> tuple[Selected, ...] | None:
             raise InvalidQuery(text, path.column, f"'{direction}' belongs in $orderby", "select")
         if path.segments[0].name == "*":
             every = True
+        elif len(path.segments) == 1 and (leads := entity.leads(path.segments[0].name)):
+            # Shown where it is expanded too.
+            chosen.append((leads,))
         else:
             found = names.target(path).property
             chosen.append(tuple(step.name for step in found.steps if isinstance(step, typed.Member)))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sallyport.odata.orderby import Selected
 
 
-def project(resource: Mapping[str, Any], select: tuple[Selected, ...] | None) -> dict[str, Any]:
+def project(
+    resource: Mapping[str, Any], select: tuple[Selected, ...] | None, kept: Collection[str] = ()
+) -> dict[str, Any]:
     """Answer a resource with the selected properties only, in its own order; annotations (`@…`) stay.
 
-    A property that is selected but absent stays absent; None selects all.
+    A property that is selected but absent stays absent; None selects all. What is `kept` stays with its annotations.
     """
     if select is None:
         return dict(resource)
@@ -21,7 +23,7 @@ def project(resource: Mapping[str, Any], select: tuple[Selected, ...] | None) ->
     return {
         name: _inner(value, inside[name]) if name in inside else value
         for name, value in resource.items()
-        if name in inside or name.startswith("@")
+        if name in inside or name.startswith("@") or name.partition("@")[0] in kept
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
-from sallyport.odata import bind, typed
+from sallyport.odata import bind, expand, typed
 from sallyport.odata.errors import InvalidQuery
 from sallyport.odata.fields import Entity
 from sallyport.odata.orderby import OrderTerm, Selected, read_orderby, read_select
@@ -20,6 +20,16 @@ OPTIONS = ("filter", "orderby", "select", "expand", "top", "skip", "skiptoken", 
 #: Options of the standard that change nothing here.
 _IGNORED = ("format", "schemaversion")
 _MAX_OPTIONS = 200
+#: Options that an expansion may have in parentheses.
+_INSIDE = ("filter", "orderby", "select", "expand", "top", "skip", "count")
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What is answered along with each resource: its name in the schema's casing, and its own options."""
+
+    name: str
+    query: Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Query:
     orderby: tuple[OrderTerm, ...]
     #: None selects everything.
     select: tuple[Selected, ...] | None
-    expand: tuple[str, ...]
+    expand: tuple[Expanded, ...]
     #: The size of a page.
     top: int
     skip: int
@@ -40,6 +50,10 @@ class Query:
     search: str | None
     #: Everything as it was given, by option name with its dollar sign, custom options included.
     given: Mapping[str, str]
+
+    def expanded(self, name: str) -> Query | None:
+        """Answer the options with which something is expanded, or None when it is not."""
+        return next((each.query for each in self.expand if each.name == name), None)
 
     def next_query(self, skiptoken: str) -> str:
         """Answer the query string of the next page: all options again, except that the token replaces `$skip`."""
@@ -101,15 +115,34 @@ def _pairs(raw: str | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         raise InvalidQuery("", 1, f"more than {_MAX_OPTIONS} options", "query") from error
 
 
-def _expand(text: str, entity: Entity) -> tuple[str, ...]:
+def _expand(text: str, entity: Entity) -> tuple[Expanded, ...]:
     known = {name.lower(): name for name in entity.navigation}
-    names: list[str] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if part.lower() not in known:
-            allowed = ", ".join(entity.navigation) or "nothing"
-            raise InvalidQuery(text, text.index(part) + 1, f"'{part}' cannot be expanded, only {allowed}", "expand")
-        names.append(known[part.lower()])
-    return tuple(dict.fromkeys(names))
+    found: dict[str, Expanded] = {}
+    for item in expand.items(text):
+        names = tuple(known.values()) if item.name == "*" and known else (known.get(item.name.lower(), ""),)
+        for name in names:
+            if not name:
+                allowed = ", ".join(entity.navigation) or "nothing"
+                reason = f"'{item.name}' cannot be expanded, only {allowed}"
+                raise InvalidQuery(text, item.column, reason, "expand")
+            if name in found:
+                raise InvalidQuery(text, item.column, f"'{name}' is expanded more than once", "expand")
+            found[name] = Expanded(name, _inside(text, item, name, entity.navigation[name]))
+    return tuple(found.values())
+
+
+def _inside(text: str, item: expand.Item, name: str, entity: Entity) -> Query:
+    """Answer the options of one expansion; what is wrong with one is told by its place in the whole."""
+    places = {option.name: option.column for option in item.options}
+    for option in item.options:
+        if option.name not in _INSIDE:
+            allowed = ", ".join(f"${each}" for each in _INSIDE)
+            raise InvalidQuery(text, option.column, f"'${option.name}' cannot be inside, only {allowed}", "expand")
+    try:
+        return parse_query([(f"${each.name}", each.value) for each in item.options], entity)
+    except InvalidQuery as error:
+        column = places.get(error.clause, item.column) + error.column - 1
+        raise InvalidQuery(text, column, f"in ${error.clause} of {name}: {error.reason}", "expand") from error
 
 
 def _number(given: Mapping[str, str], option: str, default: int, largest: int) -> int:

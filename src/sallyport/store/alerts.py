@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
+from sallyport.odata import typed
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.entity_alert_v2 import ALERT_V2
+from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
 from sallyport.security import alert_shapes, evidence_observables, values
 from sallyport.security.observables import keys_of_alert, observed_paths
@@ -121,6 +123,7 @@ V2_OBSERVED: Mapping[str, Callable[[str], int]] = {
 V2_SOURCE = pages.Source(
     alerts, ALERT_V2, V2_COLUMNS, observables.alert_observables, V2_OBSERVED, document="v2_document"
 )
+_INCIDENT_ID = typed.Property(typed.RESOURCE, (typed.Member("incidentId"),), Kind.STRING)
 _V2_DERIVED = pages.Source(alerts, ALERT_V2, _V2_OWN)
 
 
@@ -247,30 +250,23 @@ def count(connection: Connection, query: Query) -> int:
     return pages.count(connection, SOURCE, query)
 
 
-def v2_page(connection: Connection, query: Query) -> pages.Page[Alert]:
-    """Answer one page of the alerts that a query on the shape of alerts_v2 selects, each with that shape."""
-    return pages.read(connection, V2_SOURCE, query, _V2_RECORD, Alert)
+def v2_page(connection: Connection, query: Query, incident_id: str | None = None) -> pages.Page[Alert]:
+    """Answer one page of the alerts, of one incident where it is named, that a query on the shape of alerts_v2 selects.
+
+    Each comes in that shape.
+    """
+    return pages.read(connection, V2_SOURCE, query, _V2_RECORD, Alert, _of_incident(incident_id))
 
 
-def v2_count(connection: Connection, query: Query) -> int:
-    """Answer how many alerts a query on the shape of alerts_v2 selects, whatever its page."""
-    return pages.count(connection, V2_SOURCE, query)
+def v2_count(connection: Connection, query: Query, incident_id: str | None = None) -> int:
+    """Answer how many alerts, of one incident where it is named, a query on the shape of alerts_v2 selects."""
+    return pages.count(connection, V2_SOURCE, query, _of_incident(incident_id))
 
 
 def v2_get(connection: Connection, alert_id: str) -> Alert | None:
     """Answer an alert in the shape of alerts_v2, or None when there is none of that id."""
     row = connection.execute(sa.select(*_V2_RECORD).where(alerts.c.id == alert_id)).one_or_none()
     return None if row is None else Alert(*row)
-
-
-def of_incidents(connection: Connection, incident_ids: Sequence[str]) -> list[tuple[str, Alert]]:
-    """Answer the alerts of some incidents in the shape of alerts_v2, each with its incident's id, newest first."""
-    statement = (
-        sa.select(alerts.c.incident_id, *_V2_RECORD)
-        .where(alerts.c.incident_id.in_(incident_ids))
-        .order_by(alerts.c.created_at.desc(), alerts.c.id)
-    )
-    return [(incident_id, Alert(*row)) for incident_id, *row in connection.execute(statement)]
 
 
 def highest(connection: Connection) -> int:
@@ -302,6 +298,12 @@ def of_ids(connection: Connection, ids: Collection[str]) -> dict[str, Alert]:
     for first in range(0, len(wanted), _IDS_AT_ONCE):
         found.update(_by_id(connection, wanted[first : first + _IDS_AT_ONCE]))
     return found
+
+
+def _of_incident(incident_id: str | None) -> tuple[typed.Value, ...]:
+    if incident_id is None:
+        return ()
+    return (typed.Compare("eq", _INCIDENT_ID, typed.Constant(Kind.STRING, incident_id)),)
 
 
 def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Alert]:

@@ -71,6 +71,14 @@ class IncidentExists(errors.Conflict):
         self.incident_id = incident_id
 
 
+class IncidentNotFound(errors.NotFound):
+    """Raised when there is no incident of an id."""
+
+    def __init__(self, incident_id: str) -> None:
+        super().__init__(f"Incident with id '{incident_id}' was not found.")
+        self.incident_id = incident_id
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """A stored incident."""
@@ -87,6 +95,14 @@ def get(connection: Connection, incident_id: str) -> Incident | None:
     """Answer an incident, or None when there is none of that id."""
     row = connection.execute(sa.select(*_RECORD).where(incidents.c.id == incident_id)).one_or_none()
     return None if row is None else Incident(*row)
+
+
+def existing(connection: Connection, incident_id: str) -> Incident:
+    """Answer an incident; raises IncidentNotFound when there is none of that id."""
+    incident = get(connection, incident_id)
+    if incident is None:
+        raise IncidentNotFound(incident_id)
+    return incident
 
 
 def page(connection: Connection, query: Query) -> pages.Page[Incident]:

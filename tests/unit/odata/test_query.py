@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from odata_entities import ENTITIES
 from sallyport.odata import query
 from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.odata.entity_incident import INCIDENT
 from sallyport.odata.errors import InvalidQuery
+from sallyport.odata.fields import Structure
 from sallyport.odata.matches import matches
 from sallyport.odata.projection import project
 from workplace import CASES
@@ -108,7 +110,55 @@ def test_a_skiptoken_makes_skip_irrelevant() -> None:
 
 
 def test_only_navigation_can_be_expanded() -> None:
-    assert query.parse_query("$expand=Alerts", INCIDENT).expand == ("alerts",)
+    assert [each.name for each in query.parse_query("$expand=Alerts", INCIDENT).expand] == ["alerts"]
+    assert [each.name for each in query.parse_query("$expand=*", INCIDENT).expand] == ["alerts"]
+    assert query.parse_query("$expand=", INCIDENT).expand == ()
+
+
+def test_an_expansion_has_options_of_its_own() -> None:
+    text = (
+        "$expand= alerts ( $SELECT=id,Title ; filter=title eq 'a;b(c,''d' and (severity eq \"high\");"
+        "$orderby=createdDateTime desc;$top=2;$skip=1;$count=true; ) "
+    )
+    inside = query.parse_query(text, INCIDENT).expanded("alerts")
+    assert inside is not None
+    assert (inside.top, inside.skip, inside.count, inside.select) == (2, 1, True, (("id",), ("title",)))
+    assert [str(term) for term in inside.orderby] == ["createdDateTime desc"]
+    assert matches(inside.filter, {"title": "a;b(c,'d", "severity": "high"}, ALERT_V2)
+    assert not matches(inside.filter, {"title": "a", "severity": "high"}, ALERT_V2)
+    assert query.parse_query("", INCIDENT).expanded("alerts") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "fault"),
+    [
+        ("alerts($top=1001)", "in $top of alerts: $top must be at most 1000", "1001"),
+        ("alerts($filter=id eq 1 and neq 2)", "in $filter of alerts:", "2)"),
+        ("alerts($count=true;$filter= titel eq 'a')", "'titel' is not a property of alert", "titel"),
+        ("alerts($select=id,titel)", "'titel' is not a property of alert", "titel"),
+        ("alerts($expand=incident)", "'incident' cannot be expanded, only nothing", "incident"),
+        ("alerts($levels=2)", "'$levels' cannot be inside", "2"),
+        ("alerts($skiptoken=x)", "'$skiptoken' cannot be inside", "x"),
+        ("alerts($top=1;$top=2)", "$top is given more than once", "2"),
+        ("alerts($top)", "'$top' is not an option with its value", "$top"),
+        ("alerts($filter=title eq 'a)", "this string is not closed", "'a)"),
+        ("alerts($filter=(title eq 'a')", "this parenthesis is not closed", "($filter"),
+        ("alerts)", "this parenthesis was not opened", ")"),
+        ("alerts($top=1)alerts($top=2)", "this parenthesis was not opened", ")alerts"),
+        ("alerts/$ref", "only whole resources are expanded", "alerts"),
+        ("alerts/$count", "only whole resources are expanded", "alerts"),
+        ("alerts,alerts", "'alerts' is expanded more than once", "alerts"),
+        ("alerts,*", "'alerts' is expanded more than once", "*"),
+        ("alerts,", "'' is not what can be expanded", ""),
+        ("alerts,owners", "'owners' cannot be expanded, only alerts", "owners"),
+        ("alerts" + " " * 17_000, "more than 16384 characters", ""),
+    ],
+)
+def test_an_expansion_that_cannot_be_honoured_is_refused_with_its_place(text: str, reason: str, fault: str) -> None:
+    with pytest.raises(InvalidQuery, match="Invalid expand clause") as caught:
+        query.parse_query([("$expand", text)], INCIDENT)
+    assert reason in caught.value.message
+    assert text[caught.value.column - 1 :].startswith(fault)
 
 
 def test_the_next_page_repeats_all_options_and_replaces_skip() -> None:
@@ -147,6 +197,8 @@ def test_a_projection_keeps_what_was_selected_and_annotations() -> None:
         "custom": 1,
     }
     assert project(resource, None) == resource
+    expanded = {"id": "1", "title": "t", "alerts@odata.nextLink": "l", "alerts": [], "others": []}
+    assert project(expanded, (("id",),), ("alerts",)) == {"id": "1", "alerts@odata.nextLink": "l", "alerts": []}
     assert query.parse_query("$select=*,title", ALERT).select is None
 
 
@@ -164,9 +216,15 @@ def test_any_query_string_is_read_or_refused(raw: str) -> None:
         assert error is None or error.caret().count("\n") == 1
 
 
-def _refusal(raw: str) -> InvalidQuery | None:
+@given(st.text(alphabet="alerts$top=1;,()'\" *", max_size=40))
+def test_any_expansion_is_read_or_refused(text: str) -> None:
+    error = _refusal([("$expand", text)], INCIDENT)
+    assert error is None or 1 <= error.column <= len(text) + 1
+
+
+def _refusal(raw: str | list[tuple[str, str]], entity: Structure = ALERT) -> InvalidQuery | None:
     try:
-        query.parse_query(raw, ALERT)
+        query.parse_query(raw, entity)
     except InvalidQuery as error:
         return error
     return None
