@@ -124,6 +124,7 @@ def changed(document: Document, change: Mapping[str, Any], by: Principal, now: s
 
 def merged(stored: Document, given: Mapping[str, Any], now: str) -> Document:
     """Answer an alert that was brought again; the stored document itself when that changes nothing."""
+    given = alert_shapes.staying(stored, given)
     news = {name: value for name, value in given.items() if name not in _KEPT and stored.get(name) != value}
     private = alert_shapes.merged(stored, given)
     if not news.keys() - {"lastModifiedDateTime"} and private == stored.get(alert_shapes.PRIVATE):

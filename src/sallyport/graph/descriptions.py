@@ -16,6 +16,7 @@ from sallyport.graph import (
     batch,
     batch_rules,
     bulk,
+    incident_actions,
     incident_alerts,
     incidents,
     indicator_rules,
@@ -34,6 +35,7 @@ from sallyport.graph.description import (
     JSON,
     LIST,
     NDJSON,
+    REFUSED,
     XML,
     Description,
     counted,
@@ -54,9 +56,11 @@ from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.entity_match import MATCH
 from sallyport.odata.entity_subscription import SUBSCRIPTION
 from sallyport.odata.fields import Structure
+from sallyport.odata.incident_actions import REASONS
 
 _TEXT: Schema = {"type": "string"}
 _FILLED: Schema = {"type": "string", "minLength": 1}
+_PERHAPS: Schema = {"type": ["string", "null"]}
 _OBJECT: Schema = {"type": "object"}
 #: Who an alert came from: nobody may create or change one without saying so.
 _VENDOR: Schema = {
@@ -106,6 +110,16 @@ _ONE_COMMENT: Schema = {
     "properties": {"comment": {"type": "string", "pattern": r"\S"}},
 }
 _COMMENT: Schema = {"anyOf": [_ONE_COMMENT, {"type": "array", "minItems": 1, "items": _ONE_COMMENT}]}
+_REASON: Schema = {
+    "type": ["string", "null"],
+    "enum": [*REASONS.members, None],
+    "description": "One, or several separated by commas.",
+}
+_TARGET: Schema = {
+    "type": "object",
+    "required": ["targetIncidentId"],
+    "properties": {"@odata.context": {"type": "string", "format": "uri"}, "targetIncidentId": _TEXT},
+}
 _COMMENTS: Schema = schemas.envelope({"type": "object"})
 _LETTERS: Schema = schemas.envelope({"type": "object", "required": ["id", "url", "notifications"]})
 _REDELIVERED: Schema = {
@@ -162,6 +176,14 @@ _RESPONSES: Schema = {
     },
 }
 
+
+def _gathering(named: str, fewest: int, most: int, **more: Schema) -> Description:
+    """Describe an action that brings several together in one incident."""
+    ids: Schema = {"type": "array", "minItems": fewest, "maxItems": most, "uniqueItems": True, "items": _FILLED}
+    body = {"type": "object", "required": [named], "properties": {named: ids, **more}}
+    return Description({200: {JSON: _TARGET}, 409: REFUSED}, {JSON: body})
+
+
 DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
     {
         **threat_descriptions.DESCRIPTIONS,
@@ -179,6 +201,17 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         alerts_v2.comment: Description({200: {JSON: _COMMENTS}}, {JSON: _COMMENT}),
         incidents.listed: listed(INCIDENT, (*LIST, "$expand")),
         incidents.create: created(INCIDENT, _NEW_INCIDENT),
+        incident_actions.merge: _gathering(
+            "incidentIds", 2, incident_actions.MOST_INCIDENTS, incidentComment=_PERHAPS, mergeReasons=_REASON
+        ),
+        incident_actions.move: _gathering(
+            "alertIds",
+            1,
+            incident_actions.MOST_ALERTS,
+            incidentId=_PERHAPS,
+            alertComment=_PERHAPS,
+            newCorrelationReasons=_REASON,
+        ),
         incidents.counted: counted(),
         incidents.get: Description(
             {200: {JSON: schemas.entity(INCIDENT)}}, options=("$select", "$expand"), structures=(INCIDENT,)

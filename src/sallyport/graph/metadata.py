@@ -17,7 +17,9 @@ from starlette.responses import Response
 from sallyport.graph.call import Call
 from sallyport.graph.description import XML
 from sallyport.graph.endpoint import Endpoint
+from sallyport.odata.entity_alert_v2 import NAMESPACE
 from sallyport.odata.fields import Enumeration, Field, Structure, Type
+from sallyport.odata.incident_actions import REASONS, RESPONSE
 
 _EDMX = "http://docs.oasis-open.org/odata/ns/edmx"
 _EDM = "http://docs.oasis-open.org/odata/ns/edm"
@@ -38,6 +40,7 @@ _PRIMITIVES: Mapping[Type, str] = MappingProxyType(
 )
 _TEXTS = "Collection(Edm.String)"
 _RESULTS = "Collection(microsoft.graph.resultInfo)"
+_REASON = f"{NAMESPACE}.{REASONS.name}"
 _RESULT_INFO = {"code": "Edm.Int32", "message": "Edm.String", "subcode": "Edm.Int32"}
 #: Actions by the last segment of their paths: what they are bound to, what they take, what they answer.
 _ACTIONS: Mapping[str, tuple[str, Mapping[str, str], str]] = MappingProxyType(
@@ -60,6 +63,21 @@ _ACTIONS: Mapping[str, tuple[str, Mapping[str, str], str]] = MappingProxyType(
         "deleteTiIndicators": ("Collection(microsoft.graph.tiIndicator)", {"value": _TEXTS}, _RESULTS),
         "deleteTiIndicatorsByExternalId": ("Collection(microsoft.graph.tiIndicator)", {"value": _TEXTS}, _RESULTS),
         "reauthorize": ("microsoft.graph.subscription", {}, ""),
+        "mergeIncidents": (
+            "Collection(microsoft.graph.security.incident)",
+            {"incidentIds": _TEXTS, "incidentComment": "Edm.String", "mergeReasons": _REASON},
+            RESPONSE.name,
+        ),
+        "moveAlerts": (
+            "Collection(microsoft.graph.security.alert)",
+            {
+                "alertIds": _TEXTS,
+                "incidentId": "Edm.String",
+                "alertComment": "Edm.String",
+                "newCorrelationReasons": _REASON,
+            },
+            RESPONSE.name,
+        ),
     }
 )
 
@@ -165,12 +183,16 @@ class _Document:
         served = [name for name in _ACTIONS if name in set(names)]
         for name in served:
             bound, parameters, answered = _ACTIONS[name]
-            action = _below(schema, "Action", Name=name, IsBound="true")
+            namespace = bound.removeprefix("Collection(").rpartition(".")[0]
+            action = _below(self._schema(namespace), "Action", Name=name, IsBound="true")
             _below(action, "Parameter", Name="bindingParameter", Type=bound)
             for parameter, typed in parameters.items():
                 _below(action, "Parameter", Name=parameter, Type=typed)
             if answered:
                 _below(action, "ReturnType", Type=answered)
+        if any(_ACTIONS[name][2] == RESPONSE.name for name in served):
+            self._structure(RESPONSE)
+            self._enumeration(REASONS, NAMESPACE)
         if any(_ACTIONS[name][2] == _RESULTS for name in served):
             result = _below(schema, "ComplexType", Name="resultInfo")
             for name, typed in _RESULT_INFO.items():

@@ -17,6 +17,10 @@ Document = dict[str, Any]
 PRIVATE = "@sallyport.v2"
 #: Said in it of an alert that was brought in the shape of alerts_v2: nothing of it is guessed from its legacy shape.
 _BROUGHT = "@brought"
+#: Said in it of an alert that was moved: the incidents that it belonged to before.
+_LEFT = "@left"
+#: What is said for this module alone.
+_MARKS = frozenset({_BROUGHT, _LEFT})
 #: Properties of the same meaning: alerts_v2 to legacy.
 _RENAMED = (
     ("id", "id"),
@@ -66,7 +70,7 @@ def v2_of(alert: Mapping[str, Any]) -> Document:
     if "evidence" not in private:
         shape["evidence"] = evidence_to_v2.evidence_of(alert)
     for name, value in private.items():
-        if name not in _SHARED and name != _BROUGHT:
+        if name not in _SHARED and name not in _MARKS:
             shape[name] = value
     for v2, legacy in _RENAMED:
         value = alert.get(legacy)
@@ -113,6 +117,23 @@ def commented(alert: Mapping[str, Any], texts: Sequence[str], author: str, now: 
     more = [{"comment": text, "createdByDisplayName": author, "createdDateTime": now} for text in texts]
     known = _comments(alert, private.get("comments") or ())
     return {"comments": [*(alert.get("comments") or ()), *texts], PRIVATE: {**private, "comments": [*known, *more]}}
+
+
+def moved(alert: Mapping[str, Any], incident_id: str, web_url: str | None) -> Document:
+    """Answer what moving an alert into another incident sets in the kept document."""
+    private = {**(alert.get(PRIVATE) or {}), "incidentWebUrl": web_url}
+    before = alert.get("incidentIds") or []
+    left = [each for each in (*private.get(_LEFT, ()), *before[:1]) if each != incident_id]
+    others = [each for each in before[1:] if each != incident_id]
+    return {"incidentIds": [incident_id, *others], PRIVATE: {**private, _LEFT: list(dict.fromkeys(left))}}
+
+
+def staying(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Answer an alert that was brought again without the incident that it was moved away from."""
+    left = (stored.get(PRIVATE) or {}).get(_LEFT, ())
+    if not left or (given.get("incidentIds") or [None])[0] not in left:
+        return given
+    return {name: value for name, value in given.items() if name != "incidentIds"}
 
 
 def merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Document | None:

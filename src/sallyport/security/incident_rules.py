@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sallyport.odata.entity_incident import INCIDENT
@@ -30,9 +30,23 @@ def begun(incident_id: str, alert: Mapping[str, Any], now: str) -> Document:
 
 def grown(incident: Mapping[str, Any], alert: Mapping[str, Any], now: str) -> Document:
     """Answer an incident after another alert was found to belong to it: as severe as its worst alert."""
-    severities = [incident.get("severity") or "unknown", alert.get("severity") or "unknown"]
-    worst = max(severities, key=lambda name: _RANKS.rank(name) or 0)
-    return {**incident, "severity": worst, "lastUpdateDateTime": now}
+    return {**incident, "severity": worst((incident, alert)), "lastUpdateDateTime": now}
+
+
+def worst(told: Iterable[Mapping[str, Any]]) -> str:
+    """Answer the highest severity among incidents and alerts in the shape of alerts_v2."""
+    return max((str(each.get("severity") or "unknown") for each in told), key=lambda name: _RANKS.rank(name) or 0)
+
+
+def redirect(incident: Mapping[str, Any]) -> str | None:
+    """Answer the incident that another was merged into, or None when it was not."""
+    leads = incident.get("redirectIncidentId")
+    return str(leads) if leads and incident.get("status") == "redirected" else None
+
+
+def redirected(target_id: str) -> Document:
+    """Answer what a merge sets in an incident that another one takes in."""
+    return {"status": "redirected", "redirectIncidentId": target_id}
 
 
 def brought(given: Mapping[str, Any], new_id: str, tenant_id: str, now: str) -> Document:

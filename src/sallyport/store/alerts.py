@@ -269,6 +269,12 @@ def v2_get(connection: Connection, alert_id: str) -> Alert | None:
     return None if row is None else Alert(*row)
 
 
+def of_incidents(connection: Connection, incident_ids: Sequence[str], most: int) -> list[Alert]:
+    """Answer the alerts of some incidents, `most` of them at the most."""
+    statement = sa.select(*_RECORD).where(alerts.c.incident_id.in_(incident_ids)).order_by(alerts.c.sequence)
+    return [Alert(*row) for row in connection.execute(statement.limit(most))]
+
+
 def highest(connection: Connection) -> int:
     """Answer the number of the newest alert, 0 when there is none."""
     return int(connection.execute(sa.select(sa.func.max(alerts.c.sequence))).scalar() or 0)
@@ -314,6 +320,7 @@ def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Alert]:
 def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> None:
     if not new:
         return
+    new = incidents.led(connection, new)
     keys = {alert_id: keys_of_alert(document) for alert_id, document in new.items()}
     found = matching.looked_up(connection, new, keys, at, new=True)
     numbers = dict(zip(new, schema.draw(connection, alerts, len(new)), strict=True))
@@ -333,7 +340,7 @@ def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> 
 def _write_changed(connection: Connection, changed: Sequence[tuple[Alert, Document]], at: str) -> None:
     if not changed:
         return
-    given = {alert.id: document for alert, document in changed}
+    given = incidents.led(connection, {alert.id: document for alert, document in changed})
     keys = {alert_id: keys_of_alert(document) for alert_id, document in given.items()}
     found = matching.looked_up(connection, given, keys, at, new=False)
     joining = []

@@ -1,7 +1,7 @@
 """Incidents: what several alerts belong to; each alert names at most one, and may be the first to name it.
 
 The rule: an incident begins in the transaction that stores the first alert that names it; every change tells the
-outbox.
+outbox. Whoever names an incident that was merged into another one means that other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sallyport import errors
 from sallyport.odata import instants
 from sallyport.odata.entity_incident import INCIDENT
 from sallyport.odata.query import Query
-from sallyport.security import incident_rules
+from sallyport.security import alert_shapes, incident_rules
 from sallyport.store import outbox, pages, schema
 
 KIND = "incident"
@@ -59,6 +59,11 @@ COLUMNS: Mapping[str, sa.Column[Any]] = {
     "createdDateTime": incidents.c.created_at,
     "lastUpdateDateTime": incidents.c.modified_at,
 }
+
+_STATUSES = INCIDENT.field("status")
+assert _STATUSES is not None
+assert _STATUSES.enum is not None
+_REDIRECTED = _STATUSES.enum.rank("redirected")
 
 SOURCE = pages.Source(incidents, INCIDENT, COLUMNS)
 
@@ -136,6 +141,20 @@ def update(connection: Connection, incident: Incident, document: Document, at: s
     return Incident(incident.id, version, document)
 
 
+def led(connection: Connection, alerts: Mapping[str, Document]) -> Mapping[str, Document]:
+    """Answer alerts, kept documents by id, each in the incident that the one that it names was merged into."""
+    named = {alert_id: each["incidentIds"][0] for alert_id, each in alerts.items() if each.get("incidentIds")}
+    leads = _redirects(connection, named.values()) if named else {}
+    if not leads:
+        return alerts
+    moved = {
+        alert_id: {**alerts[alert_id], **alert_shapes.moved(alerts[alert_id], leads[incident_id], None)}
+        for alert_id, incident_id in named.items()
+        if incident_id in leads
+    }
+    return {**alerts, **moved}
+
+
 def join(connection: Connection, alerts: Iterable[Mapping[str, Any]], at: str) -> None:
     """Let alerts, in the shape of alerts_v2, that are new to their incidents join them; the first begins one."""
     named = [(str(alert["incidentId"]), alert) for alert in alerts if alert.get("incidentId")]
@@ -154,6 +173,26 @@ def join(connection: Connection, alerts: Iterable[Mapping[str, Any]], at: str) -
     for incident_id, document in documents.items():
         if incident_id in known:
             update(connection, known[incident_id], document, at)
+
+
+def _redirects(connection: Connection, named: Iterable[str]) -> dict[str, str]:
+    """Answer where those of some incidents lead that were merged into others, to the last one of each chain."""
+    found: dict[str, str] = {}
+    asked: set[str] = set()
+    while waiting := {*named, *found.values()} - asked:
+        asked |= waiting
+        statement = sa.select(*_RECORD).where(incidents.c.id.in_(sorted(waiting)), incidents.c.status == _REDIRECTED)
+        rows = [Incident(*row) for row in connection.execute(statement)]
+        found.update((row.id, leads) for row in rows if (leads := incident_rules.redirect(row.document)) is not None)
+    return {incident_id: _last(incident_id, found) for incident_id in found}
+
+
+def _last(incident_id: str, leads: Mapping[str, str]) -> str:
+    seen: set[str] = set()
+    while incident_id in leads and incident_id not in seen:
+        seen.add(incident_id)
+        incident_id = leads[incident_id]
+    return incident_id
 
 
 def _some(connection: Connection, ids: list[str]) -> list[Incident]:

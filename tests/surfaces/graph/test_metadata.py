@@ -93,7 +93,7 @@ def test_every_collection_that_is_served_is_in_the_schema() -> None:
     assert served == named
     actions = {name.rpartition(".")[2] for name, each in OWN.items() if each.tag == f"{EDM}Action"}
     bulk = {each.segments[-1] for each in ENDPOINTS if each.method == "POST" and "TiIndicators" in each.segments[-1]}
-    assert bulk | {"updateAlerts", "reauthorize"} <= actions
+    assert bulk | {"updateAlerts", "reauthorize", "mergeIncidents", "moveAlerts"} <= actions
 
 
 @needs_shared
