@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -158,11 +159,20 @@ async def test_a_parent_that_a_playbook_writes_itself_is_sent_as_written(tmp_pat
     assert [line for line in head.split("\r\n") if line.startswith("trace")] == [f"traceparent: {own}"]
 
 
+async def sending_ended() -> None:
+    """Wait for the threads that outlive their server: what they say late is not the next test's."""
+    for thread in threading.enumerate():
+        if thread.name == "sallyport-traces":
+            await asyncio.to_thread(thread.join, PATIENCE_SECONDS)
+            assert not thread.is_alive()
+
+
 @pytest.mark.parametrize("status", [None, 400, 503])
 async def test_a_collector_that_fails_costs_traces_and_nothing_else(tmp_path: Path, status: int | None) -> None:
     with capture_logs() as logged, collector(status) as sink:
         async with asyncio.timeout(PATIENCE_SECONDS):
             heads = await traced(tmp_path, sink, {})
+        await sending_ended()
     assert len(heads) == 1
     assert sink.paths
     said = [each["event"] for each in logged if each["event"].startswith("traces.")]

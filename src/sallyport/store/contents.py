@@ -30,10 +30,9 @@ def digest(body: bytes) -> str:
 
 def put(connection: Connection, bodies: Mapping[str, bytes], stored_at: str) -> None:
     """Store contents by their hash; of those that are there already, only the moment of storing changes."""
-    if bodies:
-        # The moment says how long somebody may still need the content.
-        statement = upsert.written_out(connection.dialect.name, contents) + _AGAIN
-        connection.exec_driver_sql(statement, [(name, body, stored_at) for name, body in bodies.items()])
+    # The moment says how long somebody may still need the content.
+    rows = [(name, body, stored_at) for name, body in bodies.items()]
+    upsert.insert_many(connection, contents, rows, conflict=_AGAIN)
 
 
 def get(connection: Connection, digests: Collection[str]) -> dict[str, bytes]:

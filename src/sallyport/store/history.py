@@ -79,8 +79,7 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
             (run_id, each.sequence, each.name, each.repetition, each.status, each.document) for each in batch.entries
         ]
     contents.put(connection, bodies, now)
-    if rows:
-        connection.exec_driver_sql(upsert.written_out(connection.dialect.name, history), rows)
+    upsert.insert_many(connection, history, rows)
     for batch in kept:
         if batch.start is None and batch.change is not None:
             runs.change(connection, batch.run_id, batch.change)

@@ -112,9 +112,8 @@ class RunNotFound(NotFound):
 
 def insert(connection: Connection, new: Sequence[Run], changes: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Store runs that nothing can have started before; `changes`, by run, is what has changed of one already."""
-    if new:
-        statement, changed = upsert.written_out(connection.dialect.name, runs), changes or {}
-        connection.exec_driver_sql(statement, [_row(run, changed.get(run.id)) for run in new])
+    changed = changes or {}
+    upsert.insert_many(connection, runs, [_row(run, changed.get(run.id)) for run in new])
 
 
 def insert_once(connection: Connection, run: Run) -> str:

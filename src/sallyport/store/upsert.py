@@ -25,21 +25,17 @@ def ignoring(connection: Connection, table: sa.Table) -> Any:
     return insert(connection, table).on_conflict_do_nothing()
 
 
-@lru_cache
-def written_out(dialect: str, table: sa.Table) -> str:
-    """Answer an insert of every column in order, as text for `exec_driver_sql`: what is on the path of every run.
-
-    Written out, it costs a third of a composed one; the values must be what the driver takes.
-    """
-    names = [column.name for column in table.columns]
-    marks = ", ".join(["%s" if dialect == "postgresql" else "?"] * len(names))
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of ours
-
-
 def insert_many(
-    connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...] = ()
+    connection: Connection,
+    table: sa.Table,
+    rows: Sequence[tuple[Any, ...]],
+    columns: tuple[str, ...] = (),
+    *,
+    conflict: str = "",
 ) -> None:
     """Insert any number of rows, given as what the driver takes for the columns in order, or for some of them.
+
+    `conflict` is what follows the values, as SQL.
 
     SQLite takes many rows in one statement: every statement is a time at which a thread that computes may take the
     interpreter, and keep it for milliseconds.
@@ -47,13 +43,13 @@ def insert_many(
     names = columns or tuple(table.columns.keys())
     if connection.dialect.name == "postgresql":
         if rows:
-            connection.exec_driver_sql(_many(table.name, names, "%s", 1), list(rows))
+            connection.exec_driver_sql(_many(table.name, names, "%s", 1) + conflict, list(rows))
         return
     most = _PARAMETERS // len(names)
     for start in range(0, len(rows), most):
         portion = rows[start : start + most]
         values = tuple(itertools.chain.from_iterable(portion))
-        connection.exec_driver_sql(_many(table.name, names, "?", len(portion)), values)
+        connection.exec_driver_sql(_many(table.name, names, "?", len(portion)) + conflict, values)
 
 
 @lru_cache(maxsize=256)
