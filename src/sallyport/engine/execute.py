@@ -152,7 +152,6 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
     _report_actions(run)
     recorder.count("runs_ended_total", status.value)
     recorder.observe("run_seconds", (now - run.started_at).total_seconds())
-    log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=status.value)
     return Ended(status)
 
 

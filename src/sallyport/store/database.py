@@ -319,7 +319,10 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: upgrading a read transaction can fail, waiting for the lock cannot.
     writes = connection.get_execution_options().get("sallyport_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # The driver is asked directly: this is on the path of every commit, and answers nothing.
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
 
 
 def _begin_postgresql(connection: Connection) -> None:

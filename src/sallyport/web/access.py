@@ -5,7 +5,7 @@ The rule: a path stands in the log only where it holds no secret; the links of m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -29,14 +29,12 @@ _LONGEST_PATH = 300
 #: What a caller says of the trace that its request belongs to: https://www.w3.org/TR/trace-context/
 _TRACE = frozenset({b"traceparent", b"tracestate"})
 
-_log = structlog.stdlib.get_logger("sallyport.access")
-
 
 class Watch(Recorder, Protocol):
     """A recorder that also shows how much is going on."""
 
-    def add(self, metric: str, amount: float) -> None:
-        """Let a gauge show more, or less."""
+    def read_from(self, metric: str, value: Callable[[], float]) -> None:
+        """Let a gauge be asked for when it is shown."""
         ...
 
 
@@ -48,6 +46,10 @@ class Access:
         self._clock = clock
         self._recorder = recorder
         self._surfaces = surfaces
+        self._in_progress = 0
+        recorder.read_from("http_requests_in_progress", lambda: self._in_progress)
+        # Bound once: a logger that is still to be made is made anew for each event.
+        self._log = structlog.stdlib.get_logger("sallyport.access").bind()
         #: Surfaces of paths that were asked for before: the same few are asked for again and again.
         self._known: dict[str, str] = {}
 
@@ -64,16 +66,16 @@ class Access:
                 status = message["status"]
             await send(message)
 
-        self._recorder.add("http_requests_in_progress", 1)
+        self._in_progress += 1
+        # Each request is a task of its own: there is nobody to take it back from.
+        structlog.contextvars.bind_contextvars(request_id=scope.get("state", {}).get("request_id", ""))
+        attributes = _attributes(scope, method, surface)
         try:
-            with (
-                structlog.contextvars.bound_contextvars(request_id=scope.get("state", {}).get("request_id", "")),
-                self._recorder.span(f"{method} {surface}", _attributes(scope, method, surface), "answered") as span,
-            ):
+            with self._recorder.span(f"{method} {surface}", attributes, "answered") as span:
                 await self._app(scope, receive, seen)
                 _note(span, status)
         finally:
-            self._recorder.add("http_requests_in_progress", -1)
+            self._in_progress -= 1
             self._tell(scope, surface, method, status, self._clock.monotonic() - began)
 
     def _tell(self, scope: Scope, surface: str, method: str, status: int, seconds: float) -> None:
@@ -82,7 +84,7 @@ class Access:
         self._recorder.observe("http_request_seconds", seconds, surface)
         state = scope.get("state", {})
         caller = state.get("principal")
-        _log.log(
+        self._log.log(
             10 if surface in _QUIET else 20,
             "http.answered",
             method=method,

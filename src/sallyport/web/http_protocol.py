@@ -11,6 +11,7 @@ from http import HTTPStatus
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sallyport.web.gathered_writes import GatheredWrites
 from sallyport.web.request_line import RequestLine
 
 #: The longest that a request line and headers may take to arrive, in seconds.
@@ -33,6 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a request."""
         self._first_line = RequestLine()
         super().connection_made(transport)
+        self.transport = GatheredWrites(transport, self.loop)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

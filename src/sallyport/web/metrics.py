@@ -123,10 +123,6 @@ class Metrics:
         """Say what a gauge shows from now on."""
         self._gauges[metric].set(value)
 
-    def add(self, metric: str, amount: float) -> None:
-        """Let a gauge show more, or less."""
-        self._gauges[metric].inc(amount)
-
     def shown(self) -> bytes:
         """Answer everything as text."""
         return prometheus.generate_latest(self.registry)

@@ -59,6 +59,8 @@ class Embedded:
         self._woken = Alarm(clock)
         self._loop: asyncio.Task[None] | None = None
         self._ended: dict[str, asyncio.Event] = {}
+        # Bound once: it speaks of every run.
+        self._log = log.bind()
         #: Told of every run that ended, by the run and its status.
         self.on_end: Callable[[Run, str], None] | None = None
 
@@ -243,6 +245,7 @@ class Embedded:
             return
         if run.caller is not None and not run.caller.done():
             run.caller.set_result(None)
+        self._log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=result.status.value)
         self._tell_ended(run.id)
         if self.on_end is not None:
             self.on_end(run, result.status.value)
