@@ -1,9 +1,12 @@
 """How many actions a second one server runs, durably, against what a bare SQLite writer does with the same bytes.
 
 A real server process over SQLite with `synchronous=FULL` runs a workflow: Request trigger, ten Compose actions with
-expressions over a body of 2 KB, Response; the full history is kept. Clients wait for each answer. Before and after each
-round the bare writer puts the very entries of that history into a table of the same shape, ten to a transaction, on the
-same disk; the ratio is of the round to the mean of the two.
+expressions over a body of 2 KB, Response; the full history is kept. Clients wait for each answer.
+
+Before and after each round a bare writer puts the same bytes into tables of the same shape on the same disk, with
+`synchronous=FULL` too: for every ten actions the ten entries of the history, that of the Response and the row of the
+run, which holds the body, in one transaction. Beside it stands a writer of the ten entries alone, which keeps neither
+the body nor the answer. The ratios are of the round to the mean of two measurements around it.
 """
 
 from __future__ import annotations
@@ -35,8 +38,9 @@ EXPRESSIONS = (
     {"title": "@triggerBody()?['title']", "host": "@{triggerBody()?['hostStates'][0]?['fqdn']}"},
     "@length(triggerBody()?['tags'])",
 )
-FIELDS = ("run_id", "sequence", "name", "repetition", "status", "document")
-TABLE = "CREATE TABLE h (run_id TEXT, sequence INT, name TEXT, repetition TEXT, status TEXT, document TEXT, "
+ENTRY = ("run_id", "sequence", "name", "repetition", "status", "document")
+#: How many stored runs the bare writer repeats.
+REPEATED = 200
 
 
 def body() -> dict[str, Any]:
@@ -158,37 +162,53 @@ async def _client(host: str | None, port: int | None, request: bytes, number: in
     await writer.wait_closed()
 
 
-def entries(folder: Path) -> list[tuple[Any, ...]]:
-    """Answer the journal's entries of the Compose actions of the latest runs."""
+@dataclass
+class Stored:
+    """What the server has stored of one run."""
+
+    row: tuple[Any, ...]
+    entries: list[tuple[Any, ...]]
+
+
+def stored(folder: Path) -> list[Stored]:
+    """Answer what the server has stored of its latest runs."""
     with sqlite3.connect(folder / "sallyport.db") as connection:
-        query = f"SELECT {', '.join(FIELDS)} FROM run_history WHERE name LIKE 'Compose%' ORDER BY run_id LIMIT 2000"
-        return connection.execute(query).fetchall()
+        rows = connection.execute(f"SELECT * FROM runs ORDER BY id LIMIT {REPEATED}").fetchall()
+        query = f"SELECT {', '.join(ENTRY)} FROM run_history WHERE run_id = ? ORDER BY sequence"
+        return [Stored(row, connection.execute(query, row[:1]).fetchall()) for row in rows]
 
 
-def bare_writer(folder: Path, rows: Sequence[tuple[Any, ...]], seconds: float) -> float:
-    """Write entries ten to a transaction for some seconds and answer how many a second were committed."""
-    path = folder / "bare.db"
-    connection = sqlite3.connect(path, isolation_level=None)
+def bare_writer(folder: Path, runs: Sequence[Stored], seconds: float, *, whole: bool) -> float:
+    """Write for some seconds, a run to a transaction, and answer how many actions a second were committed.
+
+    What is written is all that the server stores of a run, or only the entries of its ten actions.
+    """
+    connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(TABLE + "PRIMARY KEY (run_id, sequence)) WITHOUT ROWID")
-    marks = ", ".join("?" * len(FIELDS))
+    connection.execute(f"CREATE TABLE h ({', '.join(ENTRY)}, PRIMARY KEY (run_id, sequence)) WITHOUT ROWID")
+    width = len(runs[0].row)
+    columns = ", ".join(f"c{index}" for index in range(width))
+    connection.execute(f"CREATE TABLE r ({columns}, PRIMARY KEY (c0)) WITHOUT ROWID")
+    into_history, into_runs = (
+        f"INSERT INTO {table} VALUES ({marks})"
+        for table, marks in (("h", ", ".join("?" * len(ENTRY))), ("r", ", ".join("?" * width)))
+    )
     written, start = 0, perf_counter()
     while (passed := perf_counter() - start) < seconds:
-        batch = [(f"{written:040d}", *row[1:]) for row in _ten(rows, written)]
+        run = runs[written % len(runs)]
+        name = f"{written:034d}"
+        entries = run.entries if whole else run.entries[:ACTIONS]
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(f"INSERT INTO h VALUES ({marks})", batch)
+        if whole:
+            connection.execute(into_runs, (name, *run.row[1:]))
+        connection.executemany(into_history, [(name, *each[1:]) for each in entries])
         connection.execute("COMMIT")
-        written += len(batch)
+        written += 1
     connection.close()
-    for name in ("bare.db", "bare.db-wal", "bare.db-shm"):
-        (folder / name).unlink(missing_ok=True)
-    return written / passed
-
-
-def _ten(rows: Sequence[tuple[Any, ...]], at: int) -> list[tuple[Any, ...]]:
-    begin = at % (len(rows) - ACTIONS)
-    return [(*row[:1], index, *row[2:]) for index, row in enumerate(rows[begin : begin + ACTIONS])]
+    for left in ("bare.db", "bare.db-wal", "bare.db-shm"):
+        (folder / left).unlink(missing_ok=True)
+    return written * ACTIONS / passed
 
 
 @dataclass
@@ -200,16 +220,26 @@ class Round:
     actions_per_second: float
     bare_actions_per_second: float
     ratio_to_bare_writer: float
+    bare_entries_per_second: float
+    ratio_to_bare_entries: float
 
 
 def measure(server: Server, url: str, concurrency: int, number: int, seconds: float) -> Round:
-    """Measure one level of concurrency between two measurements of the bare writer."""
-    rows = entries(server.folder)
-    before = bare_writer(server.folder, rows, seconds)
+    """Measure one level of concurrency between two measurements of the bare writers."""
+    runs = stored(server.folder)
+
+    def bare() -> tuple[float, float]:
+        return (
+            bare_writer(server.folder, runs, seconds, whole=True),
+            bare_writer(server.folder, runs, seconds, whole=False),
+        )
+
+    before = bare()
     passed = asyncio.run(call(url, concurrency, number))
-    bare = statistics.mean((before, bare_writer(server.folder, rows, seconds)))
-    runs = (number // concurrency) * concurrency / passed
-    return Round(concurrency, runs, runs * ACTIONS, bare, runs * ACTIONS / bare)
+    whole, entries = (statistics.mean(pair) for pair in zip(before, bare(), strict=True))
+    a_second = (number // concurrency) * concurrency / passed
+    actions = a_second * ACTIONS
+    return Round(concurrency, a_second, actions, whole, actions / whole, entries, actions / entries)
 
 
 def flatness(url: str, server: Server, total: int) -> dict[str, float]:
@@ -248,11 +278,15 @@ def main() -> None:
 
 def report(rounds: list[Round], grown: dict[str, float], target: Path | None) -> None:
     """Print the table and write the figures."""
-    print(f"{'concurrency':>12} {'runs/s':>9} {'actions/s':>10} {'bare writer':>12} {'ratio':>7}")
+    print(
+        f"{'concurrency':>12} {'runs/s':>9} {'actions/s':>10} {'bare writer':>12} {'ratio':>7} "
+        f"{'bare entries':>13} {'ratio':>7}"
+    )
     for each in rounds:
         print(
             f"{each.concurrency:>12} {each.runs_per_second:>9.0f} {each.actions_per_second:>10.0f} "
-            f"{each.bare_actions_per_second:>12.0f} {each.ratio_to_bare_writer:>7.1%}"
+            f"{each.bare_actions_per_second:>12.0f} {each.ratio_to_bare_writer:>7.1%} "
+            f"{each.bare_entries_per_second:>13.0f} {each.ratio_to_bare_entries:>7.1%}"
         )
     print(
         f"after {grown['runs_stored']:.0f} runs: {grown['rss_mb']:.0f} MB resident, "
@@ -265,6 +299,7 @@ def report(rounds: list[Round], grown: dict[str, float], target: Path | None) ->
             "actions_per_second": {key: each.actions_per_second for key, each in by.items()},
             "runs_per_second": {key: each.runs_per_second for key, each in by.items()},
             "bare_actions_per_second": {key: each.bare_actions_per_second for key, each in by.items()},
+            "ratio_to_bare_entries": {key: each.ratio_to_bare_entries for key, each in by.items()},
             **grown,
             "machine": platform.platform(),
             "cores": os.cpu_count(),
