@@ -26,6 +26,7 @@ from sallyport.auth import routes as auth_routes
 from sallyport.auth import token as token_endpoint
 from sallyport.auth.administrator import FirstSecret
 from sallyport.auth.authority import Authority
+from sallyport.auth.basic import Basic
 from sallyport.auth.bearer import Bearer
 from sallyport.auth.connector import ConnectorTokens
 from sallyport.auth.watch import Watch
@@ -44,6 +45,7 @@ from sallyport.errors import SallyportError
 from sallyport.graph import routes as graph_routes
 from sallyport.graph import throttle
 from sallyport.graph.call import Deps as GraphDeps
+from sallyport.graph.error_shapes import is_taxii
 from sallyport.graph.errors import Exchange as GraphExchange
 from sallyport.graph.indicator_search import IndicatorSearch
 from sallyport.graph.notifications import Notifications
@@ -295,7 +297,8 @@ def _graph(
         recorder=recorder,
     )
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
-    return graph_routes.graph_app(deps, [checked])
+    by_secret = Middleware(Basic, authority=authority, takes=is_taxii)
+    return graph_routes.graph_app(deps, [checked, by_secret])
 
 
 def _surfaces(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import stix2  # type: ignore[import-untyped]
 from taxii2client.v21 import Server as TaxiiServer  # type: ignore[import-untyped]
@@ -57,6 +58,24 @@ def test_a_taxii_client_adds_pages_and_reads_what_stix2_understands(tmp_path: Pa
         server.client.post("/ingest/alerts", json=[ALERT]).raise_for_status()
         shown = server.client.get("/v1.0/security/alerts/a").json()["matchedIndicators"]
         assert [each["externalId"] for each in shown] == [stix_indicator(1)["id"]]
+
+
+def test_a_taxii_client_signs_in_with_user_and_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        # They beat what a client is told to verify with.
+        monkeypatch.delenv(name, raising=False)
+    with serving(tmp_path, tmp_path / "log") as server:
+        made = server.json("client", "add", "feed", "--permission", "ThreatIndicators.ReadWrite.OwnedBy")
+        known = {"user": made["clientId"], "password": made["clientSecret"]}
+        (collection,) = TaxiiServer(f"{server.url}/taxii2/", **known).default.collections
+        assert collection.add_objects({"objects": [stix_indicator(1)]}).success_count == 1
+        assert [each["id"] for each in collection.get_objects()["objects"]] == [stix_indicator(1)["id"]]
+        secure = TaxiiServer(f"{server.told('https_url')}/taxii2/", **known, verify=str(server.authority_file))
+        assert [each.can_write for each in secure.default.collections] == [True]
+
+        for wrong in ({**known, "password": "wrong"}, {**known, "user": "nobody"}):
+            with pytest.raises(requests.HTTPError, match="401"):
+                _ = TaxiiServer(f"{server.url}/taxii2/", **wrong).title
 
 
 def _native() -> dict[str, Any]:

@@ -17,8 +17,22 @@ from sallyport import errors
 TAXII = "application/taxii+json;version=2.1"
 #: The last segment of the upload as it was before.
 OLD_UPLOAD = "threatintelligence:upload-indicators"
+_BEARER = (
+    'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
+    'client_id="00000003-0000-0000-c000-000000000000"'
+)
 #: Roots of paths whose errors have other shapes.
 UPLOAD_ROOT, TAXII_ROOT = "workspaces", "taxii2"
+
+
+def challenge(scope: Scope) -> str:
+    """Answer what a caller that is not known is asked for on a path."""
+    return f'{_BEARER}, Basic realm="sallyport", charset="UTF-8"' if is_taxii(str(scope.get("path", ""))) else _BEARER
+
+
+def is_taxii(path: str) -> bool:
+    """Answer whether a path is one of TAXII, known or not."""
+    return next((each for each in path.lower().split("/") if each), "") == TAXII_ROOT
 
 
 def drawn(scope: Scope, error: errors.SallyportError) -> Response | None:

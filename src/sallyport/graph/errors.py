@@ -21,10 +21,6 @@ from sallyport.graph import error_shapes
 
 #: What every JSON answer says it is; generated clients choose their parser by it.
 JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-_CHALLENGE = (
-    'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
-    'client_id="00000003-0000-0000-c000-000000000000"'
-)
 _LONGEST_ID = 128
 #: When to come back after the store could not take a change.
 _RETRY_AFTER_SECONDS = {503: 5, 507: 30}
@@ -93,7 +89,7 @@ class Exchange:
         response = error_shapes.drawn(self._scope, error) or self._as_graph(error, clock)
         response.raw_headers.extend(self.headers)
         if isinstance(error, errors.Unauthenticated):
-            response.headers["www-authenticate"] = _CHALLENGE
+            response.headers["www-authenticate"] = error_shapes.challenge(self._scope)
         seconds = getattr(error, "retry_after_seconds", None) or _RETRY_AFTER_SECONDS.get(error.status)
         if seconds is not None:
             response.headers["retry-after"] = str(seconds)

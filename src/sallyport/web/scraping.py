@@ -7,7 +7,6 @@ then no header tells of a proxy, and the address that it asked for is loopback a
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from functools import partial
 
@@ -17,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sallyport import principal, settings
+from sallyport import principal
 from sallyport.clock import Clock
 from sallyport.errors import SallyportError
 from sallyport.store import figures
 from sallyport.store.database import Database
+from sallyport.web import nearness
 from sallyport.web.metrics import Metrics
 
 PERMISSION = "Sallyport.Metrics"
@@ -29,7 +29,6 @@ PERMISSION = "Sallyport.Metrics"
 _PATIENCE_SECONDS = 2.0
 #: However many ask, the database is asked this often.
 _FRESH_SECONDS = 5.0
-_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -53,7 +52,7 @@ class Scraping:
 
     async def shown(self, request: Request) -> Response:
         """Answer the metrics as text; raises Unauthenticated or MissingPermission."""
-        if not _is_here(request):
+        if not nearness.is_here(request.scope):
             principal.require(principal.of(request.scope), PERMISSION)
         await self._refresh()
         return Response(self._metrics.shown(), media_type=prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
@@ -76,17 +75,3 @@ class Scraping:
         except (SallyportError, TimeoutError) as error:
             _log.warning("metrics.database_unavailable", reason=type(error).__name__)
             return {}
-
-
-def _is_here(request: Request) -> bool:
-    """Answer whether the caller is a program of this machine that asked for this machine."""
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    return _is_loopback(request.client.host if request.client else "") and settings.loopback(request.url.hostname or "")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
