@@ -15,7 +15,7 @@ from sallyport.auth import routes as auth_routes
 from sallyport.graph import routes as graph_routes
 from sallyport.graph import threat_routes
 from sallyport.graph.endpoint import Access
-from sallyport.management import approvals
+from sallyport.management import approvals, threat_intelligence
 from sallyport.management import call as management_call
 from sallyport.management import errors as management_errors
 from sallyport.management import routes as management
@@ -66,9 +66,10 @@ def page() -> str:
             threat(),
         ),
         _part(
-            "Microsoft.Logic management",
-            f"The resources of Azure Resource Manager; `{{Logic}}` stands for\n`{LOGIC}`. Any subscription and "
-            "resource group means this installation,\n"
+            "Management",
+            f"The resources of Azure Resource Manager; `{{Logic}}` stands for\n`{LOGIC}`,\n`{{SecurityInsights}}` for\n"
+            f"`{threat_intelligence.INSIGHTS}`.\n"
+            "Any subscription, resource group and workspace means this installation,\n"
             'and `api-version` is not looked at. Errors: `{"error": {"code", "message"}}`.',
             managed(signed=False),
         ),
@@ -154,7 +155,7 @@ def handler(route: Route) -> Callable[..., Any]:
 
 def short(path: str) -> str:
     """Answer a path as the page shows it."""
-    return path.replace(LOGIC, "{Logic}")
+    return path.replace(LOGIC, "{Logic}").replace(threat_intelligence.INSIGHTS, "{SecurityInsights}")
 
 
 def _part(title: str, about: str, found: list[Operation]) -> str:

@@ -15,6 +15,7 @@ from sallyport.graph import indicator_rules
 from sallyport.graph.call import Call
 from sallyport.graph.indicator_rules import Submission
 from sallyport.odata import instants
+from sallyport.security import to_stix
 from sallyport.security.observables import DEFENDER
 from sallyport.store import indicators
 from sallyport.store.indicators import Indicator, New
@@ -35,8 +36,11 @@ class TooManyIndicators(errors.Forbidden):
 class Submitting:
     """The submissions of one request on their way into the store; `finish` stores what waits."""
 
-    def __init__(self, connection: Connection, call: Call, identities: Iterable[str], at: str) -> None:
+    def __init__(
+        self, connection: Connection, call: Call, identities: Iterable[str], at: str, source: str = to_stix.SOURCE
+    ) -> None:
         self._connection = connection
+        self._source = source
         self._app_id = call.principal.app_id
         self._tenant_id = call.deps.tenant_id
         self._at = at
@@ -57,13 +61,13 @@ class Submitting:
             self.finish()
         known = self._known.get(identity)
         if known is not None:
-            again = New(identity, indicator_rules.resubmitted(known.document, submission), stix, version)
+            again = New(identity, indicator_rules.resubmitted(known.document, submission), stix, version, self._source)
             self._known[identity] = indicators.update(self._connection, known, again, self._at)
             return again.document
         if submission.given["targetProduct"] == DEFENDER:
             self._count_defender()
         document = indicator_rules.created(submission, new_id, self._tenant_id, self._now)
-        self._new[identity] = New(identity, document, stix, version)
+        self._new[identity] = New(identity, document, stix, version, self._source)
         return document
 
     def finish(self) -> None:

@@ -42,12 +42,12 @@ def brought(given: Document) -> Brought:
     return Brought(given, _meant(given), str(uuid.uuid4()))
 
 
-def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str) -> None:
-    """Store objects of the calling application."""
+def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str, source: str) -> None:
+    """Store objects of the calling application, which says that they come from `source`."""
     app_id = call.principal.app_id
     stored = stix_feed.versions(connection, app_id, [each.given["id"] for each in objects])
     last = {object_id: (each.version, each.document or {}) for object_id, each in stored.items()}
-    submitting = Submitting(connection, call, {each.identity for each in objects}, at)
+    submitting = Submitting(connection, call, {each.identity for each in objects}, at, source)
     plain: dict[str, stix_feed.Entry] = {}
     for each in objects:
         given, version = each.given, stix.version(each.given)
@@ -59,7 +59,10 @@ def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str)
             submitting.put(each.submission, each.new_id, given, version)
         else:
             submitting.forget(each.identity)
-            plain[given["id"]] = stix_feed.Entry(given["id"], app_id, given["type"], version, None, given)
+            looks_for = stix.pattern_type(given) if given["type"] == stix_feed.INDICATOR else None
+            plain[given["id"]] = stix_feed.Entry(
+                given["id"], app_id, given["type"], version, None, given, source, looks_for
+            )
     submitting.finish()
     stix_feed.add(connection, list(plain.values()), at)
 

@@ -18,6 +18,7 @@ from sallyport.security import stix
 
 #: Documented.
 MOST = 100
+_LONGEST_SOURCE = 256
 _RESERVED = "microsoft sentinel"
 
 
@@ -47,13 +48,13 @@ async def _upload(call: Call, name: str) -> Response:
     allowed = call.deps.workspaces
     if allowed and call.names["workspace"].lower() not in allowed:
         raise UnknownWorkspace(call.names["workspace"])
-    given = _objects(await call.json(), name)
+    source, given = _read(await call.json(), name)
     wrong = [(index, faults) for index, each in enumerate(given) if (faults := stix.faults(each))]
     bad = {index for index, _ in wrong}
     good = [stix_storing.brought(each) for index, each in enumerate(given) if index not in bad]
     if good:
         at = call.at()
-        await call.change(lambda connection: stix_storing.put(connection, call, good, at))
+        await call.change(lambda connection: stix_storing.put(connection, call, good, at, source))
         call.deps.recorder.count("indicators_stored_total", "stix", amount=len(good))
         call.deps.indicators_stored()
     if not wrong:
@@ -61,7 +62,8 @@ async def _upload(call: Call, name: str) -> Response:
     return answer({"errors": [{"recordIndex": index, "errorMessages": faults} for index, faults in wrong]})
 
 
-def _objects(body: Any, name: str) -> list[Any]:
+def _read(body: Any, name: str) -> tuple[str, list[Any]]:
+    """Answer who says that objects come from them, and the objects."""
     members = {key.lower(): value for key, value in body.items()} if isinstance(body, dict) else {}
     source, objects = members.get("sourcesystem"), members.get(name)
     if not isinstance(source, str) or not source.strip():
@@ -72,4 +74,4 @@ def _objects(body: Any, name: str) -> list[Any]:
         raise InvalidUpload(f"The property '{name}' must be a list of STIX objects.")
     if len(objects) > MOST:
         raise InvalidUpload(f"The request holds {len(objects)} objects; at most {MOST} are accepted.")
-    return objects
+    return source.strip().replace("\0", "")[:_LONGEST_SOURCE], objects

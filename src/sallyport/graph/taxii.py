@@ -30,6 +30,8 @@ ALIAS = "indicators"
 READ_ALL = "ThreatIndicators.Read.All"
 WRITE = "ThreatIndicators.ReadWrite.OwnedBy"
 _STIX = "application/stix+json;version=2.1"
+#: Who says that an object comes from them, when it was added here.
+_SOURCE = "TAXII"
 _LARGEST_BODY = 10 * 1024 * 1024
 
 
@@ -104,7 +106,7 @@ async def add(call: Call) -> Response:
     status = taxii_rules.status(status_id, at, given, wrong)
 
     def store(connection: Connection) -> None:
-        stix_storing.put(connection, call, good, at)
+        stix_storing.put(connection, call, good, at, _SOURCE)
         taxii_statuses.add(connection, call.principal.app_id, status, at)
 
     await call.change(store)

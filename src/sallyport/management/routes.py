@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from sallyport.management import callbacks, runs, triggers, workflows
+from sallyport.management import callbacks, runs, threat_intelligence, triggers, workflows
 from sallyport.management.call import Deps
 
 
@@ -15,4 +15,5 @@ def routes(deps: Deps) -> list[BaseRoute]:
         *workflows.routes(deps),
         *triggers.routes(deps),
         *runs.routes(deps),
+        *threat_intelligence.routes(deps),
     ]

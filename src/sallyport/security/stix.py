@@ -66,6 +66,11 @@ _KILL_CHAIN = {
 }
 
 
+#: What a comparison of a pattern begins with.
+_LOOKS_FOR = re.compile(r"\[\W*([a-z0-9-]+):")
+_LONGEST_TYPE = 64
+
+
 def faults(given: Any, types: tuple[str, ...] | None = TYPES) -> list[str]:
     """Answer what is wrong with an object, in the upload's words; nothing when it can be kept.
 
@@ -122,6 +127,15 @@ def version(given: Mapping[str, Any]) -> str:
     """Answer an object's version as sortable text: when it was modified, or else created, or the first of all."""
     text = given.get("modified") or given.get("created")
     return (instants.sortable(text) if isinstance(text, str) else None) or "0001-01-01T00:00:00.0000000Z"
+
+
+def pattern_type(given: Mapping[str, Any]) -> str | None:
+    """Answer what an indicator's pattern looks for first, such as `ipv4-addr`, or the language of another pattern."""
+    stated = str(given.get("pattern_type") or "stix").lower()
+    if stated != "stix":
+        return stated[:_LONGEST_TYPE]
+    found = _LOOKS_FOR.search(str(given.get("pattern") or ""))
+    return None if found is None else found[1][:_LONGEST_TYPE]
 
 
 def is_id(text: object) -> bool:

@@ -173,6 +173,20 @@ def read(pattern: str) -> list[Alternative] | None:
     return list({tuple(sorted(each.items())): each for each in found}.values())
 
 
+def compared(pattern: str) -> list[tuple[str, str]]:
+    """Answer the paths that a pattern compares with values, such as `ipv4-addr:value`, each with its value."""
+    try:
+        found = _tokens(pattern)
+    except _UnreadableError:
+        return []
+    following = zip(found, found[1:], found[2:], strict=False)
+    return [
+        (path, value)
+        for (kind, path), _, (literal, value) in following
+        if kind == "path" and literal in ("string", "number")
+    ]
+
+
 def _tokens(pattern: str) -> list[tuple[str, str]]:
     if len(pattern) > _LONGEST:
         raise _UnreadableError

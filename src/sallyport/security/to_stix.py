@@ -15,6 +15,9 @@ from sallyport.security.observables import ALTERNATIVES
 
 Document = Mapping[str, Any]
 
+#: Who says that an indicator comes from them, when it was not uploaded.
+SOURCE = "SecurityGraph"
+
 _MARKINGS = {
     "white": "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
     "green": "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da",
@@ -107,6 +110,11 @@ def pattern(document: Document) -> str:
         f"x-ti-indicator:{each} = {_literal(document[each])}" for each in _OTHERS if document.get(each) is not None
     ]
     return f"[{' OR '.join(compared or others)}]"
+
+
+def pattern_type(document: Document) -> str | None:
+    """Answer what an indicator's pattern looks for first."""
+    return stix.pattern_type({"pattern": pattern(document), "pattern_type": "stix"})
 
 
 def _comparisons(part: Document) -> Iterator[str]:

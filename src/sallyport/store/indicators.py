@@ -18,7 +18,7 @@ from sallyport.odata import instants, typed
 from sallyport.odata.entity_indicator import INDICATOR
 from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
-from sallyport.security import to_stix, values
+from sallyport.security import stix, to_stix, values
 from sallyport.security.observables import (
     DEFENDER,
     INDICATOR_PROPERTIES,
@@ -114,6 +114,8 @@ class New:
     #: The STIX object that it was uploaded as, and its version.
     stix: Document | None = None
     version: str | None = None
+    #: Who says that it comes from them.
+    source: str = to_stix.SOURCE
 
 
 _RECORD = (indicators.c.sequence, indicators.c.id, indicators.c.app_id, indicators.c.version, indicators.c.document)
@@ -149,10 +151,7 @@ def insert(connection: Connection, app_id: str, new: Sequence[New], at: str) -> 
     observables.name_prefixes(connection, {one for each in new for one in prefixes_of_indicator(each.document)})
     wanted = [number for number, each in zip(numbers, new, strict=True) if is_active(each.document)]
     pending_searches.begin(connection, wanted)
-    entries = [
-        _entry(app_id, number, each.document, each.stix, each.version or at)
-        for number, each in zip(numbers, new, strict=True)
-    ]
+    entries = [_entry(app_id, number, each, at) for number, each in zip(numbers, new, strict=True)]
     stix_feed.add(connection, entries, at)
     outbox.append(connection, KIND, [(each.document["id"], "created") for each in new], at)
     return [
@@ -164,6 +163,11 @@ def insert(connection: Connection, app_id: str, new: Sequence[New], at: str) -> 
 def get(connection: Connection, view: View, indicator_id: str) -> Indicator | None:
     """Answer an indicator that the caller may see, or None."""
     return _one(connection, indicators.c.id == indicator_id, *_seen(view))
+
+
+def numbered(connection: Connection, sequence: int) -> Indicator | None:
+    """Answer the indicator of a number, expired or not, or None."""
+    return _one(connection, indicators.c.sequence == sequence)
 
 
 def of_external_id(connection: Connection, view: View, external_id: str) -> list[Indicator]:
@@ -187,8 +191,7 @@ def update(connection: Connection, indicator: Indicator, new: New, at: str) -> I
         pending_searches.begin(connection, [indicator.sequence])
     if to_stix.object_id(indicator.document) != to_stix.object_id(document):
         stix_feed.remove(connection, indicator.app_id, [to_stix.object_id(indicator.document)])
-    entry = _entry(indicator.app_id, indicator.sequence, document, new.stix, new.version or at)
-    stix_feed.add(connection, [entry], at)
+    stix_feed.add(connection, [_entry(indicator.app_id, indicator.sequence, new, at)], at)
     outbox.append(connection, KIND, [(indicator.id, "updated")], at)
     return Indicator(indicator.sequence, indicator.id, indicator.app_id, indicator.version + 1, document)
 
@@ -244,8 +247,10 @@ def _forget(connection: Connection, gone: Sequence[Indicator]) -> None:
     connection.execute(indicators.delete().where(indicators.c.sequence.in_(numbers)))
 
 
-def _entry(app_id: str, number: int, document: Document, stix: Document | None, version: str) -> Entry:
-    return Entry(to_stix.object_id(document), app_id, stix_feed.INDICATOR, version, number, stix)
+def _entry(app_id: str, number: int, new: New, at: str) -> Entry:
+    object_id, version = to_stix.object_id(new.document), new.version or at
+    looks_for = stix.pattern_type(new.stix) if new.stix else to_stix.pattern_type(new.document)
+    return Entry(object_id, app_id, stix_feed.INDICATOR, version, number, new.stix, new.source, looks_for)
 
 
 def _looked_for(document: Document, at: str) -> bool:

@@ -33,9 +33,14 @@ stix_feed = sa.Table(
     sa.Column("indicator", sa.BigInteger),
     #: The object as it was given; null when it is drawn from its indicator.
     sa.Column("document", schema.Document),
+    #: Who says that it comes from them; null for what was stored before anybody was asked.
+    sa.Column("source", pages.text(256)),
+    #: What an indicator's pattern looks for first, such as `ipv4-addr`.
+    sa.Column("pattern_type", pages.text(64)),
     sa.UniqueConstraint("object_id", "app_id"),
 )
 sa.Index("ix_stix_feed_app_id", stix_feed.c.app_id, stix_feed.c.place)
+sa.Index("ix_stix_feed_source", stix_feed.c.source, stix_feed.c.pattern_type, stix_feed.c.place)
 _OTHERS = stix_feed.c.type != sa.literal_column("'indicator'")
 sa.Index("ix_stix_feed_type", stix_feed.c.type, stix_feed.c.place, sqlite_where=_OTHERS, postgresql_where=_OTHERS)
 
@@ -52,6 +57,8 @@ class Entry:
     version: str
     indicator: int | None
     document: dict[str, Any] | None
+    source: str | None = None
+    pattern_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ class Placed:
     version: str
     indicator: int | None
     document: dict[str, Any] | None
+    source: str | None
+    pattern_type: str | None
     meant: dict[str, Any] | None
 
     @property
@@ -84,6 +93,9 @@ class Selection:
     ids: tuple[str, ...] | None = None
     types: tuple[str, ...] | None = None
     versions: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+    #: The other way round: what was added last comes first, from before this place.
+    before: int | None = None
 
 
 def moment(place: int) -> datetime:
@@ -112,6 +124,8 @@ def add(connection: Connection, entries: Sequence[Entry], at: str) -> None:
             "version": entry.version,
             "indicator": entry.indicator,
             "document": entry.document,
+            "source": entry.source,
+            "pattern_type": entry.pattern_type,
         }
         for index, entry in enumerate(entries)
     ]
