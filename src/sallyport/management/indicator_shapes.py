@@ -39,8 +39,8 @@ _RENAMED: Mapping[str, str] = MappingProxyType(
 )
 
 
-def indicator(base: str, given: Mapping[str, Any], source: str, added_at: str, place: int) -> dict[str, Any]:
-    """Answer an indicator as `threatIntelligence/main/indicators` shows it; `base` is the provider's path."""
+def indicator(resources: str, given: Mapping[str, Any], source: str, added_at: str, place: int) -> dict[str, Any]:
+    """Answer an indicator as `threatIntelligence/main/indicators` shows it; `resources` is the provider's path."""
     properties = {name: given[member] for name, member in _RENAMED.items() if given.get(member) is not None}
     properties |= {
         "revoked": given.get("revoked") is True,
@@ -55,10 +55,10 @@ def indicator(base: str, given: Mapping[str, Any], source: str, added_at: str, p
         ],
         "externalReferences": [_reference(each) for each in _objects(given.get("external_references"))],
     }
-    return {**_resource(base, given), "etag": f'"{place:x}"', "kind": "indicator", "properties": properties}
+    return {**_resource(resources, given), "etag": f'"{place:x}"', "kind": "indicator", "properties": properties}
 
 
-def stix_object(base: str, given: Mapping[str, Any], source: str, added_at: str, place: int) -> dict[str, Any]:
+def stix_object(resources: str, given: Mapping[str, Any], source: str, added_at: str, place: int) -> dict[str, Any]:
     """Answer an object of any type as `threatIntelligence/main/query` shows it."""
     properties = {
         "data": given,
@@ -66,7 +66,7 @@ def stix_object(base: str, given: Mapping[str, Any], source: str, added_at: str,
         "createdBy": given.get("created_by_ref"),
         "lastUpdatedDateTimeUtc": added_at,
     }
-    return {**_resource(base, given), "etag": f'"{place:x}"', "kind": given.get("type"), "properties": properties}
+    return {**_resource(resources, given), "etag": f'"{place:x}"', "kind": given.get("type"), "properties": properties}
 
 
 def metrics(numbers: Mapping[str, Mapping[str, int]], now: str) -> dict[str, Any]:
@@ -84,9 +84,9 @@ def metrics(numbers: Mapping[str, Mapping[str, int]], now: str) -> dict[str, Any
     return {"value": [{"properties": properties}]}
 
 
-def _resource(base: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _resource(resources: str, given: Mapping[str, Any]) -> dict[str, Any]:
     name = given["id"]
-    return {"id": f"{base}/threatIntelligence/{name}", "name": name, "type": TYPE}
+    return {"id": f"{resources}/threatIntelligence/{name}", "name": name, "type": TYPE}
 
 
 def _parsed(pattern: str) -> list[dict[str, Any]]:

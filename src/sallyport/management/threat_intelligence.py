@@ -79,7 +79,7 @@ async def get(call: Call) -> Response:
     """Answer one indicator."""
     found = await call.engine.database.read(lambda connection: _named(connection, call, _owner(call)))
     drawn = indicator_shapes.indicator if found.type == INDICATOR else indicator_shapes.stix_object
-    return answer(drawn(_base(call), _stix(found), _source(found), _added(found), found.place))
+    return answer(drawn(_resources(call), _stix(found), _source(found), _added(found), found.place))
 
 
 async def delete(call: Call) -> Response:
@@ -130,9 +130,9 @@ async def _page(call: Call, criteria: Criteria) -> Response:
     found, place = await call.engine.database.read(lambda connection: _found(connection, selection, criteria))
     plain = "condition" in criteria.asked
     drawn = indicator_shapes.stix_object if plain else indicator_shapes.indicator
-    base = _base(call)
+    resources = _resources(call)
     body: dict[str, Any] = {
-        "value": [drawn(base, _stix(each), _source(each), _added(each), each.place) for each in found]
+        "value": [drawn(resources, _stix(each), _source(each), _added(each), each.place) for each in found]
     }
     if place is not None:
         version = call.request.query_params.get("api-version", _API_VERSION)
@@ -193,7 +193,7 @@ def _owner(call: Call) -> str | None:
     return None if caller.allows(READ_ALL) else caller.app_id
 
 
-def _base(call: Call) -> str:
+def _resources(call: Call) -> str:
     names = {name: call.name(name) for name in ("subscription", "group", "workspace")}
     return INSIGHTS.format(**names)
 
