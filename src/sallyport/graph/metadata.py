@@ -1,6 +1,7 @@
 """`GET /{version}/$metadata`: what the service serves, as OData's schema language says it, drawn from the field tables.
 
-The rule: only what a route serves is in it; the names and types are those of Microsoft's own schema.
+The rule: only what a route serves or an endpoint is told is in it; the names and types are those of Microsoft's own
+schema.
 http://docs.oasis-open.org/odata/odata-csdl-xml/v4.01/odata-csdl-xml-v4.01.html
 """
 
@@ -18,6 +19,7 @@ from sallyport.graph.call import Call
 from sallyport.graph.description import XML
 from sallyport.graph.endpoint import Endpoint
 from sallyport.odata.entity_alert_v2 import NAMESPACE
+from sallyport.odata.entity_notification import ERROR, NOTIFICATIONS
 from sallyport.odata.fields import Enumeration, Field, Structure, Type
 from sallyport.odata.incident_actions import REASONS, RESPONSE
 
@@ -120,6 +122,8 @@ class _Document:
         self._entity_root(schema)
         for entity in sets.values():
             self._structure(entity)
+        for told in (NOTIFICATIONS, ERROR):
+            self._structure(told)
         self._actions(schema, actions)
         self._security(schema, {path[1]: entity for path, entity in sets.items() if path[0] == "security"})
         self._container(schema, {path[0]: entity for path, entity in sets.items() if len(path) == 1})

@@ -23,6 +23,7 @@ from sallyport.graph.description import JSON, OPTIONS, Description
 from sallyport.graph.endpoint import Access, Endpoint
 from sallyport.graph.openapi_schemas import Schema
 from sallyport.graph.paths import VERSIONS
+from sallyport.odata.entity_notification import NOTIFICATIONS
 
 DIALECT = "https://spec.openapis.org/oas/3.1/dialect/base"
 _NAMES = re.compile(r"{(\w+)}")
@@ -93,8 +94,9 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,
+        "webhooks": {"changeNotification": {"post": _notification()}},
         "components": {
-            "schemas": {"error": schemas.ERROR, **schemas.components(structures)},
+            "schemas": {"error": schemas.ERROR, **schemas.components({*structures, NOTIFICATIONS})},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -104,6 +106,20 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                 }
             },
         },
+    }
+
+
+def _notification() -> dict[str, Any]:
+    """Answer what the endpoint of a subscription receives, and is expected to answer."""
+    token = {"name": "validationToken", "in": "query", "schema": {"type": "string"}}
+    asked = "Comes alone when a subscription is made: a 200 repeats it as plain text."
+    return {
+        "operationId": "changeNotification",
+        "summary": "Tell an endpoint of changes, or ask whether it wants to be told.",
+        "parameters": [{**token, "description": asked}],
+        "requestBody": {"content": {JSON: {"schema": schemas.reference(NOTIFICATIONS)}}},
+        "responses": {"2XX": {"description": "The notifications arrived; anything else brings them again."}},
+        "security": [],
     }
 
 

@@ -35,6 +35,7 @@ _RESOURCE = re.compile(
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 #: What a client may set when it creates one; everything else is ours.
 _GIVEN = (
+    "includeProperties",
     *("changeType", "clientState", "encryptionCertificate", "encryptionCertificateId", "expirationDateTime"),
     *("includeResourceData", "latestSupportedTlsVersion", "lifecycleNotificationUrl", "notificationQueryOptions"),
     *("notificationUrl", "notificationUrlAppId", "resource"),
@@ -95,6 +96,8 @@ def target(resource: str) -> Target:
 def creation(given: Any, now: datetime) -> tuple[Document, Target]:
     """Answer the document of a new subscription, without its id and owner, and what it watches."""
     read = {name: value for name, value in reading.resource(given, SUBSCRIPTION).items() if name in _GIVEN}
+    if read.get("includeProperties") and read.get("includeResourceData") is None:
+        read["includeResourceData"] = True
     for name in ("changeType", "notificationUrl", "resource", "expirationDateTime"):
         if not read.get(name):
             raise reading.MissingProperty(name, "subscription creation")

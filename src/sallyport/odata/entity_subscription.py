@@ -1,4 +1,8 @@
-"""The subscription of `/subscriptions`. The type is closed."""
+"""The subscription of `/subscriptions`. The type is closed.
+
+`includeProperties` is what the beta schema of sovereign clouds has: the older name of `includeResourceData`, shown only
+to who used it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ SUBSCRIPTION = model.structures(
         id, applicationId, changeType, clientState, creatorId, encryptionCertificate, encryptionCertificateId,
         expirationDateTime: datetime, includeResourceData: boolean, latestSupportedTlsVersion,
         lifecycleNotificationUrl, notificationQueryOptions, notificationUrl, notificationUrlAppId, resource,
-        notificationContentType
+        notificationContentType,
+        includeProperties?: boolean
     """,
     },
 )["subscription"]

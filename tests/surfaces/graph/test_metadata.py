@@ -17,12 +17,15 @@ from sallyport.store.database import Database
 from workplace import SHARED, needs_shared
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
-FILES = ("v1_legacy_alert.xml", "beta_tiIndicator.xml", "v1_subscription.xml", "v1_alerts_v2_incident_evidence.xml")
+FILES = (
+    *("v1_legacy_alert.xml", "beta_tiIndicator.xml", "v1_subscription.xml", "v1_alerts_v2_incident_evidence.xml"),
+    "v1_misc.xml",
+)
 #: What the schema lacks and every real alert carries, or is an extension of our own.
 OURS = {
     "microsoft.graph.alert": {"riskScore", "matchedIndicators"},
     # Of the beta schema, and in the documented answers of both versions.
-    "microsoft.graph.subscription": {"notificationContentType"},
+    "microsoft.graph.subscription": {"notificationContentType", "includeProperties"},
 }
 
 
@@ -94,6 +97,14 @@ def test_every_collection_that_is_served_is_in_the_schema() -> None:
     actions = {name.rpartition(".")[2] for name, each in OWN.items() if each.tag == f"{EDM}Action"}
     bulk = {each.segments[-1] for each in ENDPOINTS if each.method == "POST" and "TiIndicators" in each.segments[-1]}
     assert bulk | {"updateAlerts", "reauthorize", "mergeIncidents", "moveAlerts"} <= actions
+
+
+@needs_shared
+def test_every_published_type_of_what_is_served_is_there() -> None:
+    files = sorted((SHARED / "reference" / "csdl").glob("*.xml"))
+    assert len(files) == 9
+    for file in files:
+        assert types(etree.parse(file).getroot()).keys() <= OWN.keys(), file.name
 
 
 @needs_shared

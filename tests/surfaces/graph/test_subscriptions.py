@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from graph_surface import Surface, assert_error
 from sallyport.http_messages import ConnectionFailed, EgressDenied, Headers, InboundResponse, OutboundRequest
@@ -55,6 +60,23 @@ async def test_both_endpoints_are_asked_even_when_they_are_the_same(surface: Sur
     await created(surface, lifecycleNotificationUrl="https://soc.contoso.com/hooks/alerts?key=1")
     tokens = [parse_qs(urlsplit(each.url).query)["validationToken"][0] for each in surface.outside.requests]
     assert len(set(tokens)) == 2
+
+
+async def test_the_older_name_of_sovereign_clouds_asks_for_contents_as_well(surface: Surface) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    dated = builder.serial_number(1).not_valid_before(datetime(2026, 1, 1)).not_valid_after(datetime(2027, 1, 1))
+    made = dated.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    hidden = {"encryptionCertificate": base64.b64encode(made).decode(), "encryptionCertificateId": "1"}
+
+    older = await created(surface, includeProperties=True, **hidden)
+    assert (older["includeProperties"], older["includeResourceData"]) == (True, True)
+    both = await created(surface, includeProperties=True, includeResourceData=False, **hidden)
+    assert both["includeResourceData"] is False
+    assert "includeProperties" not in await created(surface)
+    refused = await surface.client.post(SUBSCRIPTIONS, json=subscription(includeProperties=True))
+    assert_error(refused, 400, "InvalidRequest")
 
 
 def answering(status: int, body: bytes) -> Any:
