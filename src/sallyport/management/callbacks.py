@@ -58,17 +58,17 @@ class Callbacks:
         outputs = await self._outputs(request)
         _match_relative_path(trigger.raw.get("inputs"), request, outputs)
         request_trigger.check_schema(trigger, outputs.get("body"))
-        headers = request.headers
+        tracking = request.headers.get("x-ms-client-tracking-id")
         accepted, answer = await request_trigger.fire(
             self._engine,
             workflow,
             trigger.name,
             outputs,
-            client_tracking_id=headers.get("x-ms-client-tracking-id", ""),
-            event_id=headers.get("idempotency-key"),
+            client_tracking_id=tracking or "",
+            event_id=request.headers.get("idempotency-key"),
         )
         suppressed = "suppressworkflowheadersonresponse" in trigger.operation_options
-        shown = {} if suppressed else _run_headers(workflow, accepted.run_id, headers.get("x-ms-client-tracking-id"))
+        shown = {} if suppressed else _run_headers(workflow, accepted.run_id, tracking)
         if answer is not None:
             return _answered(answer, shown)
         if accepted.run_id is not None:

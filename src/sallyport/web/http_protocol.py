@@ -14,6 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sallyport.web.gathered_writes import GatheredWrites
 from sallyport.web.request_line import RequestLine
 
+#: Set in the state of a request whose body has arrived whole: nobody need watch how it arrives.
+BODY_ARRIVED = "body_arrived"
 #: The longest that a request line and headers may take to arrive, in seconds.
 _HEAD_SECONDS = 30.0
 #: Above every bound of `web.limits`: what is larger is not worth an answer of its surface.
@@ -68,6 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect another request behind this one's body."""
         self._before_body = self._in_first_line = True
         self._head_bytes = 0
+        self.scope["state"][BODY_ARRIVED] = True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sallyport import errors
 from sallyport.clock import Clock
 from sallyport.web.errors import Drawings, drawn
+from sallyport.web.http_protocol import BODY_ARRIVED
 
 _HEADERS = 100
 _HEADER_BYTES = 64 * 1024
@@ -73,15 +74,15 @@ class Limits:
         fields = scope["headers"]
         refusal: errors.SallyportError | None = None
         announced = 0
-        has_body = False
+        has_body = chunked = False
         size = 0
         for name, value in fields:
             size += len(name) + len(value)
             if name == b"content-length":
                 announced = int(value) if value.isdigit() else 0
-                has_body = has_body or announced > 0
+                has_body = announced > 0
             elif name == b"transfer-encoding":
-                has_body = True
+                chunked = True
         if len(fields) > _HEADERS or size > _HEADER_BYTES:
             refusal = HeadersOverLimit()
         elif announced > self._limit:
@@ -89,7 +90,9 @@ class Limits:
         if refusal is not None:
             await drawn(scope, refusal, self._clock, self._drawings)(scope, receive, send)
             return
-        await self._app(scope, self._bounded(receive) if has_body else receive, send)
+        # A body of announced length that came with its headers, as most do, has been bounded already.
+        arrives = chunked or (has_body and BODY_ARRIVED not in scope.get("state", ()))
+        await self._app(scope, self._bounded(receive) if arrives else receive, send)
 
     def _bounded(self, receive: Receive) -> Receive:
         seen = 0
