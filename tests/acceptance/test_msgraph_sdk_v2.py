@@ -14,7 +14,6 @@ from msgraph.generated.models.security.alert_comment import AlertComment
 from msgraph.generated.models.security.alert_determination import AlertDetermination
 from msgraph.generated.models.security.alert_severity import AlertSeverity
 from msgraph.generated.models.security.alert_status import AlertStatus
-from msgraph.generated.models.security.correlation_reason import CorrelationReason
 from msgraph.generated.models.security.device_evidence import DeviceEvidence
 from msgraph.generated.models.security.file_evidence import FileEvidence
 from msgraph.generated.models.security.incident import Incident
@@ -23,13 +22,7 @@ from msgraph.generated.models.security.ip_evidence import IpEvidence
 from msgraph.generated.models.security.service_source import ServiceSource
 from msgraph.generated.models.security.user_evidence import UserEvidence
 from msgraph.generated.security.alerts_v2.alerts_v2_request_builder import Alerts_v2RequestBuilder
-from msgraph.generated.security.alerts_v2.microsoft_graph_security_move_alerts.move_alerts_post_request_body import (
-    MoveAlertsPostRequestBody,
-)
 from msgraph.generated.security.incidents.incidents_request_builder import IncidentsRequestBuilder
-from msgraph.generated.security.incidents.microsoft_graph_security_merge_incidents import (
-    merge_incidents_post_request_body as merging_body,
-)
 from msgraph_core.tasks.page_iterator import PageIterator
 
 from acceptance import sdk
@@ -204,24 +197,6 @@ async def test_an_expansion_with_options_is_followed_to_its_next_page(graph: Any
     own = graph.security.incidents.by_incident_id("100").alerts
     assert await own.count.get() == 2
     assert (await own.by_alert_id("v2-1").get()).title == "Newer 1"
-
-
-async def test_alerts_are_moved_and_incidents_merged(app: Sdk, graph: Any) -> None:
-    with app.http() as http:
-        brought = [{**alert(9), "id": f"moved-{each}", "incidentId": f"from-{each}"} for each in range(3)]
-        assert http.post("/ingest/alerts", json=brought).is_success
-    body = MoveAlertsPostRequestBody(alert_ids=["moved-0"], incident_id="from-1", alert_comment="there")
-    moved = await graph.security.alerts_v2.microsoft_graph_security_move_alerts.post(body)
-    assert moved.target_incident_id == "from-1"
-    merging = merging_body.MergeIncidentsPostRequestBody(
-        incident_ids=["from-2", "from-1"], incident_comment="one", merge_reasons=CorrelationReason.SameActor
-    )
-    merged = await graph.security.incidents.microsoft_graph_security_merge_incidents.post(merging)
-    assert merged.target_incident_id == "from-2"
-    gone = await graph.security.incidents.by_incident_id("from-1").get()
-    assert (gone.status, gone.redirect_incident_id) == (IncidentStatus.Redirected, "from-2")
-    kept = await graph.security.incidents.by_incident_id("from-2").alerts.get()
-    assert sorted(each.id for each in kept.value) == ["moved-0", "moved-1", "moved-2"]
 
 
 async def test_what_is_not_there_is_told_as_ever(graph: Any) -> None:

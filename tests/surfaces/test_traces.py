@@ -186,6 +186,7 @@ async def test_a_collector_that_is_not_there_costs_traces_and_nothing_else(tmp_p
         pass
     async with asyncio.timeout(PATIENCE_SECONDS):
         heads = await traced(tmp_path, sink, {})
+    await sending_ended()
     assert len(heads) == 1
     assert sink.bodies == []
 
