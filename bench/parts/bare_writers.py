@@ -18,10 +18,10 @@ from sqlalchemy.engine import Connection
 from sallyport.graph.ingest import BATCH
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import parse_query
-from sallyport.store import alerts
+from sallyport.store import alert_table, alerts
 from sallyport.store.database import Database, sqlite_url
 
-_DOCUMENT = list(alerts.alerts.columns.keys()).index("document")
+_DOCUMENT = list(alert_table.alerts.columns.keys()).index("document")
 
 
 class Bare(ABC):
@@ -48,7 +48,7 @@ class Bare(ABC):
         return self._database.read_now(lambda connection: self._scans(_plan(connection, query)))
 
     def _new(self, connection: Connection) -> list[tuple[Any, ...]]:
-        columns = ", ".join(self._column(column) for column in alerts.alerts.columns)
+        columns = ", ".join(self._column(column) for column in alert_table.alerts.columns)
         rows = connection.exec_driver_sql(
             f"SELECT {columns} FROM alerts WHERE sequence > {self._seen} ORDER BY sequence"
         )

@@ -18,7 +18,7 @@ from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.principal import Principal
 from sallyport.security import alert_shapes, matching
-from sallyport.store import alerts, incidents
+from sallyport.store import alert_table, arrivals, incidents
 
 Document = dict[str, Any]
 #: Answers what a change sets in an alert's document.
@@ -34,10 +34,10 @@ _LONGEST_ID = 256
 #: What is in the vendor's information or not, its name, its path, and how long it may be.
 _BOUNDS = (
     (False, "id", ("id",), _LONGEST_ID),
-    (False, "category", ("category",), alerts.LONGEST),
-    (False, "assignedTo", ("assignedTo",), alerts.LONGEST),
-    (True, "provider", ("vendorInformation", "provider"), alerts.LONGEST),
-    (True, "vendor", ("vendorInformation", "vendor"), alerts.LONGEST),
+    (False, "category", ("category",), alert_table.LONGEST),
+    (False, "assignedTo", ("assignedTo",), alert_table.LONGEST),
+    (True, "provider", ("vendorInformation", "provider"), alert_table.LONGEST),
+    (True, "vendor", ("vendorInformation", "vendor"), alert_table.LONGEST),
 )
 
 
@@ -53,7 +53,7 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -> alerts.Arrival:
+def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -> arrivals.Arrival:
     """Answer an alert that somebody brought, read and completed.
 
     Raises BadRequest when it cannot be read, or lacks what makes it usable: a title, a vendor and a provider. Without
@@ -81,7 +81,7 @@ def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -
         "severity": "unknown",
         "status": "newAlert",
     }
-    return alerts.Arrival(given=read, document={**defaults, **read})
+    return arrivals.ready({**defaults, **read}, defaults.keys() - read.keys())
 
 
 def _read(given: Any) -> Document:

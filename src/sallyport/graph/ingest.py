@@ -22,6 +22,7 @@ from sallyport.graph.call import Call
 from sallyport.graph.errors import Exchange
 from sallyport.odata import instants
 from sallyport.store import alerts as stored_alerts
+from sallyport.store.arrivals import Arrival
 from sallyport.web import bodies
 
 #: Alerts that share a transaction, and what they may weigh together.
@@ -45,7 +46,7 @@ class _Read:
     """An alert that was read and waits for its transaction."""
 
     line: int
-    arrival: stored_alerts.Arrival
+    arrival: Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +129,14 @@ class _Ingest:
             outcomes = await batch.outcomes
         except errors.SallyportError as error:
             for each in batch.reads:
-                self._fail(each.line, error, each.arrival.document["id"])
+                self._fail(each.line, error, each.arrival.id)
             return
         for outcome in ("created", "updated", "unchanged"):
             if counted := outcomes.count(outcome):
                 self._call.deps.recorder.count("alerts_ingested_total", outcome, amount=counted)
         for each, outcome in zip(batch.reads, outcomes, strict=True):
             self.stored += 1
-            told = {"line": each.line, "id": each.arrival.document["id"], "status": _STATUS[outcome]}
+            told = {"line": each.line, "id": each.arrival.id, "status": _STATUS[outcome]}
             self.results.append((each.line, told))
 
     def _fail(self, line: int, error: errors.SallyportError, alert_id: str | None = None) -> None:

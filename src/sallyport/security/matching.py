@@ -7,7 +7,7 @@ implies, or a network of its own holds an address that the alert mentions.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ _REPEATED = (
     *("id", "externalId", "description", "threatType", "severity", "confidence", "action", "tlpLevel"),
     *("targetProduct", "passiveOnly"),
 )
+#: The key of an address of IPv4 is the address.
 _IPV4_ADDRESSES = 1 << 32
 _SAME = {Kind.USER: Kind.EMAIL, Kind.HOST: Kind.DOMAIN}
 
@@ -81,17 +82,22 @@ class Mentioned:
         return None
 
 
-def proposing_keys(keys: set[int], document: Document, prefixes: Sequence[tuple[int, int]]) -> set[int]:
-    """Answer the keys of the indicators that could be hits of an alert.
+class Prefixes:
+    """The lengths of the networks that indicators name, ready to be compared with any number of alerts."""
 
-    `keys` are the alert's own; `prefixes` are the versions and lengths of the networks that indicators name.
-    """
-    named = set(keys)
-    for version in {version for version, _ in prefixes}:
-        lengths = [length for other, length in prefixes if other == version]
-        for number in _numbers(keys, document, version):
-            named.update(values.network_key(version, number, length) for length in lengths)
-    return named
+    def __init__(self, named: Sequence[tuple[int, int]]) -> None:
+        """Take them as pairs of version and length."""
+        self._ipv4 = [values.ipv4_network_keys(length) for version, length in named if version == 4]
+        self._ipv6 = [length for version, length in named if version != 4]
+
+    def proposing(self, keys: set[int], document: Callable[[], Document]) -> set[int]:
+        """Answer the keys of the indicators that could be hits of an alert; `keys` are the alert's own."""
+        if self._ipv4 and (numbers := [key for key in keys if key < _IPV4_ADDRESSES]):
+            keys = keys.union([first | (number & mask) for first, mask in self._ipv4 for number in numbers])
+        if self._ipv6 and any(map(values.is_ipv6_key, keys)):
+            networks = (values.network_key(6, each, length) for length in self._ipv6 for each in _ipv6(document()))
+            keys = keys.union(networks)
+        return keys
 
 
 def with_hits(document: dict[str, Any], hits: Sequence[Hit]) -> dict[str, Any]:
@@ -116,10 +122,7 @@ def _hit(indicator: Document, sought: Observable, found: Observable, now: str) -
     )
 
 
-def _numbers(keys: set[int], document: Document, version: int) -> set[int]:
-    """Answer the addresses of a version that an alert mentions."""
-    if version == 4:
-        # The key of such an address is the address.
-        return {key for key in keys if key < _IPV4_ADDRESSES}
+def _ipv6(document: Document) -> set[int]:
+    """Answer the addresses of IPv6 that an alert mentions."""
     read = (values.address(each.value) for each in observables.of_alert(document) if each.kind is Kind.ADDRESS)
-    return {number for other, number in filter(None, read) if other == version}
+    return {number for version, number in filter(None, read) if version == 6}

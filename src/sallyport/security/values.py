@@ -107,11 +107,20 @@ def key(kind: Kind, text: str) -> int:
 
 def network_key(version: int, number: int, length: int) -> int:
     """Answer the key of the network of a prefix length in which an address lies."""
-    bits = 32 if version == 4 else 128
-    first = number >> (bits - length) << (bits - length)
     if version == 4:
-        return _IPV4_NETWORK_KEYS | (length << 32) | first
-    return _digest(Kind.NETWORK, f"{first:x}/{length}")
+        first, mask = ipv4_network_keys(length)
+        return first | (number & mask)
+    return _digest(Kind.NETWORK, f"{number >> (128 - length) << (128 - length):x}/{length}")
+
+
+def ipv4_network_keys(length: int) -> tuple[int, int]:
+    """Answer what makes the key of an IPv4 network of a length from an address in it: what is added, and the mask."""
+    return _IPV4_NETWORK_KEYS | (length << 32), (1 << 32) - (1 << (32 - length))
+
+
+def is_ipv6_key(number: int) -> bool:
+    """Answer whether a key is that of the networks of 61 bits in which addresses of IPv6 lie."""
+    return _IPV6_KEYS <= number < _DIGEST_KEYS
 
 
 def property_key(name: str, text: str) -> int:

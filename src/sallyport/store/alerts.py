@@ -1,15 +1,13 @@
 """Alerts: the whole document, the properties that queries ask for most beside it, and a number in the order of commits.
 
-The shape that alerts_v2 answers is derived and stored beside the document, so that its queries are answered by the
-database as well. The rule: every change appends to the outbox in the same transaction, and a new alert's number is
-drawn behind `schema.ordered`, so that "everything after number N" misses nothing.
+The rule: every change appends to the outbox in the same transaction, and a new alert's number is drawn behind
+`schema.ordered`, so that "everything after number N" misses nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -17,18 +15,16 @@ from sqlalchemy.engine import Connection
 
 from sallyport import errors
 from sallyport.odata import typed
-from sallyport.odata.entity_alert import ALERT
-from sallyport.odata.entity_alert_v2 import ALERT_V2
 from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
-from sallyport.security import alert_shapes, evidence_observables, values
-from sallyport.security.observables import keys_of_alert, observed_paths
-from sallyport.store import documents, incidents, matches, matching, observables, outbox, pages, schema, upsert
-from sallyport.store.matching import Matched
+from sallyport.security import alert_shapes
+from sallyport.security.matching import Hit
+from sallyport.security.observables import keys_of_alert
+from sallyport.store import arrivals, incidents, matches, matching, observables, outbox, pages, schema, upsert
+from sallyport.store.alert_table import SOURCE, V2_DERIVED, V2_SOURCE, alerts
+from sallyport.store.arrivals import Arrival
 
 KIND = "alert"
-#: What a promoted property may hold at the most, so that either database can index it.
-LONGEST = 600
 
 #: How many ids one statement names.
 _IDS_AT_ONCE = 500
@@ -36,96 +32,7 @@ _IDS_AT_ONCE = 500
 Document = dict[str, Any]
 Outcome = Literal["created", "updated", "unchanged"]
 
-alerts = sa.Table(
-    "alerts",
-    schema.metadata,
-    sa.Column("sequence", schema.Sequence, primary_key=True, autoincrement=True),
-    sa.Column("id", pages.text(256), nullable=False, unique=True),
-    #: Rises with every change: what an entity tag is made of.
-    sa.Column("version", sa.Integer, nullable=False),
-    #: Enumerations are kept as their members' numbers, which is how they are compared.
-    sa.Column("severity", sa.Integer),
-    sa.Column("status", sa.Integer),
-    sa.Column("provider", pages.text(LONGEST)),
-    sa.Column("vendor", pages.text(LONGEST)),
-    sa.Column("category", pages.text(LONGEST)),
-    sa.Column("assigned_to", pages.text(LONGEST)),
-    sa.Column("created_at", pages.Instant, nullable=False),
-    sa.Column("event_at", pages.Instant),
-    sa.Column("modified_at", pages.Instant),
-    sa.Column("document", schema.Document, nullable=False),
-    #: The same alert in the shape of alerts_v2, and what its queries ask for most.
-    sa.Column("v2_severity", sa.Integer),
-    sa.Column("v2_status", sa.Integer),
-    sa.Column("service_source", sa.Integer),
-    sa.Column("classification", sa.Integer),
-    sa.Column("determination", sa.Integer),
-    sa.Column("incident_id", pages.text(LONGEST)),
-    sa.Column("v2_document", schema.Document, nullable=False),
-    sqlite_autoincrement=True,
-)
-sa.Index("ix_alerts_service_source", alerts.c.service_source, alerts.c.created_at, alerts.c.id)
-sa.Index("ix_alerts_incident_id", alerts.c.incident_id)
-sa.Index("ix_alerts_created_at", alerts.c.created_at, alerts.c.id)
-sa.Index("ix_alerts_event_at", alerts.c.event_at)
-sa.Index("ix_alerts_modified_at", alerts.c.modified_at)
-sa.Index("ix_alerts_severity", alerts.c.severity, alerts.c.created_at, alerts.c.id)
-sa.Index("ix_alerts_status", alerts.c.status, alerts.c.created_at, alerts.c.id)
-sa.Index("ix_alerts_provider", alerts.c.provider, alerts.c.created_at, alerts.c.id)
-sa.Index("ix_alerts_assigned_to", alerts.c.assigned_to, alerts.c.created_at, alerts.c.id)
-
-#: Where a property of the resource has a column of its own.
-COLUMNS: Mapping[str, sa.Column[Any]] = {
-    "id": alerts.c.id,
-    "severity": alerts.c.severity,
-    "status": alerts.c.status,
-    "vendorInformation/provider": alerts.c.provider,
-    "vendorInformation/vendor": alerts.c.vendor,
-    "category": alerts.c.category,
-    "assignedTo": alerts.c.assigned_to,
-    "createdDateTime": alerts.c.created_at,
-    "eventDateTime": alerts.c.event_at,
-    "lastModifiedDateTime": alerts.c.modified_at,
-}
-
-#: What is found by its key: the property's folded path, and how a value becomes a key.
-OBSERVED: Mapping[str, Callable[[str], int]] = {
-    path.lower(): partial(values.key, kind) for path, kind in observed_paths().items()
-}
-
-SOURCE = pages.Source(alerts, ALERT, COLUMNS, observables.alert_observables, OBSERVED)
-
-_V2_OWN: Mapping[str, sa.Column[Any]] = {
-    "severity": alerts.c.v2_severity,
-    "status": alerts.c.v2_status,
-    "serviceSource": alerts.c.service_source,
-    "classification": alerts.c.classification,
-    "determination": alerts.c.determination,
-    "incidentId": alerts.c.incident_id,
-}
-#: Where a property of the alert of alerts_v2 has a column; some of them are those of the legacy alert.
-V2_COLUMNS: Mapping[str, sa.Column[Any]] = {
-    **_V2_OWN,
-    "id": alerts.c.id,
-    "category": alerts.c.category,
-    "assignedTo": alerts.c.assigned_to,
-    "createdDateTime": alerts.c.created_at,
-    "lastUpdateDateTime": alerts.c.modified_at,
-}
-
-#: What is found by its key in evidence: a property of a type that the filter names.
-V2_OBSERVED: Mapping[str, Callable[[str], int]] = {
-    f"evidence/{name}/{path}".lower(): partial(values.key, kind)
-    for name, kinds in evidence_observables.PROPERTIES.items()
-    for path, kind in kinds.items()
-}
-
-V2_SOURCE = pages.Source(
-    alerts, ALERT_V2, V2_COLUMNS, observables.alert_observables, V2_OBSERVED, document="v2_document"
-)
 _INCIDENT_ID = typed.Property(typed.RESOURCE, (typed.Member("incidentId"),), Kind.STRING)
-_V2_DERIVED = pages.Source(alerts, ALERT_V2, _V2_OWN)
-
 
 class AlertExists(errors.Conflict):
     """Raised when an alert is created with the id of one that is stored already."""
@@ -145,16 +52,6 @@ class Alert:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An alert that somebody brought."""
-
-    #: What was given, read.
-    given: Document
-    #: The same, completed to what is stored when the alert is new.
-    document: Document
-
-
 _RECORD = (alerts.c.sequence, alerts.c.id, alerts.c.version, alerts.c.document)
 _V2_RECORD = (alerts.c.sequence, alerts.c.id, alerts.c.version, alerts.c.v2_document)
 
@@ -167,7 +64,7 @@ def insert(connection: Connection, document: Document, at: str) -> Alert:
     schema.ordered(connection, KIND)
     if get(connection, document["id"]) is not None:
         raise AlertExists(document["id"])
-    _write_new(connection, {document["id"]: document}, at)
+    _write_new(connection, {document["id"]: arrivals.ready(document)}, at)
     stored = get(connection, document["id"])
     assert stored is not None
     return stored
@@ -175,7 +72,7 @@ def insert(connection: Connection, document: Document, at: str) -> Alert:
 
 def ingest(
     connection: Connection,
-    arrivals: Sequence[Arrival],
+    arriving: Sequence[Arrival],
     at: str,
     merge: Callable[[Document, Document], Document],
 ) -> list[Outcome]:
@@ -185,25 +82,23 @@ def ingest(
     answer is in the order of the arrivals.
     """
     schema.ordered(connection, KIND)
-    known = _by_id(connection, [arrival.document["id"] for arrival in arrivals])
-    new: dict[str, Document] = {}
-    changed: dict[str, Document] = {}
+    known = of_ids(connection, {each.id for each in arriving})
+    new: dict[str, Arrival] = {}
+    changed: dict[str, Arrival] = {}
     outcomes: list[Outcome] = []
-    for arrival in arrivals:
-        alert_id = arrival.document["id"]
-        stored = new.get(alert_id) or changed.get(alert_id)
-        if stored is None and alert_id in known:
-            stored = known[alert_id].document
-        if stored is None:
-            new[alert_id] = arrival.document
+    for each in arriving:
+        waiting = new.get(each.id) or changed.get(each.id)
+        if waiting is None and each.id not in known:
+            new[each.id] = each
             outcomes.append("created")
             continue
-        merged = merge(stored, arrival.given)
+        stored = known[each.id].document if waiting is None else waiting.document
+        merged = merge(stored, each.given)
         if merged is not stored:
-            (new if alert_id in new else changed)[alert_id] = merged
+            (new if each.id in new else changed)[each.id] = arrivals.ready(merged)
         outcomes.append("unchanged" if merged is stored else "updated")
     _write_new(connection, new, at)
-    _write_changed(connection, [(known[alert_id], document) for alert_id, document in changed.items()], at)
+    _write_changed(connection, [(known[alert_id], each) for alert_id, each in changed.items()], at)
     return outcomes
 
 
@@ -302,7 +197,8 @@ def of_ids(connection: Connection, ids: Collection[str]) -> dict[str, Alert]:
     found: dict[str, Alert] = {}
     wanted = sorted(ids)
     for first in range(0, len(wanted), _IDS_AT_ONCE):
-        found.update(_by_id(connection, wanted[first : first + _IDS_AT_ONCE]))
+        named = alerts.c.id.in_(wanted[first : first + _IDS_AT_ONCE])
+        found.update((row.id, Alert(*row)) for row in connection.execute(sa.select(*_RECORD).where(named)))
     return found
 
 
@@ -312,53 +208,65 @@ def _of_incident(incident_id: str | None) -> tuple[typed.Value, ...]:
     return (typed.Compare("eq", _INCIDENT_ID, typed.Constant(Kind.STRING, incident_id)),)
 
 
-def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Alert]:
-    statement = sa.select(*_RECORD).where(alerts.c.id.in_(ids))
-    return {row.id: Alert(*row) for row in connection.execute(statement)}
-
-
-def _write_new(connection: Connection, new: Mapping[str, Document], at: str) -> None:
+def _write_new(connection: Connection, new: Mapping[str, Arrival], at: str) -> None:
     if not new:
         return
-    new = incidents.led(connection, new)
-    keys = {alert_id: keys_of_alert(document) for alert_id, document in new.items()}
-    found = matching.looked_up(connection, new, keys, at, new=True)
-    numbers = dict(zip(new, schema.draw(connection, alerts, len(new)), strict=True))
-    shapes = [alert_shapes.v2_of(matched.document) for matched in found.values()]
-    rows = [
-        (numbers[alert_id], 1, *_values(matched.document, shape))
-        for (alert_id, matched), shape in zip(found.items(), shapes, strict=True)
-    ]
-    upsert.insert_many(connection, alerts, rows, ("sequence", "version", *_VALUES))
-    observables.add(
-        connection, observables.alert_observables, [(numbers[alert_id], each) for alert_id, each in keys.items()]
-    )
-    incidents.join(connection, shapes, at)
-    _tell(connection, found, "created", at)
+    new = _led(connection, new)
+    hits = _looked_up(connection, new, at, new=True)
+    ready = [hit[0] if (hit := hits.get(alert_id)) else each for alert_id, each in new.items()]
+    numbers = schema.draw(connection, alerts, len(ready))
+    rows = [(number, 1, *each.row) for number, each in zip(numbers, ready, strict=True)]
+    upsert.insert_many(connection, alerts, rows, ("sequence", "version", *arrivals.COLUMNS))
+    keys = [(number, each.keys) for number, each in zip(numbers, ready, strict=True)]
+    observables.add(connection, observables.alert_observables, keys)
+    incidents.join(connection, [each.shape for each in ready if each.incident_id], at)
+    _tell(connection, new, hits, "created", at)
 
 
-def _write_changed(connection: Connection, changed: Sequence[tuple[Alert, Document]], at: str) -> None:
+def _write_changed(connection: Connection, changed: Sequence[tuple[Alert, Arrival]], at: str) -> None:
     if not changed:
         return
-    given = incidents.led(connection, {alert.id: document for alert, document in changed})
-    keys = {alert_id: keys_of_alert(document) for alert_id, document in given.items()}
-    found = matching.looked_up(connection, given, keys, at, new=False)
-    joining = []
+    given = _led(connection, {alert.id: each for alert, each in changed})
+    hits = _looked_up(connection, given, at, new=False)
+    rows, joining = [], []
     for alert, _ in changed:
-        row = row_of(found[alert.id].document)
-        if row["incident_id"] not in (None, _incident_of(alert)):
-            joining.append(row["v2_document"])
-        values = {**row, "version": alerts.c.version + 1}
-        connection.execute(alerts.update().where(alerts.c.sequence == alert.sequence).values(**values))
+        ready = hits[alert.id][0] if alert.id in hits else given[alert.id]
+        if ready.incident_id not in (None, _incident_of(alert)):
+            joining.append(ready.shape)
+        rows.append((*ready.row, alert.version + 1, alert.sequence))
         before = keys_of_alert(alert.document)
-        observables.replace(connection, observables.alert_observables, alert.sequence, before, keys[alert.id])
+        observables.replace(connection, observables.alert_observables, alert.sequence, before, ready.keys)
+    upsert.update_many(connection, alerts, rows, (*arrivals.COLUMNS, "version"), "sequence")
     incidents.join(connection, joining, at)
-    _tell(connection, found, "updated", at)
+    _tell(connection, given, hits, "updated", at)
 
 
-def _tell(connection: Connection, found: Mapping[str, Matched], change: outbox.ChangeType, at: str) -> None:
-    outbox.append(connection, KIND, [(alert_id, change) for alert_id in found], at)
-    matches.add(connection, ((alert_id, each.hits) for alert_id, each in found.items() if each.hits), at)
+def _led(connection: Connection, given: Mapping[str, Arrival]) -> Mapping[str, Arrival]:
+    """Answer alerts by id, each in the incident that the one that it names was merged into."""
+    named = {alert_id: each.document for alert_id, each in given.items() if each.incident_id}
+    led = incidents.led(connection, named)
+    moved = {alert_id: arrivals.ready(each) for alert_id, each in led.items() if each is not named[alert_id]}
+    return {**given, **moved} if moved else given
+
+
+def _looked_up(
+    connection: Connection, given: Mapping[str, Arrival], at: str, *, new: bool
+) -> dict[str, tuple[Arrival, Sequence[Hit]]]:
+    """Answer those of some alerts that indicators hit, with their new hits, by id."""
+    keys = {alert_id: each.keys for alert_id, each in given.items()}
+    found = matching.looked_up(connection, keys, lambda alert_id: given[alert_id].document, at, new=new)
+    return {alert_id: (arrivals.ready(each.document), each.hits) for alert_id, each in found.items()}
+
+
+def _tell(
+    connection: Connection,
+    stored: Collection[str],
+    hits: Mapping[str, tuple[Arrival, Sequence[Hit]]],
+    change: outbox.ChangeType,
+    at: str,
+) -> None:
+    outbox.append(connection, KIND, [(alert_id, change) for alert_id in stored], at)
+    matches.add(connection, ((alert_id, found) for alert_id, (_, found) in hits.items()), at)
 
 
 def _incident_of(alert: Alert) -> str | None:
@@ -366,22 +274,12 @@ def _incident_of(alert: Alert) -> str | None:
     return named[0] if named else None
 
 
-#: What is written of a document, in the order of `_values`.
-_VALUES = (*SOURCE.names, *_V2_DERIVED.names, "document", "v2_document")
-
-
-def _values(document: Document, shape: Document) -> tuple[Any, ...]:
-    """Answer what a new row holds of a document and its newer shape, as the driver takes it."""
-    columns = (*SOURCE.promoted(document).values(), *_V2_DERIVED.promoted(shape).values())
-    return (*columns, documents.text(document), documents.text(shape))
-
-
 def row_of(document: Document) -> dict[str, Any]:
     """Answer what a document's row holds beside its number and version."""
     shape = alert_shapes.v2_of(document)
     return {
         **SOURCE.promoted(document),
-        **_V2_DERIVED.promoted(shape),
+        **V2_DERIVED.promoted(shape),
         "document": document,
         "v2_document": shape,
     }

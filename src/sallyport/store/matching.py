@@ -6,8 +6,9 @@ its hits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,24 +35,24 @@ class Matched:
 
 
 def looked_up(
-    connection: Connection, alerts: Mapping[str, Document], keys: Mapping[str, set[int]], at: str, *, new: bool
+    connection: Connection, keys: Mapping[str, set[int]], document: Callable[[str], Document], at: str, *, new: bool
 ) -> dict[str, Matched]:
-    """Answer alerts by id, those that indicators hit with the hits in them.
+    """Answer those of some alerts that indicators hit, with the new hits in them, by id.
 
-    `keys` are what each alert is found under; an alert that is not new keeps the hits that it has.
+    `keys` are what each alert is found under, `document` answers it; one that is not new keeps the hits that it has.
     """
-    prefixes = observables.prefixes(connection)
-    sought = {
-        alert_id: matching.proposing_keys(keys[alert_id], document, prefixes) for alert_id, document in alerts.items()
-    }
+    prefixes = matching.Prefixes(observables.prefixes(connection))
+    sought = {alert_id: prefixes.proposing(found, partial(document, alert_id)) for alert_id, found in keys.items()}
     proposed = _proposed(connection, sought, at)
     known = set() if new else matches.known(connection, list(proposed))
     now = instants.wire(at) or at
-    found = {alert_id: Matched(document) for alert_id, document in alerts.items()}
+    hit: dict[str, Matched] = {}
     for alert_id, candidates in proposed.items():
         unknown = [each for each in candidates if (alert_id, each["id"]) not in known]
-        found[alert_id] = matched(alerts[alert_id], unknown, now)
-    return found
+        found = matched(document(alert_id), unknown, now)
+        if found.hits:
+            hit[alert_id] = found
+    return hit
 
 
 def matched(document: Document, indicators_given: Sequence[Document], now: str) -> Matched:

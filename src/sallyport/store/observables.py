@@ -46,19 +46,12 @@ indicator_prefixes = sa.Table(
 
 def add(connection: Connection, table: sa.Table, found: Iterable[tuple[int, Iterable[int]]]) -> None:
     """Store the keys of new documents, given as pairs of number and keys."""
-    bits = _bits(connection) if table is alert_observables else None
-    if connection.dialect.name == "postgresql":
-        rows = sorted((key, sequence) for sequence, keys in found for key in keys)
-        upsert.insert_many(connection, table, rows if bits is None else [(each[1] >> bits, *each) for each in rows])
-        return
-    # The database takes the lists apart and puts them in the order of its index, while other threads compute.
-    listed = documents.text([(sequence, list(keys)) for sequence, keys in found])
-    bucket = "" if bits is None else f"json_extract(one.value, '$[0]') >> {bits}, "
-    connection.exec_driver_sql(
-        f"INSERT INTO {table.name} SELECT {bucket}mentioned.value, json_extract(one.value, '$[0]')"  # noqa: S608
-        " FROM json_each(?) AS one, json_each(one.value, '$[1]') AS mentioned ORDER BY 1, 2",
-        (listed,),
-    )
+    rows: list[tuple[int, ...]] = sorted((key, sequence) for sequence, keys in found for key in keys)
+    if table is alert_observables:
+        # In the order of their index but for the first bucket's end: the pages are visited one behind the other.
+        bits = _bits(connection)
+        rows = [(sequence >> bits, key, sequence) for key, sequence in rows]
+    upsert.insert_many(connection, table, rows)
 
 
 def replace(connection: Connection, table: sa.Table, sequence: int, before: set[int], after: set[int]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sallyport.security.observables import keys_of_alert
 from sallyport.store import (
-    alerts,
+    alert_table,
     audit,
     batches,
     callbacks,
@@ -66,7 +66,7 @@ def purge_alerts(connection: Connection, before: str) -> int:
 
     Nobody is told that they were deleted: nobody did. Answers how many there were.
     """
-    table = alerts.alerts
+    table = alert_table.alerts
     old = sa.select(table.c.sequence, table.c.id, table.c.document).where(table.c.created_at < before)
     found = connection.execute(old.order_by(table.c.created_at).limit(_RUNS)).all()
     for row in found:
@@ -79,7 +79,7 @@ def purge_alerts(connection: Connection, before: str) -> int:
 
 def purge_incidents(connection: Connection, before: str) -> int:
     """Forget some incidents that were last changed before a moment and have no alert left; answers how many."""
-    table, joined = incidents.incidents, alerts.alerts
+    table, joined = incidents.incidents, alert_table.alerts
     alone = ~sa.exists().where(joined.c.incident_id == table.c.id)
     old = sa.select(table.c.sequence).where(table.c.modified_at < before, alone).limit(_ROWS)
     return connection.execute(sa.delete(table).where(table.c.sequence.in_(old))).rowcount

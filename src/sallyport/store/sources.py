@@ -68,8 +68,12 @@ class Source:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Answer the columns that a document fills, in the order of `promoted`."""
+        """Answer the columns that a document fills, in the order of `values`."""
         return tuple(name for name, _ in self._readers)
+
+    def values(self, document: Mapping[str, Any]) -> list[Any]:
+        """Answer what a document's columns hold, in the order of `names`."""
+        return [read(document) for _, read in self._readers]
 
     def promoted(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Answer what a document's columns hold, by column; a column whose path begins with `@` is none of its."""

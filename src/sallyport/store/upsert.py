@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-#: Values in one statement: SQLite takes 32,766, but longer statements gain nothing.
-_PARAMETERS = 2_000
+#: Values in one statement: SQLite takes 32,766, PostgreSQL twice as many.
+_PARAMETERS = 32_000
+#: Up to so many rows are written by a statement for their number; more by as many as the next power of two below.
+_FEW = 16
 
 
 def insert(connection: Connection, table: sa.Table) -> Any:
@@ -37,19 +39,40 @@ def insert_many(
 
     `conflict` is what follows the values, as SQL.
 
-    SQLite takes many rows in one statement: every statement is a time at which a thread that computes may take the
-    interpreter, and keep it for milliseconds.
+    Many rows go in one statement: on PostgreSQL each costs a message, and on SQLite it is a time at which a thread that
+    computes may take the interpreter, and keep it for a while.
     """
     names = columns or tuple(table.columns.keys())
-    if connection.dialect.name == "postgresql":
-        if rows:
-            connection.exec_driver_sql(_many(table.name, names, "%s", 1) + conflict, list(rows))
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    if conflict and rows and mark == "%s":
+        # One statement of PostgreSQL may meet a row only once.
+        connection.exec_driver_sql(_many(table.name, names, mark, 1) + conflict, list(rows))
         return
-    most = _PARAMETERS // len(names)
-    for start in range(0, len(rows), most):
-        portion = rows[start : start + most]
-        values = tuple(itertools.chain.from_iterable(portion))
-        connection.exec_driver_sql(_many(table.name, names, "?", len(portion)) + conflict, values)
+    start = 0
+    for count in _portions(len(rows), _PARAMETERS // len(names)):
+        values = tuple(itertools.chain.from_iterable(rows[start : start + count]))
+        connection.exec_driver_sql(_many(table.name, names, mark, count) + conflict, values)
+        start += count
+
+
+def update_many(
+    connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...], key: str
+) -> None:
+    """Give rows new values, given as what the driver takes for some columns in order, and the row's key behind them."""
+    if rows:
+        mark = "%s" if connection.dialect.name == "postgresql" else "?"
+        changed = ", ".join(f"{name} = {mark}" for name in columns)
+        connection.exec_driver_sql(f"UPDATE {table.name} SET {changed} WHERE {key} = {mark}", list(rows))  # noqa: S608
+
+
+def _portions(count: int, most: int) -> Iterator[int]:
+    """Answer how many rows each statement writes: of few sizes, because the driver keeps each compiled."""
+    while count > _FEW:
+        portion = 1 << (min(count, most).bit_length() - 1)
+        yield portion
+        count -= portion
+    if count:
+        yield count
 
 
 @lru_cache(maxsize=256)

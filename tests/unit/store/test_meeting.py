@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 import databases
 from graph_surface import Surface, alert
-from sallyport.store import alerts, indicators, matches, pending_searches, searches
+from sallyport.store import alerts, arrivals, indicators, matches, pending_searches, searches
 from sallyport.store.database import Database
 
 AT = "2026-11-23T12:00:00.0000000Z"
@@ -30,7 +30,7 @@ def url(postgresql_url: str) -> Iterator[str]:
 def _alert(connection: Connection, number: int) -> None:
     document: dict[str, Any] = {"id": f"a{number}", "title": "t", "createdDateTime": "2026-11-23T12:00:00Z"}
     document["networkConnections"] = [{"destinationDomain": f"evil{number}.example"}]
-    alerts.ingest(connection, [alerts.Arrival(document, document)], AT, lambda stored, _: stored)
+    alerts.ingest(connection, [arrivals.ready(document)], AT, lambda stored, _: stored)
 
 
 def _indicator(connection: Connection, number: int) -> None:

@@ -17,7 +17,7 @@ from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.errors import InvalidQuery
 from sallyport.odata.matches import matches
 from sallyport.odata.query import Query, parse_query
-from sallyport.store import access, alerts
+from sallyport.store import access, alert_table, alerts, arrivals
 from sallyport.store.database import Database
 from workplace import CASES
 
@@ -182,10 +182,9 @@ def _query(text: str, order: str) -> Query:
 
 
 def _refill(connection: Connection, documents: list[dict[str, Any]]) -> None:
-    for row in connection.execute(alerts.alerts.select()).all():
+    for row in connection.execute(alert_table.alerts.select()).all():
         alerts.delete(connection, row.id, AT)
-    arrivals = [alerts.Arrival(each, each) for each in documents]
-    alerts.ingest(connection, arrivals, AT, lambda stored, _: stored)
+    alerts.ingest(connection, [arrivals.ready(each) for each in documents], AT, lambda stored, _: stored)
 
 
 def _ids(connection: Connection, query: Query) -> list[str]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.engine import Connection
 
-from sallyport.store import alerts, incidents
+from sallyport.store import alert_table, alerts, incidents
 from sallyport.store.schema import Document
 
 revision = "0004"
@@ -32,16 +32,16 @@ def upgrade() -> None:
         for index in sa.inspect(connection).get_indexes("alerts"):
             op.drop_index(str(index["name"]), "alerts")
         op.rename_table("alerts", "alerts_before")
-        alerts.alerts.create(connection)
+        alert_table.alerts.create(connection)
         _copy(connection)
         op.drop_table("alerts_before")
         return
     for name in _NEW:
-        column = alerts.alerts.c[name]
+        column = alert_table.alerts.c[name]
         op.add_column("alerts", sa.Column(name, column.type, nullable=True))
     _fill(connection)
     op.alter_column("alerts", "v2_document", nullable=False)
-    for made in alerts.alerts.indexes:
+    for made in alert_table.alerts.indexes:
         if made.name in ("ix_alerts_service_source", "ix_alerts_incident_id"):
             made.create(connection)
 
@@ -49,7 +49,7 @@ def upgrade() -> None:
 def _copy(connection: Connection) -> None:
     for rows in _stored(connection, "alerts_before"):
         made = [{**alerts.row_of(row.document), "sequence": row.sequence, "version": row.version} for row in rows]
-        connection.execute(alerts.alerts.insert(), made)
+        connection.execute(alert_table.alerts.insert(), made)
         _join(connection, made)
 
 
@@ -57,7 +57,7 @@ def _fill(connection: Connection) -> None:
     for rows in _stored(connection, "alerts"):
         made = [alerts.row_of(row.document) for row in rows]
         for row, values in zip(rows, made, strict=True):
-            table = alerts.alerts
+            table = alert_table.alerts
             told = {name: values[name] for name in _NEW}
             connection.execute(table.update().where(table.c.sequence == row.sequence).values(**told))
         _join(connection, made)
