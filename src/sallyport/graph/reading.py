@@ -14,8 +14,12 @@ from sallyport import errors
 from sallyport.odata import instants
 from sallyport.odata.fields import Field, Structure, Type
 
+#: Answers a property's value, read.
+Reader = Callable[[Any], Any]
+
 #: How many spellings of names are remembered for one structure.
 _MOST_SPELLINGS = 500
+_TEXTS = {str}
 
 
 class InvalidProperty(errors.BadRequest):
@@ -54,34 +58,27 @@ def structure(given: Any, shape: Structure) -> dict[str, Any]:
     """Answer an object, read by its structure."""
     if not isinstance(given, dict):
         raise InvalidProperty((), "An object is expected")
-    names = _names(shape.of_value(given))
+    return _members(given, _names(shape.of_value(given)))
+
+
+def _members(given: Any, names: _Names) -> dict[str, Any]:
+    if type(given) is not dict:
+        raise InvalidProperty((), "An object is expected")
     read: dict[str, Any] = {}
-    for name, value in given.items():
-        key, plain, field = names[name]
-        if field is None or (plain and type(value) is str):
-            read[key] = value
-        elif value is None:
-            read[key] = [] if field.collection else None
-        else:
-            read[key] = property_value(value, field)
+    key = ""
+    try:
+        for name, value in given.items():
+            key, reader = names[name]
+            # What is a text already is nearly all of an alert: it is not worth a call.
+            if reader is None or (reader is _text and type(value) is str):
+                read[key] = value
+            else:
+                read[key] = reader(value)
+    except InvalidProperty as error:
+        raise error.under(key) from None
     if len(read) != len(given):
         raise InvalidProperty((_twice(given, names),), "it is given twice, in different letter case")
     return read
-
-
-def property_value(given: Any, field: Field) -> Any:
-    """Answer one property's value, read by its field; a single value stands for a collection of one."""
-    try:
-        if not field.collection:
-            return _single(given, field)
-        elements = given if isinstance(given, list) else [] if given is None else [given]
-        try:
-            return [_single(each, field) for each in elements if each is not None]
-        except InvalidProperty:
-            # Which element it was is looked for only now.
-            return [_element(index, each, field) for index, each in enumerate(elements) if each is not None]
-    except InvalidProperty as error:
-        raise error.under(field.name) from None
 
 
 def compact(document: Mapping[str, Any], entity: Structure) -> dict[str, Any]:
@@ -93,18 +90,18 @@ def compact(document: Mapping[str, Any], entity: Structure) -> dict[str, Any]:
     }
 
 
-class _Names(dict[str, tuple[str, bool, Field | None]]):
-    """A structure's properties by the names that were written: its own name, whether it is one string, its field."""
+class _Names(dict[str, tuple[str, Reader | None]]):
+    """A structure's properties by the names that were written: the own name, and what reads it; None keeps it."""
 
     def __init__(self, shape: Structure) -> None:
         super().__init__()
         self._shape = shape
 
-    def __missing__(self, name: str) -> tuple[str, bool, Field | None]:
+    def __missing__(self, name: str) -> tuple[str, Reader | None]:
         field = self._field(name)
         if field is None:
-            return name, True, None
-        found = (field.name, field.type is Type.STRING and not field.collection, field)
+            return name, None
+        found = (field.name, _reader(field))
         if len(self) < _MOST_SPELLINGS:
             self[name] = found
         return found
@@ -128,31 +125,72 @@ def _twice(given: Mapping[str, Any], names: _Names) -> str:
     return next(key for key in keys if keys.count(key) > 1)
 
 
-def _element(index: int, given: Any, field: Field) -> Any:
+def _reader(field: Field) -> Reader:
+    """Answer what reads a property's value by its field; a single value stands for a collection of one."""
+    single = _single_reader(field)
+    if not field.collection:
+        return single
+
+    def several(given: Any) -> list[Any]:
+        if type(given) is list and single is _text and set(map(type, given)) == _TEXTS:
+            return given
+        elements = given if isinstance(given, list) else [given]
+        try:
+            return [single(each) for each in elements if each is not None]
+        except InvalidProperty:
+            # Which element it was is looked for only now.
+            return [_element(index, each, single) for index, each in enumerate(elements) if each is not None]
+
+    return several
+
+
+def _element(index: int, given: Any, single: Reader) -> Any:
     try:
-        return _single(given, field)
+        return single(given)
     except InvalidProperty as error:
         raise error.under(str(index)) from None
+
+
+def _single_reader(field: Field) -> Reader:
+    """Answer what reads one value; what is as it should be already is recognised first."""
+    if field.structure is not None:
+        return _object_reader(field.structure)
+    if field.type is Type.STRING:
+        return _text
+    general = functools.partial(_single, field=field)
+    if field.enum is not None:
+        exact = {member: field.enum.canonical(member) for member in field.enum.members}
+        return lambda given: (type(given) is str and exact.get(given)) or general(given)
+    if field.type is Type.DATETIME:
+        return lambda given: (type(given) is str and instants.wire(given)) or general(given)
+    if field.type is Type.INT32:
+        return lambda given: given if type(given) is int and -(2**31) <= given < 2**31 else general(given)
+    return general
+
+
+def _object_reader(shape: Structure) -> Reader:
+    if shape.derivations():
+        return lambda given: None if given is None else structure(given, shape)
+    names = _names(shape)
+    return lambda given: None if given is None else _members(given, names)
+
+
+def _text(given: Any) -> str | None:
+    if type(given) is str or given is None:
+        return given
+    if isinstance(given, dict | list):
+        raise InvalidProperty((), f"a single {Type.STRING.value} is expected")
+    return str(given).lower() if isinstance(given, bool) else str(given)
 
 
 def _single(given: Any, field: Field) -> Any:
     if given is None:
         return None
-    if field.structure is not None:
-        return structure(given, field.structure)
-    if field.type is Type.STRING and type(given) is str:
-        return given
     if isinstance(given, dict | list):
         raise InvalidProperty((), f"a single {field.type.value} is expected")
-    if given == "" and field.type is not Type.STRING:
+    if given == "":
         return None
     return _READERS[field.type](given, field)
-
-
-def _string(given: Any, _: Field) -> str:
-    if isinstance(given, str):
-        return given
-    return str(given).lower() if isinstance(given, bool) else str(given)
 
 
 def _boolean(given: Any, _: Field) -> bool:
@@ -216,8 +254,7 @@ def _shown(given: Any) -> str:
 
 _READERS: Mapping[Type, Callable[[Any, Field], Any]] = MappingProxyType(
     {
-        Type.STRING: _string,
-        Type.GUID: _string,
+        Type.GUID: lambda given, _: _text(given),
         Type.BOOLEAN: _boolean,
         Type.INT32: _integer,
         Type.INT64: _integer,

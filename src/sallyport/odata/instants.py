@@ -15,7 +15,8 @@ _TEXT = re.compile(
 )
 
 #: How nearly every time is written.
-_USUAL = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,7}))?Z", re.ASCII)
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,7})?Z", re.ASCII)
+_SECONDS = len("YYYY-MM-DDTHH:MM:SS")
 
 #: Fraction digits of the service: a tick is a ten-millionth of a second.
 DIGITS = 7
@@ -27,15 +28,20 @@ def sortable(text: str) -> str | None:
 
     A missing time is midnight, a missing zone is UTC, and digits after the seventh are cut off.
     """
-    usual = _USUAL.fullmatch(text)
-    if usual is None:
-        return _sortable(text)
-    whole, fraction = usual.groups()
+    if _is_usual(text):
+        return f"{text[:_SECONDS]}.{text[_SECONDS + 1 : -1].ljust(DIGITS, '0')}Z"
+    return _sortable(text)
+
+
+def _is_usual(text: str) -> bool:
+    """Answer, quickly, whether a text is a date and time in UTC as nearly every one is written."""
+    if _USUAL.fullmatch(text) is None:
+        return False
     try:
-        datetime.fromisoformat(whole)
+        datetime.fromisoformat(text[:_SECONDS])
     except ValueError:
-        return None
-    return f"{whole}.{fraction or '':0<{DIGITS}}Z"
+        return False
+    return True
 
 
 def _sortable(text: str) -> str | None:
@@ -64,10 +70,15 @@ def _offset(zone: str | None) -> timedelta:
 
 def wire(text: str) -> str | None:
     """Answer a date and time as the service writes it (UTC, `Z`, no needless zeros), or None when it is none."""
-    full = sortable(text)
-    if full is None:
-        return None
-    return full[:-1].rstrip("0").rstrip(".") + "Z"
+    if _is_usual(text):
+        return text if text[-2] != "0" or len(text) == _SECONDS + 1 else _short(text)
+    full = _sortable(text)
+    return None if full is None else _short(full)
+
+
+def _short(text: str) -> str:
+    """Answer a time without needless zeros behind its point."""
+    return text[:-1].rstrip("0").rstrip(".") + "Z"
 
 
 def of_datetime(moment: datetime) -> str:

@@ -24,7 +24,7 @@ def reader(path: str, entity: Entity) -> Reader:
     convert = _conversion(found)
     match found.steps:
         case (typed.Member(name),):
-            return lambda resource: convert(resource.get(name))
+            return lambda resource: None if (value := resource.get(name)) is None else convert(value)
         case (typed.Member(outer), typed.Member(inner)):
             return lambda resource: convert(_member(resource.get(outer), inner))
         case _:
@@ -43,6 +43,9 @@ def _conversion(found: typed.Property) -> Callable[[Any], Any]:
         case Kind.DATETIME:
             return lambda value: instants.sortable(value) if isinstance(value, str) else None
         case Kind.ENUM if (enum := found.enum) is not None:
-            return lambda value: enum.rank(value) if isinstance(value, str) else None
+            ranks = {name: enum.rank(name) for name in enum.members}
+            return lambda value: (
+                (ranks[value] if value in ranks else enum.rank(value)) if isinstance(value, str) else None
+            )
         case _:
             return lambda value: matches.read(value, found)

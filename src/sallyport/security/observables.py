@@ -68,10 +68,10 @@ ALERT_PROPERTIES: Mapping[str, tuple[tuple[str, Kind, str], ...]] = {
 #: Collections whose elements hold `fileHash`, and the path to its value.
 HASHED = {"fileStates": "fileStates/fileHash/hashValue", "processes": "processes/fileHash/hashValue"}
 #: The same members, each with what answers its keys.
-_KEYED = {
-    collection: tuple((name, values.keys_of(kind)) for name, kind, _ in members)
+_KEYED = tuple(
+    (collection, tuple((name, values.keys_of(kind)) for name, kind, _ in members))
     for collection, members in ALERT_PROPERTIES.items()
-}
+)
 _HASH_KEYS = values.keys_of(Kind.HASH)
 #: What has no place in the schema, yet is told as what triggered the alert, by the trigger's folded name.
 _TRIGGERS = {
@@ -120,17 +120,17 @@ def observed_paths() -> dict[str, Kind]:
 def keys_of_alert(document: Document) -> set[int]:
     """Answer every key under which an alert is found."""
     found: set[int] = set()
-    for collection, members in _KEYED.items():
+    for collection, members in _KEYED:
         for element in document.get(collection) or ():
             for name, keys in members:
                 text = element.get(name)
                 if text:
-                    found.update(keys(text))
+                    found.update(keys[text])
     for collection in HASHED:
         for element in document.get(collection) or ():
             text = (element.get("fileHash") or {}).get("hashValue")
             if text:
-                found.update(_HASH_KEYS(text))
+                found.update(_HASH_KEYS[text])
     for kind, text, _ in _more_mentions(document):
         found.update(values.keys(kind, text))
     return found

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from hashlib import blake2b as _blake2b
 
 #: The widest networks that are looked for; a wider one says nothing.
@@ -33,6 +33,8 @@ _DEFANGED = re.compile(r"\[+\.\]+")
 _NOT_IN_A_NAME = re.compile(r"[/?#@:\[\]\\%\s]")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443", "ftp": ":21"}
 _LONGEST_DOMAIN = 253
+#: How many values of a kind are remembered with their keys.
+_REMEMBERED = 1 << 14
 #: How many of a domain's parents count, from the top of the tree.
 _PARENTS = 8
 
@@ -68,10 +70,9 @@ _LABELS = {**{kind: kind.value for kind in Kind}, Kind.USER: Kind.EMAIL.value, K
 
 def address(text: str) -> tuple[int, int] | None:
     """Answer an IP address as its version and number, an IPv4-mapped one as IPv4, or None when it is none."""
-    quick = _IPV4.fullmatch(text)
+    quick = _ipv4(text)
     if quick is not None:
-        one, two, three, four = quick.groups()
-        return 4, (int(one) << 24) | (int(two) << 16) | (int(three) << 8) | int(four)
+        return 4, quick
     if ":" not in text:
         return None
     try:
@@ -80,6 +81,14 @@ def address(text: str) -> tuple[int, int] | None:
         return None
     mapped = read.ipv4_mapped
     return (6, int(read)) if mapped is None else (4, int(mapped))
+
+
+def _ipv4(text: str) -> int | None:
+    found = _IPV4.fullmatch(text)
+    if found is None:
+        return None
+    one, two, three, four = found.groups()
+    return (int(one) << 24) | (int(two) << 16) | (int(three) << 8) | int(four)
 
 
 def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -142,14 +151,30 @@ def keys(kind: Kind, text: str) -> tuple[int, ...]:
 
     A domain is found under its parents too, an address of IPv6 under its network, a URL under its host.
     """
-    return keys_of(kind)(text)
+    return keys_of(kind)[text]
 
 
 @cache
-def keys_of(kind: Kind) -> Callable[[str], tuple[int, ...]]:
-    """Answer what answers the keys of values of one kind; it remembers those that it was asked for lately."""
-    remembered = lru_cache(maxsize=1 << 14)(partial(_keys, kind))
-    return lambda text: remembered(text) if len(text) <= _LONGEST_DOMAIN else _keys(kind, text)
+def keys_of(kind: Kind) -> Mapping[str, tuple[int, ...]]:
+    """Answer the keys of values of one kind by their texts; those that were asked for lately are remembered."""
+    return _Remembered(kind)
+
+
+class _Remembered(dict[str, tuple[int, ...]]):
+    """The keys of the values of one kind, each computed when it is first asked for."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def __missing__(self, text: str) -> tuple[int, ...]:
+        found = _keys(self._kind, text)
+        if len(text) <= _LONGEST_DOMAIN:
+            if len(self) >= _REMEMBERED:
+                # A few are asked for again and again: they are soon back.
+                self.clear()
+            self[text] = found
+        return found
 
 
 def implied(kind: Kind, text: str) -> list[tuple[Kind, str]]:
@@ -184,17 +209,25 @@ def host_of(url: str) -> str:
 
 
 def _keys(kind: Kind, text: str) -> tuple[int, ...]:
-    # The usual ones first: what has no normal form but its letter case, and an address as everybody writes it.
+    # The usual ones first: what has no normal form but its letter case, an address as everybody writes it, a name.
     if kind not in _NORMAL:
         return (_digest(kind, text.strip().casefold()),)
-    if kind is _ADDRESS and _IPV4.fullmatch(text) is not None and (read := address(text)) is not None:
-        return (read[1],)
+    if kind is _ADDRESS and (quick := _ipv4(text)) is not None:
+        return (quick,)
+    if kind in _NAMES and (name := _domain(text.strip().casefold()))[-1:] not in _ADDRESS_ENDS:
+        return (_digest(kind, name), *map(_parent_key, parents(name)))
     found: list[int] = []
     for each, value in implied(kind, text):
         found.append(_key(each, value))
         if each is _ADDRESS and ":" in value and (read := address(value)) is not None:
             found.append(_ipv6_key(read[1]))
     return tuple(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def _parent_key(name: str) -> int:
+    """Answer the key of a domain in normal form that others are below, so that it is asked for often."""
+    return _digest(Kind.DOMAIN, name)
 
 
 def _key(kind: Kind, value: str) -> int:

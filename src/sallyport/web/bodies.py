@@ -116,14 +116,17 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
 def _is_plain(data: bytes, value: Any, max_depth: int) -> bool:
     """Answer, quickly, whether a text needs no closer look: it cannot be too deep, name a member twice or hold U+0000.
 
-    A member that came twice is missing from what is written again, and so is its colon. Escapes of quotes and NUL might
-    deceive; a text that has them is looked at closely.
+    A member that came twice is missing from what is written again, and so is its colon; what is written again as it
+    was has none. Escapes of quotes and NUL might deceive; a text that has them is looked at closely.
     """
     if b"\\u00" in data or data.count(b"{") + data.count(b"[") > max_depth:
         return False
+    written = orjson.dumps(value)
+    if written == data:
+        return True
     if b" :" in data or b"\t:" in data or b"\r:" in data or b"\n:" in data:
         return False
-    return data.count(b'":') == orjson.dumps(value).count(b'":')
+    return data.count(b'":') == written.count(b'":')
 
 
 def _check_announced(request: Request, limit_bytes: int) -> None:
