@@ -34,6 +34,7 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 _INCIDENT_ID = typed.Property(typed.RESOURCE, (typed.Member("incidentId"),), Kind.STRING)
 
+
 class AlertExists(errors.Conflict):
     """Raised when an alert is created with the id of one that is stored already."""
 
