@@ -309,7 +309,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-48000",
+        "cache_size=-40000",
         # 64 MB: what is written again and again before that, such as the ends of indexes, is copied only once.
         "wal_autocheckpoint=16000",
     ):
