@@ -41,11 +41,11 @@ class Authority:
     async def reload(self) -> None:
         """Read the signing keys and what was revoked again, after somebody may have changed them."""
         since = schema.instant(self.clock.now() - keyring.RETIRED_FOR)
+        before = self.ring
 
         def read(connection: Connection) -> tuple[Keyring, frozenset[str]]:
-            return keyring.load(connection, self.sealer, self.clock), grants.revoked(connection, since)
+            return keyring.load(connection, self.sealer, self.clock, before), grants.revoked(connection, since)
 
-        before = self.ring
         self.ring, self.revoked = await self.db.read(read)
         if self.ring.published != before.published:
             self.tokens.forget()
