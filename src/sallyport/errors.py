@@ -72,6 +72,18 @@ class TooManyRequests(SallyportError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ExtraMissing(SallyportError):
+    """Raised when a setting asks for a package that comes with an extra and is not installed."""
+
+    code = "ExtraMissing"
+
+    def __init__(self, setting: str, package: str, extra: str) -> None:
+        super().__init__(f"{setting}: the package '{package}' is not installed; install sallyport[{extra}].")
+        self.setting = setting
+        self.package = package
+        self.extra = extra
+
+
 class StorageFull(SallyportError):
     """Raised when the database has no room left for what was asked; nothing of it was stored."""
 

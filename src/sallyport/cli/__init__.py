@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 import click
 
+from sallyport import errors
+
 #: Commands by name, each as "module:attribute".
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -55,6 +57,14 @@ class LazyGroup(click.Group):
         module, _, attribute = place.partition(":")
         found = getattr(importlib.import_module(module), attribute)
         return found if isinstance(found, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; one that its settings ask something of that is not installed is used wrongly."""
+        try:
+            return super().invoke(ctx)
+        except errors.ExtraMissing as missing:
+            click.echo(f"Error: {missing.message}", err=True)
+            raise click.exceptions.Exit(2) from missing
 
 
 @click.group(cls=LazyGroup)

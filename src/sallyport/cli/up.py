@@ -13,7 +13,7 @@ import click
 from sallyport import settings
 from sallyport.cli import local, logs, output
 from sallyport.cli.lock import Lock
-from sallyport.errors import SallyportError, StorageFull, StorageUnavailable
+from sallyport.errors import ExtraMissing, SallyportError, StorageFull, StorageUnavailable
 from sallyport.settings import LogLevel, Settings, Tls
 
 LOG_FILE = "sallyport.log"
@@ -55,6 +55,8 @@ def command(*, demo: bool, **given: object) -> None:
     os.umask(0o077)
     try:
         _up(chosen, given, demo=demo)
+    except ExtraMissing:
+        raise
     except StorageFull:
         local.fail(f"There is no room left for the database in '{chosen.data}'. Make room there, and start again.")
     except StorageUnavailable as error:

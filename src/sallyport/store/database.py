@@ -289,9 +289,9 @@ def _postgresql(url: str, json_text: Mapping[str, Any], read_seconds: int | None
         engine = sa.create_engine(
             named, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **json_text
         )
-    except ModuleNotFoundError as missing:
-        told = f"PostgreSQL needs the package '{missing.name}': install sallyport[postgresql]."
-        raise errors.StorageUnavailable(told) from missing
+    except ImportError as missing:
+        # Also when the package is there, and the library that it needs is not.
+        raise errors.ExtraMissing("database_url", missing.name or "psycopg", "postgresql") from missing
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 

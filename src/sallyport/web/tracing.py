@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from sallyport import settings
+from sallyport import errors
 from sallyport.recorder import Kind, Silent, Span
 
 
@@ -39,7 +39,7 @@ class Untraced(Silent):
 
 
 def chosen(endpoint: str | None) -> Tracing:
-    """Answer where traces go; raises InvalidSetting when they should go somewhere and cannot."""
+    """Answer where traces go; raises ExtraMissing when they should go somewhere and cannot."""
     if endpoint is None:
         return Untraced()
     try:
@@ -47,6 +47,5 @@ def chosen(endpoint: str | None) -> Tracing:
     except ModuleNotFoundError as missing:
         if not (missing.name or "").startswith("opentelemetry"):
             raise
-        problem = f"the package '{missing.name}' is not installed"
-        raise settings.InvalidSetting("otlp_endpoint", problem, "install sallyport[opentelemetry]") from None
+        raise errors.ExtraMissing("otlp_endpoint", missing.name or "opentelemetry", "opentelemetry") from None
     return otlp.Traces(endpoint)
