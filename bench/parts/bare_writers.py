@@ -6,6 +6,7 @@ import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -85,8 +86,10 @@ class SqliteBare(Bare):
             )
         )
         self._files = {
-            "bare_alerts": _opened(folder / "bare.db", [re.sub(r"\balerts\b", "bare_alerts", each) for each in made]),
-            "plain_alerts": _opened(
+            "bare_alerts": self._opened(
+                folder / "bare.db", [re.sub(r"\balerts\b", "bare_alerts", each) for each in made]
+            ),
+            "plain_alerts": self._opened(
                 folder / "plain.db", ["CREATE TABLE plain_alerts (id TEXT PRIMARY KEY, document TEXT) WITHOUT ROWID"]
             ),
         }
@@ -96,6 +99,16 @@ class SqliteBare(Bare):
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
         connection.execute("COMMIT")
+
+    def _opened(self, path: Path, statements: list[str]) -> sqlite3.Connection:
+        """Open a file as the server opens its own, and make a table in it."""
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        for name in ("synchronous", "cache_size", "wal_autocheckpoint", "temp_store"):
+            connection.execute(f"PRAGMA {name}={self._database.read_now(partial(_pragma, name))}")
+        for statement in statements:
+            connection.execute(statement)
+        return connection
 
     def _column(self, column: sa.Column[Any]) -> str:
         return column.name
@@ -129,13 +142,8 @@ class PostgresqlBare(Bare):
         return any("Seq Scan on alerts" in step for step in plan)
 
 
-def _opened(path: Path, statements: list[str]) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-64000", "wal_autocheckpoint=16000"):
-        connection.execute(f"PRAGMA {pragma}")
-    for statement in statements:
-        connection.execute(statement)
-    return connection
+def _pragma(name: str, connection: Connection) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
 
 
 def _plan(connection: Connection, query: Any) -> list[str]:

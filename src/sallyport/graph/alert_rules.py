@@ -81,14 +81,17 @@ def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -
         "severity": "unknown",
         "status": "newAlert",
     }
-    return arrivals.ready({**defaults, **read}, defaults.keys() - read.keys())
+    completed = [name for name in defaults if name not in read]
+    return arrivals.ready({**defaults, **read}, completed)
 
 
 def _read(given: Any) -> Document:
     """Answer what somebody brought as the legacy document that is kept, whichever shape it came in."""
     if alert_shapes.is_v2(given):
         return alert_shapes.legacy_of(reading.compact(reading.resource(given, ALERT_V2), ALERT_V2))
-    return alert_shapes.without_private(reading.compact(reading.resource(given, ALERT), ALERT))
+    read = reading.compact(reading.resource(given, ALERT), ALERT)
+    read.pop(alert_shapes.PRIVATE, None)
+    return read
 
 
 def changes(given: Any) -> Document:

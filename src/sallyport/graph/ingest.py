@@ -25,8 +25,9 @@ from sallyport.store import alerts as stored_alerts
 from sallyport.store.arrivals import Arrival
 from sallyport.web import bodies
 
-#: Alerts that share a transaction, and what they may weigh together.
-BATCH = 1_000
+#: Alerts that share a transaction, and what they may weigh together: so few that the next ones are soon being read
+#: while these are written, so many that a flush of the disk is shared.
+BATCH = 500
 _BATCH_BYTES = 8 * 1024 * 1024
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "text/plain")
 _STATUS = {"created": 201, "updated": 200, "unchanged": 200}
@@ -41,7 +42,7 @@ class TooManyFailures(errors.BadRequest):
         self.most = most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Read:
     """An alert that was read and waits for its transaction."""
 

@@ -19,7 +19,7 @@ _HEAD = 4_096
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|["\[\]{},]', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
     """One line or element; `data` is None when it was longer than permitted."""
 
@@ -78,10 +78,18 @@ class _Lines:
         self._line = 0
 
     def feed(self, chunk: bytes) -> Iterator[Piece]:
-        *whole, rest = chunk.split(b"\n")
+        first, *whole = chunk.split(b"\n")
+        self._add(first)
+        if not whole:
+            return
+        yield from self._cut()
+        rest = whole.pop()
         for part in whole:
-            self._add(part)
-            yield from self._cut()
+            self._line += 1
+            if len(part) > self._longest:
+                yield Piece(self._line, None)
+            elif data := part.strip(_BLANK):
+                yield Piece(self._line, data)
         self._add(rest)
 
     def finish(self) -> Iterator[Piece]:

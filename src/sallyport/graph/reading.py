@@ -47,11 +47,14 @@ class MissingProperty(errors.BadRequest):
 def resource(given: Any, entity: Structure) -> dict[str, Any]:
     """Answer a resource that a client sent, read, without control information (`@odata.…`) and what it leads to."""
     read = structure(given, entity)
-    return {
-        name: value
-        for name, value in read.items()
-        if not (name.startswith("@odata.") or entity.leads(name.partition("@")[0]))
-    }
+    dropped = [
+        name for name in read if "@" in name and (name.startswith("@odata.") or entity.leads(name.partition("@")[0]))
+    ]
+    if entity.navigation:
+        dropped += [name for name in read if entity.leads(name)]
+    for name in dropped:
+        read.pop(name, None)
+    return read
 
 
 def structure(given: Any, shape: Structure) -> dict[str, Any]:

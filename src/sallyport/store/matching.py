@@ -41,6 +41,8 @@ def looked_up(
 
     `keys` are what each alert is found under, `document` answers it; one that is not new keeps the hits that it has.
     """
+    if observables.none(connection, observables.indicator_observables):
+        return {}
     prefixes = matching.Prefixes(observables.prefixes(connection))
     sought = {alert_id: prefixes.proposing(found, partial(document, alert_id)) for alert_id, found in keys.items()}
     proposed = _proposed(connection, sought, at)
@@ -71,6 +73,8 @@ def _proposed(connection: Connection, sought: Mapping[str, set[int]], at: str) -
     for key, sequence in pairs:
         if sequence in active:
             under.setdefault(key, []).append(sequence)
+    if not under:
+        return {}
     proposed: dict[str, list[Document]] = {}
     for alert_id, keys in sought.items():
         shared = {sequence for key in keys & under.keys() for sequence in under[key]}

@@ -122,6 +122,11 @@ def found(connection: Connection, table: sa.Table, keys: Iterable[int]) -> list[
     return [(int(key), int(sequence)) for key, sequence in connection.execute(statement)]
 
 
+def none(connection: Connection, table: sa.Table) -> bool:
+    """Answer whether there is nothing to be found at all."""
+    return connection.execute(sa.select(table.c.sequence).limit(1)).first() is None
+
+
 def present(connection: Connection, table: sa.Table, keys: Iterable[int]) -> set[int]:
     """Answer under which of any number of keys there is a document at all."""
     sought = sorted(keys)
