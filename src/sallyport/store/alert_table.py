@@ -58,6 +58,8 @@ sa.Index("ix_alerts_severity", alerts.c.severity, alerts.c.created_at, alerts.c.
 sa.Index("ix_alerts_status", alerts.c.status, alerts.c.created_at, alerts.c.id)
 sa.Index("ix_alerts_provider", alerts.c.provider, alerts.c.created_at, alerts.c.id)
 sa.Index("ix_alerts_assigned_to", alerts.c.assigned_to, alerts.c.created_at, alerts.c.id)
+sa.Index("ix_alerts_v2_severity", alerts.c.v2_severity, alerts.c.created_at, alerts.c.id)
+sa.Index("ix_alerts_v2_status", alerts.c.v2_status, alerts.c.created_at, alerts.c.id)
 
 #: Where a property of the resource has a column of its own.
 COLUMNS: Mapping[str, sa.Column[Any]] = {

@@ -47,6 +47,8 @@ incidents = sa.Table(
 sa.Index("ix_incidents_created_at", incidents.c.created_at, incidents.c.id)
 sa.Index("ix_incidents_modified_at", incidents.c.modified_at, incidents.c.id)
 sa.Index("ix_incidents_status", incidents.c.status, incidents.c.created_at, incidents.c.id)
+sa.Index("ix_incidents_severity", incidents.c.severity, incidents.c.created_at, incidents.c.id)
+sa.Index("ix_incidents_assigned_to", incidents.c.assigned_to, incidents.c.created_at, incidents.c.id)
 
 #: Where a property of the resource has a column of its own.
 COLUMNS: Mapping[str, sa.Column[Any]] = {

@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 
 import databases
 from sallyport.odata.entity_alert import ALERT
+from sallyport.odata.entity_alert_v2 import ALERT_V2
+from sallyport.odata.entity_incident import INCIDENT
 from sallyport.odata.query import Query, parse_query
-from sallyport.store import access, alerts
+from sallyport.store import access, alerts, incidents
 from sallyport.store.database import Database
 
 AT = "2026-11-23T12:00:00.0000000Z"
@@ -64,6 +66,71 @@ def test_a_usual_query_reaches_its_rows_by_an_index(database: Database, filter_t
     plan = database.read_now(lambda connection: _plan(connection, query))
     steps = [re.sub(r"^LIST SUBQUERY.*", "", step) for step in plan if "alert" in step]
     steps.remove("SEARCH alerts USING INTEGER PRIMARY KEY (rowid=?)")
+    assert sorted(steps) == reached
+
+
+_NEWER = "SEARCH alerts USING COVERING INDEX ix_alerts_"
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "reached"),
+    [
+        ("", ["SCAN alerts USING COVERING INDEX ix_alerts_created_at"]),
+        ("severity eq 'high'", [f"{_NEWER}v2_severity (v2_severity=?)"]),
+        ("severity in ('high', 'medium')", [f"{_NEWER}v2_severity (v2_severity=?)"] * 2),
+        ("status eq 'new'", [f"{_NEWER}v2_status (v2_status=?)"]),
+        ("status ne 'resolved'", [f"{_NEWER}v2_status (v2_status=?)"] * 5),
+        (
+            "status eq 'new' and createdDateTime ge 2026-01-01",
+            [f"{_NEWER}v2_status (v2_status=? AND created_at>?)"],
+        ),
+        ("serviceSource eq 'microsoftSentinel'", [f"{_NEWER}service_source (service_source=?)"]),
+        ("assignedTo eq 'me'", [f"{_NEWER}assigned_to (assigned_to=?)"]),
+        ("createdDateTime ge 2026-01-01", [f"{_NEWER}created_at (created_at>?)"]),
+        ("incidentId eq '7'", ["SEARCH alerts USING INDEX ix_alerts_incident_id (incident_id=?)"]),
+        ("lastUpdateDateTime gt 2026-01-01", ["SEARCH alerts USING INDEX ix_alerts_modified_at (modified_at>?)"]),
+    ],
+)
+def test_a_usual_query_of_the_newer_shape_reaches_its_rows_by_an_index(
+    database: Database, filter_text: str, reached: list[str]
+) -> None:
+    query = parse_query([("$filter", filter_text)], ALERT_V2, default_orderby="createdDateTime desc")
+    plan = database.read_now(lambda connection: _explained(connection, lambda: alerts.v2_page(connection, query)))
+    steps = [step for step in plan if "alerts" in step]
+    steps.remove("SEARCH alerts USING INTEGER PRIMARY KEY (rowid=?)")
+    assert sorted(steps) == reached
+
+
+_INCIDENTS = "SEARCH incidents USING COVERING INDEX ix_incidents_"
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "reached"),
+    [
+        ("", ["SCAN incidents USING COVERING INDEX ix_incidents_created_at"]),
+        ("severity eq 'high'", [f"{_INCIDENTS}severity (severity=?)"]),
+        ("status eq 'active'", [f"{_INCIDENTS}status (status=?)"]),
+        (
+            "status eq 'active' and severity eq 'high'",
+            ["SEARCH incidents USING INDEX ix_incidents_status (status=?)"],
+        ),
+        ("assignedTo eq 'me'", [f"{_INCIDENTS}assigned_to (assigned_to=?)"]),
+        ("assignedTo eq null", [f"{_INCIDENTS}assigned_to (assigned_to=?)"]),
+        ("createdDateTime ge 2026-01-01", [f"{_INCIDENTS}created_at (created_at>?)"]),
+        ("id eq '7'", ["SEARCH incidents USING INDEX sqlite_autoindex_incidents_1 (id=?)"]),
+        (
+            "lastUpdateDateTime gt 2026-01-01",
+            ["SEARCH incidents USING INDEX ix_incidents_modified_at (modified_at>?)"],
+        ),
+    ],
+)
+def test_a_usual_query_of_incidents_reaches_its_rows_by_an_index(
+    database: Database, filter_text: str, reached: list[str]
+) -> None:
+    query = parse_query([("$filter", filter_text)], INCIDENT, default_orderby="createdDateTime desc")
+    plan = database.read_now(lambda connection: _explained(connection, lambda: incidents.page(connection, query)))
+    steps = [step for step in plan if "incidents" in step]
+    steps.remove("SEARCH incidents USING INTEGER PRIMARY KEY (rowid=?)")
     assert sorted(steps) == reached
 
 
