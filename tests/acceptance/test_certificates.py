@@ -21,8 +21,8 @@ from cryptography.x509.oid import NameOID
 from acceptance import sdk
 from acceptance.sdk import Sdk
 from sallyport.cli import local
-from sallyport.store import clients, schema
-from sallyport.store.clients import ClientKey
+from sallyport.store import credentials, schema
+from sallyport.store.credentials import ClientKey
 
 _GRAPH = "https://graph.microsoft.com/.default"
 
@@ -60,7 +60,7 @@ class Certificate:
         now = schema.instant(datetime.now(UTC))
         key = ClientKey(str(uuid.uuid4()), app.client_id, thumbprint, public_key, now)
         with local.opened(app.server.folder) as here:
-            here.db.write_now(lambda connection: clients.add_key(connection, key))
+            here.db.write_now(lambda connection: credentials.add_key(connection, key))
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from joserfc.jws import JWSRegistry
 from sallyport.auth import refusals
 from sallyport.auth.authority import Authority
 from sallyport.auth.codes import hashed
-from sallyport.store import clients, grants, schema
-from sallyport.store.clients import ClientKey
+from sallyport.store import credentials, grants, schema
+from sallyport.store.credentials import ClientKey
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ALGORITHMS = ["RS256", "PS256"]
@@ -39,8 +39,9 @@ class AssertionInvalid(refusals.Refused):
 async def check(authority: Authority, client_id: str, assertion: str, endpoint: str) -> None:
     """Raise AssertionInvalid unless an application signed an assertion for this endpoint that was not used before."""
     now = authority.clock.now()
-    known = await authority.db.read(lambda connection: clients.public_keys(connection, client_id))
-    usable = [each for each in known if each.expires_at is None or each.expires_at > schema.instant(now)]
+    known = await authority.db.read(lambda connection: credentials.public_keys(connection, client_id))
+    moment_text = schema.instant(now)
+    usable = [each for each in known if (each.starts_at or "") <= moment_text < (each.expires_at or "9")]
     claims = _claims(client_id, assertion, usable)
     moment = now.timestamp()
     expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat", 0))

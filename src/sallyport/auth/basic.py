@@ -24,9 +24,9 @@ from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.exchange import Exchange
 from sallyport.principal import Principal
-from sallyport.store import audit, clients, schema
+from sallyport.store import audit, credentials, schema
 from sallyport.store.audit import AuditEvent, Outcome
-from sallyport.store.clients import ClientSecret
+from sallyport.store.credentials import ClientSecret
 from sallyport.web import nearness
 
 #: So many secrets are known again.
@@ -62,11 +62,11 @@ class Basic:
         self._known: OrderedDict[bytes, tuple[ClientSecret, ...]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        credentials = _credentials(scope) if scope["type"] == "http" and self._takes(scope["path"]) else None
-        if credentials is not None:
+        given = _given(scope) if scope["type"] == "http" and self._takes(scope["path"]) else None
+        if given is not None:
             if not _is_private(scope):
                 raise InTheClear
-            caller = await self._caller(*credentials, (scope.get("client") or ("", 0))[0])
+            caller = await self._caller(*given, (scope.get("client") or ("", 0))[0])
             scope.setdefault("state", {})["principal"] = caller
         await self._app(scope, receive, send)
 
@@ -84,10 +84,8 @@ class Basic:
         known = self._known.get(digest)
         if known is None:
             return None
-        stored, application = await self._authority.db.read(lambda connection: _read(connection, client_id))
-        now = schema.instant(self._authority.clock.now())
-        expired = any(each.expires_at is not None and each.expires_at <= now for each in stored)
-        if application is None or not application.client.enabled or stored != known or expired:
+        stored, application = await self._read(client_id)
+        if application is None or not application.client.enabled or stored != known:
             del self._known[digest]
             return None
         self._known.move_to_end(digest)
@@ -105,11 +103,22 @@ class Basic:
             await self._audit(client_id, address, "failure", {"code": f"AADSTS{refusal.number}"})
             raise SecretRefused from refusal
         await self._audit(client_id, address, "success", {})
-        stored, _ = await self._authority.db.read(lambda connection: _read(connection, client_id))
+        stored, _ = await self._read(client_id)
         self._known[digest] = stored
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return application
+
+    async def _read(self, client_id: str) -> tuple[tuple[ClientSecret, ...], Application | None]:
+        """Answer the secrets of an application that count now, and the application."""
+        now = schema.instant(self._authority.clock.now())
+
+        def read(connection: Connection) -> tuple[tuple[ClientSecret, ...], Application | None]:
+            stored = credentials.secrets(connection, client_id)
+            usable = tuple(each for each in stored if (each.starts_at or "") <= now < (each.expires_at or "9"))
+            return usable, applications.read(connection, client_id)
+
+        return await self._authority.db.read(read)
 
     async def _audit(self, client_id: str, address: str, outcome: Outcome, detail: dict[str, str]) -> None:
         at = schema.instant(self._authority.clock.now())
@@ -118,11 +127,7 @@ class Basic:
         await self._authority.db.write(lambda connection: audit.append(connection, event))
 
 
-def _read(connection: Connection, client_id: str) -> tuple[tuple[ClientSecret, ...], Application | None]:
-    return tuple(clients.secrets(connection, client_id)), applications.read(connection, client_id)
-
-
-def _credentials(scope: Scope) -> tuple[str, str] | None:
+def _given(scope: Scope) -> tuple[str, str] | None:
     """Answer the id and secret of a request; None when it brings something else."""
     authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     scheme, _, encoded = authorization.partition(b" ")

@@ -33,6 +33,7 @@ class PublicKey:
     thumbprint: str
     pem: str
     expires_at: str | None = None
+    starts_at: str | None = None
 
 
 def read(content: bytes) -> PublicKey:
@@ -46,7 +47,8 @@ def read(content: bytes) -> PublicKey:
             certificate = x509.load_pem_x509_certificate(content)
             whole = certificate.public_bytes(serialization.Encoding.DER)
             expires_at = schema.instant(certificate.not_valid_after_utc)
-            return PublicKey(_thumbprint(whole), _pem(certificate.public_key()), expires_at)
+            starts_at = schema.instant(certificate.not_valid_before_utc)
+            return PublicKey(_thumbprint(whole), _pem(certificate.public_key()), expires_at, starts_at)
         pem = _pem(serialization.load_pem_public_key(content))
     except (ValueError, UnsupportedAlgorithm):
         raise KeyUnusable("The file is neither a certificate nor a public key in PEM.") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
-from sallyport.auth.registrations import RegistrationMissing
+from sallyport.auth.credentials import RegistrationMissing
 from sallyport.clock import Clock
 from sallyport.store import audit, clients, grants, schema
 from sallyport.store import consents as stored

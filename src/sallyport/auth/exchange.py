@@ -14,8 +14,8 @@ from sallyport.auth import applications, assertions, refusals, secret_hashes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.tokens import Subject
-from sallyport.store import clients, schema
-from sallyport.store.clients import ClientSecret
+from sallyport.store import credentials, schema
+from sallyport.store.credentials import ClientSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,15 @@ class Exchange:
 
     async def _by_secret(self) -> Application:
         authority, client_id = self.authority, self.client_id
-        stored = await authority.db.read(lambda connection: clients.secrets(connection, client_id))
+        stored = await authority.db.read(lambda connection: credentials.secrets(connection, client_id))
         matching = await _matching(authority, self.client_secret, stored)
         found = await authority.db.read(lambda connection: applications.read(connection, client_id))
         if found is None:
             raise refusals.ClientUnknown(client_id, authority.tenant_id)
-        if matching is None:
+        now = schema.instant(authority.clock.now())
+        if matching is None or (matching.starts_at or "") > now:
             raise refusals.SecretInvalid(client_id)
-        if matching.expires_at is not None and matching.expires_at <= schema.instant(authority.clock.now()):
+        if matching.expires_at is not None and matching.expires_at <= now:
             raise refusals.SecretExpired(client_id)
         if not found.client.enabled:
             raise refusals.ClientDisabled(client_id, found.client.display_name)
@@ -123,12 +124,17 @@ def grant(grant_type: str) -> Callable[[Handler], GrantFunction]:
 
 
 async def _matching(authority: Authority, secret: str, stored: list[ClientSecret]) -> ClientSecret | None:
-    """Answer the stored secret that was given; a client without any takes as long as one with one."""
+    """Answer the stored secret that was given.
+
+    Every secret is compared, so that the time tells nothing of which one matches; a client without any takes as long
+    as one with one.
+    """
 
     def compare() -> ClientSecret | None:
         if not stored:
             secret_hashes.matches(secret, secret_hashes.NOBODY)
-        return next((each for each in stored if secret_hashes.matches(secret, each.hash)), None)
+        matching = [each for each in stored if secret_hashes.matches(secret, each.hash)]
+        return matching[0] if matching else None
 
     async with authority.hashing:
         return await asyncio.to_thread(compare)

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
-from sallyport.auth import client_keys, connector, permissions, scopes, secret_hashes
-from sallyport.auth.client_keys import PublicKey
+from sallyport.auth import client_keys, connector, credentials, permissions, scopes
+from sallyport.auth.credentials import RegistrationMissing
 from sallyport.clock import Clock
 from sallyport.store import audit, clients, consents, schema
 from sallyport.store.audit import AuditEvent
-from sallyport.store.clients import Client, ClientKey, ClientSecret, SignIns
+from sallyport.store.clients import Client, SignIns
 from sallyport.store.consents import Consent
 
 _NAME_LIMIT = 120
@@ -24,14 +24,6 @@ _ADDRESS_LIMIT = 2_048
 
 class RegistrationInvalid(errors.BadRequest):
     """Raised when an application cannot be registered as asked."""
-
-
-class RegistrationMissing(errors.NotFound):
-    """Raised when no application has the given id."""
-
-    def __init__(self, client_id: str) -> None:
-        super().__init__(f"There is no application '{client_id}'.")
-        self.client_id = client_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +77,8 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
     # Whoever registers an application at the machine itself consents to what it asks for.
     consents.put(connection, Consent(client.client_id, client.permissions, (), now, actor))
     if key is not None:
-        _add_key(connection, client.client_id, key, now)
-    secret = "" if sign_ins.public or key is not None else _add_secret(connection, client.client_id, now)
+        credentials.store_key(connection, client.client_id, key, now)
+    secret = "" if sign_ins.public or key is not None else credentials.store_secret(connection, client.client_id, now)
     granted = {"permissions": " ".join(client.permissions)}
     audit.append(connection, AuditEvent(now, actor, "client.added", client.client_id, "success", detail=granted))
     return Registered(client, secret)
@@ -125,30 +117,6 @@ def set_enabled(connection: Connection, clock: Clock, client_id: str, *, enabled
     now = schema.instant(clock.now())
     audit.append(connection, AuditEvent(now, actor, activity, client.client_id, "success"))
     return replace(client, enabled=enabled)
-
-
-def replace_secret(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Registered:
-    """Give an application a new secret in place of every one that it has; raises `RegistrationMissing`."""
-    client = clients.get(connection, client_id)
-    if client is None:
-        raise RegistrationMissing(client_id)
-    now = schema.instant(clock.now())
-    clients.remove_secrets(connection, client.client_id)
-    secret = _add_secret(connection, client.client_id, now)
-    audit.append(connection, AuditEvent(now, actor, "client.secret_replaced", client.client_id, "success"))
-    return Registered(client, secret)
-
-
-def _add_secret(connection: Connection, client_id: str, now: str) -> str:
-    secret = secret_hashes.generate()
-    hashed = secret_hashes.hashed(secret)
-    clients.add_secret(connection, ClientSecret(str(uuid.uuid4()), client_id, hashed, secret[:3], now))
-    return secret
-
-
-def _add_key(connection: Connection, client_id: str, key: PublicKey, now: str) -> None:
-    kept = ClientKey(str(uuid.uuid4()), client_id, key.thumbprint, key.pem, now, key.expires_at)
-    clients.add_key(connection, kept)
 
 
 def _sign_ins(registration: Registration) -> SignIns:

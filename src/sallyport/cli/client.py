@@ -10,12 +10,13 @@ import orjson
 from sqlalchemy.engine import Connection
 
 from sallyport.auth import applications, registrations
+from sallyport.auth.credentials import RegistrationMissing
 from sallyport.auth.keyring import NoSigningKey
 from sallyport.auth.permissions import PERMISSIONS
-from sallyport.auth.registrations import Registered, Registration, RegistrationMissing
-from sallyport.cli import local, output
+from sallyport.auth.registrations import Registered, Registration
+from sallyport.cli import client_credentials, local, output
 from sallyport.clock import SystemClock
-from sallyport.store import clients, tenants
+from sallyport.store import clients, credentials, tenants
 from sallyport.store.clients import Client, SignIns
 
 _data = click.option(
@@ -27,6 +28,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 @click.group("client")
 def command() -> None:
     """Register applications that may ask for tokens."""
+
+
+command.add_command(client_credentials.secret)
+command.add_command(client_credentials.certificate)
 
 
 @command.command("add")
@@ -112,17 +117,6 @@ def disable(client_id: str, data: Path | None, as_json: bool) -> None:
     _set_enabled(client_id, data, as_json, enabled=False)
 
 
-@command.command("secret")
-@click.argument("client_id")
-@_data
-@_json
-def secret(client_id: str, data: Path | None, as_json: bool) -> None:
-    """Give the application CLIENT_ID a new secret in place of its old one. The secret is shown this once."""
-    with local.opened(data) as here:
-        made = here.db.write_now(lambda connection: registrations.replace_secret(connection, SystemClock(), client_id))
-    _show(made, as_json)
-
-
 @command.command("list")
 @_data
 @_json
@@ -167,8 +161,8 @@ def _whole(connection: Connection, client_id: str) -> dict[str, Any]:
     found = applications.read(connection, client_id)
     if found is None:
         raise RegistrationMissing(client_id)
-    secrets = clients.secrets(connection, client_id)
-    keys = clients.public_keys(connection, client_id)
+    secrets = credentials.secrets(connection, client_id)
+    keys = credentials.public_keys(connection, client_id)
     return {
         **_drawn(found.client),
         "public": found.sign_ins.public,
@@ -176,8 +170,8 @@ def _whole(connection: Connection, client_id: str) -> dict[str, Any]:
         "scopes": list(found.sign_ins.scopes),
         "grantedPermissions": list(found.roles),
         "grantedScopes": list(found.scopes),
-        "secrets": [{"hint": f"{each.hint}...", "createdDateTime": each.created_at} for each in secrets],
-        "keys": [{"thumbprint": each.thumbprint, "endDateTime": each.expires_at} for each in keys],
+        "secrets": [client_credentials.drawn_secret(each) for each in secrets],
+        "keys": [client_credentials.drawn_key(each) for each in keys],
     }
 
 

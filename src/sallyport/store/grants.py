@@ -27,6 +27,13 @@ families = sa.Table(
     sa.Column("created_at", schema.Instant, nullable=False),
     sa.Column("revoked_at", schema.Instant, index=True),
 )
+#: Families that came from a token of another, on behalf of the same user: they end with it.
+parents = sa.Table(
+    "family_parents",
+    schema.metadata,
+    sa.Column("family", sa.ForeignKey("token_families.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("parent", sa.ForeignKey("token_families.id", ondelete="CASCADE"), nullable=False, index=True),
+)
 grants = sa.Table(
     "grants",
     schema.metadata,
@@ -86,6 +93,21 @@ def begin(connection: Connection, family: Family) -> None:
             revoked_at=family.revoked_at,
         )
     )
+
+
+def branch(connection: Connection, family: Family, parent: str) -> str:
+    """Answer the id of the family of an application that came from another family, stored now unless it is there."""
+    known = (
+        sa.select(families.c.id)
+        .join(parents, parents.c.family == families.c.id)
+        .where(parents.c.parent == parent, families.c.client_id == family.client_id, families.c.revoked_at.is_(None))
+    )
+    found = connection.execute(known.limit(1)).scalar_one_or_none()
+    if found is not None:
+        return str(found)
+    begin(connection, family)
+    connection.execute(parents.insert().values(family=family.id, parent=parent))
+    return family.id
 
 
 def family(connection: Connection, family_id: str) -> Family | None:
@@ -157,14 +179,33 @@ def spend(connection: Connection, spent_id: str, expires_at: str) -> bool:
     )
 
 
-def sweep(connection: Connection, now: str) -> None:
-    """Delete what has expired, and the families that nothing is left of."""
+def postpone(connection: Connection, hashed: str, detail: Mapping[str, Any]) -> None:
+    """Note what else a grant remembers, such as when its device asked last."""
+    connection.execute(grants.update().where(grants.c.hash == hashed).values(detail=dict(detail)))
+
+
+def sweep(connection: Connection, now: str, before: str) -> None:
+    """Delete what has expired, and the families of which nothing is left that began before an instant.
+
+    An access token outlives the code that it came from: what was revoked must be remembered for as long as it holds.
+    """
     connection.execute(spent.delete().where(spent.c.expires_at <= now))
     connection.execute(grants.delete().where(grants.c.expires_at <= now))
+    left = sa.or_(
+        sa.exists().where(grants.c.family == families.c.id), sa.exists().where(parents.c.parent == families.c.id)
+    )
+    over = sa.and_(
+        families.c.created_at <= before, sa.or_(families.c.revoked_at.is_(None), families.c.revoked_at <= before)
+    )
+    connection.execute(families.delete().where(over, ~left))
 
 
 def _revoke(connection: Connection, condition: sa.ColumnElement[bool], now: str) -> None:
-    connection.execute(families.update().where(condition, families.c.revoked_at.is_(None)).values(revoked_at=now))
+    """End families, and what came from them, and what came from that."""
+    below = sa.select(families.c.id).where(condition).cte(recursive=True)
+    below = below.union(sa.select(parents.c.family).join(below, parents.c.parent == below.c.id))
+    ended = families.c.id.in_(sa.select(below.c.id))
+    connection.execute(families.update().where(ended, families.c.revoked_at.is_(None)).values(revoked_at=now))
 
 
 def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Grant | None:

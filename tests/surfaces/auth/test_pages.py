@@ -23,8 +23,9 @@ from joserfc.jwk import RSAKey
 from identity import Installation, installation
 from sallyport.auth import registrations, users
 from sallyport.auth.registrations import Registered, Registration
-from sallyport.store import audit, clients, consents, schema
-from sallyport.store.clients import ClientKey, SignIns
+from sallyport.store import audit, clients, consents, credentials, schema
+from sallyport.store.clients import SignIns
+from sallyport.store.credentials import ClientKey
 
 HERE = "https://sallyport.example"
 BACK = "https://app.contoso.com/back"
@@ -482,7 +483,7 @@ class Key:
         pem = self.private.as_pem(private=False).decode()
         now = schema.instant(stage.made.clock.now())
         key = ClientKey(str(uuid.uuid4()), stage.app.client.client_id, "t", pem, now)
-        stage.made.db.write_now(lambda connection: clients.add_key(connection, key))
+        stage.made.db.write_now(lambda connection: credentials.add_key(connection, key))
 
     def assertion(self, stage: Stage, **changed: Any) -> str:
         now = int(stage.made.clock.now().timestamp())

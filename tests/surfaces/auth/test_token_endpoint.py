@@ -10,8 +10,9 @@ import pytest
 
 from identity import Installation, installation
 from sallyport import errors
-from sallyport.auth import failures, registrations
+from sallyport.auth import credentials, failures
 from sallyport.store import audit, clients
+from sallyport.store import credentials as stored
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 SCOPE = "https://graph.microsoft.com/.default"
@@ -194,7 +195,7 @@ def test_an_expired_secret_is_told_apart_from_a_wrong_one(fresh: Installation) -
     fresh.db.write_now(
         lambda connection: (
             connection.execute(
-                clients.client_secrets.update().values(expires_at="2026-01-01T00:00:00.0000000Z")
+                stored.client_secrets.update().values(expires_at="2026-01-01T00:00:00.0000000Z")
             ).rowcount
         )
     )
@@ -204,7 +205,7 @@ def test_an_expired_secret_is_told_apart_from_a_wrong_one(fresh: Installation) -
 def test_a_replaced_secret_no_longer_works(house: Installation) -> None:
     made = house.register()
     again = house.db.write_now(
-        lambda connection: registrations.replace_secret(connection, house.clock, made.client.client_id)
+        lambda connection: credentials.replace_secrets(connection, house.clock, made.client.client_id)
     )
     assert ask(house, form(made.client.client_id, made.secret)).status_code == 401
     assert ask(house, form(made.client.client_id, again.secret)).status_code == 200

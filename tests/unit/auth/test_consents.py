@@ -9,7 +9,7 @@ import pytest
 from identity import Installation, installation
 from sallyport.auth import consents, keyring, users
 from sallyport.auth.consents import NothingGranted
-from sallyport.auth.registrations import RegistrationMissing
+from sallyport.auth.credentials import RegistrationMissing
 from sallyport.auth.tokens import Person, Subject, TokenInvalid
 from sallyport.auth.users import Wanted
 from sallyport.auth.watch import EVERY_SECONDS, Watch

@@ -7,9 +7,10 @@ import pytest
 from identity import installation
 from sallyport.auth import administrator, connector, registrations, secret_hashes
 from sallyport.auth import consents as granting
+from sallyport.auth.credentials import RegistrationMissing
 from sallyport.auth.permissions import PERMISSIONS, UnknownPermission
-from sallyport.auth.registrations import Registration, RegistrationInvalid, RegistrationMissing
-from sallyport.store import clients, consents
+from sallyport.auth.registrations import Registration, RegistrationInvalid
+from sallyport.store import clients, consents, credentials
 from sallyport.store.sealing import MasterKeyMissing
 
 
@@ -69,7 +70,7 @@ def test_the_connectors_application_is_there_from_the_first_start_without_secret
         found = house.db.read_now(lambda it: clients.get(it, connector.CLIENT_ID))
         assert found is not None
         assert (found.display_name, found.permissions) == (connector.DISPLAY_NAME, connector.PERMISSIONS)
-        assert house.db.read_now(lambda it: clients.secrets(it, connector.CLIENT_ID)) == []
+        assert house.db.read_now(lambda it: credentials.secrets(it, connector.CLIENT_ID)) == []
         assert house.db.read_now(lambda it: consents.get(it, connector.CLIENT_ID)) is None
         with pytest.raises(RegistrationInvalid, match="revoke its consent"):
             house.db.write_now(lambda it: registrations.remove(it, house.clock, connector.CLIENT_ID))

@@ -73,7 +73,7 @@ def test_a_client_is_added_listed_given_a_new_secret_and_removed(house: Installa
     own = ["Local administrator", "MicrosoftGraphSecurityConnector"]
     assert sorted(client["displayName"] for client in listed) == ["Feeder", *own]
     assert not any("clientSecret" in client for client in listed)
-    renewed = json.loads(run(house.folder, "client", "secret", made["clientId"], "--json").stdout)
+    renewed = json.loads(run(house.folder, "client", "secret", "replace", made["clientId"], "--json").stdout)
     assert renewed["clientSecret"] != made["clientSecret"]
     removed = run(house.folder, "client", "remove", made["clientId"])
     assert (removed.exit_code, removed.stdout) == (0, "")

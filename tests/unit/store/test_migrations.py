@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.engine import Connection
 
-from sallyport.store import migrations, observables, tables
+from sallyport.store import clients, credentials, migrations, observables, tables
+from sallyport.store.clients import SignIns
+from sallyport.store.credentials import ClientKey, ClientSecret
 from sallyport.store.database import Database, sqlite_url
 
 
@@ -98,3 +100,31 @@ def _created(server_url: str) -> str:
         connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
     engine.dispose()
     return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_an_application_keeps_its_secret_and_its_addresses_when_it_may_have_several_secrets(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
+    database = Database(server if dialect == "sqlite" else _created(server))
+    at = "2026-01-01T00:00:00.0000000Z"
+
+    def before(connection: Connection) -> None:
+        command.upgrade(migrations.configuration(connection), "0008")
+        for statement in (
+            f"INSERT INTO clients VALUES ('c', 't', 'App', '[]', true, false, '{at}')",
+            f"INSERT INTO client_secrets VALUES ('s', 'c', 'hashed', 'abc', '{at}', NULL)",
+            f"INSERT INTO client_keys VALUES ('k', 'c', 'print', 'pem', '{at}', '{at}')",
+            "INSERT INTO client_sign_ins VALUES ('c', '[\"https://a.example\"]', false, '[\"x\"]')",
+        ):
+            connection.exec_driver_sql(statement)
+
+    database.write_now(before)
+    migrations.upgrade(database)
+    assert database.read_now(lambda it: credentials.secrets(it, "c")) == [ClientSecret("s", "c", "hashed", "abc", at)]
+    assert database.read_now(lambda it: credentials.public_keys(it, "c")) == [
+        ClientKey("k", "c", "print", "pem", at, at)
+    ]
+    assert database.read_now(lambda it: clients.sign_ins(it, "c")) == SignIns(("https://a.example",), False, ("x",))
+    database.close()
