@@ -19,15 +19,15 @@ from sallyport.store.credentials import ClientKey, ClientSecret
 
 _client_id = click.argument("client_id")
 _key_id = click.argument("key_id")
-_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
+_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 
 def _term(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say what something is called and from when until when it counts."""
     for option in (
         click.option("--name", default="", help="What people call it."),
-        click.option("--starts", type=click.DateTime(_MOMENTS), help="From when it counts, in UTC; otherwise at once."),
-        click.option("--ends", type=click.DateTime(_MOMENTS), help="Until when it counts, in UTC; otherwise for ever."),
+        click.option("--starts", type=_MOMENT, metavar="DATE", help="From when it counts, in UTC; otherwise at once."),
+        click.option("--ends", type=_MOMENT, metavar="DATE", help="Until when it counts, in UTC; otherwise for ever."),
     ):
         command = option(command)
     return command
