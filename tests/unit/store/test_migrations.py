@@ -111,7 +111,7 @@ def test_an_application_keeps_its_secret_and_its_addresses_when_it_may_have_seve
     at = "2026-01-01T00:00:00.0000000Z"
 
     def before(connection: Connection) -> None:
-        command.upgrade(migrations.configuration(connection), "0009")
+        command.upgrade(migrations.configuration(connection), "0010")
         for statement in (
             f"INSERT INTO clients VALUES ('c', 't', 'App', '[]', true, false, '{at}')",
             f"INSERT INTO client_secrets VALUES ('s', 'c', 'hashed', 'abc', '{at}', NULL)",
