@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sallyport import errors
@@ -88,6 +88,10 @@ class _Ingest:
         except errors.SallyportError as error:
             # The body broke off: too large, too slow, no array. What was committed before stays, and is told.
             self._fail(line + 1, error)
+        except ClientDisconnect:
+            # Nobody will be told; what is being written is waited for all the same.
+            await self._settle()
+            raise
         await self._hand_over()
         await self._settle()
 

@@ -168,6 +168,9 @@ class _Remembered(dict[str, tuple[int, ...]]):
         self._kind = kind
 
     def __missing__(self, text: str) -> tuple[int, ...]:
+        if self._kind is _ADDRESS and (quick := _ipv4(text)) is not None:
+            # Computed as soon as looked up.
+            return (quick,)
         found = _keys(self._kind, text)
         if len(text) <= _LONGEST_DOMAIN:
             if len(self) >= _REMEMBERED:
@@ -209,11 +212,9 @@ def host_of(url: str) -> str:
 
 
 def _keys(kind: Kind, text: str) -> tuple[int, ...]:
-    # The usual ones first: what has no normal form but its letter case, an address as everybody writes it, a name.
+    # The usual ones first: what has no normal form but its letter case, and a name.
     if kind not in _NORMAL:
         return (_digest(kind, text.strip().casefold()),)
-    if kind is _ADDRESS and (quick := _ipv4(text)) is not None:
-        return (quick,)
     if kind in _NAMES and (name := _domain(text.strip().casefold()))[-1:] not in _ADDRESS_ENDS:
         return (_digest(kind, name), *map(_parent_key, parents(name)))
     found: list[int] = []

@@ -51,7 +51,18 @@ def add(connection: Connection, table: sa.Table, found: Iterable[tuple[int, Iter
         # In the order of their index but for the first bucket's end: the pages are visited one behind the other.
         bits = _bits(connection)
         rows = [(sequence >> bits, key, sequence) for key, sequence in rows]
-    upsert.insert_many(connection, table, rows)
+    if connection.dialect.name == "postgresql":
+        _add_lists(connection, table, rows)
+    else:
+        upsert.insert_many(connection, table, rows)
+
+
+def _add_lists(connection: Connection, table: sa.Table, rows: Sequence[tuple[int, ...]]) -> None:
+    """Insert rows as a list for each column: PostgreSQL takes a list apart faster than ten thousand parameters."""
+    if rows:
+        lists = ", ".join(["%s::bigint[]"] * len(table.columns))
+        statement = f"INSERT INTO {table.name} SELECT * FROM unnest({lists})"  # noqa: S608 - a name of ours
+        connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
 
 
 def replace(connection: Connection, table: sa.Table, sequence: int, before: set[int], after: set[int]) -> None:
