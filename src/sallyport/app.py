@@ -50,6 +50,7 @@ from sallyport.graph.errors import Exchange as GraphExchange
 from sallyport.graph.indicator_search import IndicatorSearch
 from sallyport.graph.notifications import Notifications
 from sallyport.graph.throttle import Throttle
+from sallyport.graph.throttle_sharing import Sharing
 from sallyport.management import approvals
 from sallyport.management import routes as management_routes
 from sallyport.management.call import Deps as ManagementDeps
@@ -99,6 +100,7 @@ class House:
     retention: Retention
     indicator_search: IndicatorSearch
     notifications: Notifications
+    sharing: Sharing
     egress: Egress
     #: The mailbox on loopback that stands in while no mail server is configured.
     mailbox: Mailbox | None
@@ -121,10 +123,12 @@ class House:
         await self.retention.open()
         await self.indicator_search.open()
         await self.notifications.open()
+        await self.sharing.open()
         log.info("house.open", url=self.settings.public_url, data=str(self.settings.data))
 
     async def close(self) -> None:
         """Stop; whatever is not finished goes on after the next start."""
+        await self.sharing.close()
         await self.notifications.close()
         await self.indicator_search.close()
         await self.retention.close()
@@ -165,14 +169,13 @@ def build(
     engine = _engine(chosen, clock, database, authority, egress, reached, metrics)
     triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
     search = IndicatorSearch(database, clock, chosen.match_days, chosen.indicator_retention_days)
-    graph = _graph(chosen, clock, database, authority, egress, search, metrics)
+    limited = Throttle(clock, _request_limits(chosen))
+    graph = _graph(chosen, clock, database, authority, egress, search, limited, metrics)
     egress.mount(GRAPH_ORIGIN, graph)
     surfaces = _surfaces(chosen, engine, triggers, authority, egress, graph, metrics)
     app = _app(chosen, clock, authority, surfaces, metrics)
     # A link in a mail, or another workflow's address, leads back here: answered in this process, not over loopback.
     egress.mount(chosen.public_url, app)
-    retention = _retention(chosen, database, clock, metrics)
-    told = Notifications(database, clock, egress, authority.tokens.validation, recorder=metrics)
     return House(
         chosen,
         clock,
@@ -180,9 +183,10 @@ def build(
         authority,
         engine,
         triggers,
-        retention,
+        _retention(chosen, database, clock, metrics),
         search,
-        told,
+        Notifications(database, clock, egress, authority.tokens.validation, recorder=metrics),
+        Sharing(database, clock, limited),
         egress,
         mailbox,
         app,
@@ -282,9 +286,9 @@ def _graph(
     authority: Authority,
     egress: Egress,
     search: IndicatorSearch,
+    limited: Throttle,
     recorder: Recorder,
 ) -> ASGIApp:
-    limited = Throttle(clock, _request_limits(chosen))
     deps = GraphDeps(
         database,
         clock,

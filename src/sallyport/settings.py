@@ -133,7 +133,8 @@ class Settings:
     #: it. `sallyport up --demo` takes it unless this says no.
     accept_bare_tokens: bool = False
     #: How many requests an application may make of the Graph surface: `off` for any number, `like-graph` for the limits
-    #: that Microsoft documents, answered 429 with `Retry-After`.
+    #: that Microsoft documents, answered 429 with `Retry-After`. Processes on one PostgreSQL database count together,
+    #: to within about a second.
     throttle: ThrottleProfile = "off"
     #: Numbers of requests that differ from those of `like-graph`, by scope: `any` (in a second), `security`,
     #: `indicators` and `stix` (in a minute), `subscriptions` (in 20 seconds). `SALLYPORT_THROTTLE_LIMITS_SECURITY`, or

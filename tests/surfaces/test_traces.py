@@ -216,7 +216,7 @@ PROBE = """
 import asyncio, sys
 from pathlib import Path
 {before}
-from sallyport import app, settings
+from sallyport import app, errors, settings
 async def probe():
     given = {{"data": Path(sys.argv[1]), "reserve_bytes": 0, "smtp_host": "x", **{given}}}
     house = app.build(settings.load({{}}, given=given))
@@ -224,7 +224,7 @@ async def probe():
     await house.close()
 try:
     asyncio.run(probe())
-except settings.InvalidSetting as refused:
+except errors.ExtraMissing as refused:
     print(refused.message)
 print(sorted(each for each in sys.modules if each.startswith("opentelemetry")) if not {given} else "")
 """

@@ -1,8 +1,7 @@
 """How many requests an application may make: token buckets with the limits that Microsoft documents for Graph.
 
 The rule: limits count by application and kind of resource, in this process's memory; what is over one is answered 429
-with the whole seconds after which a repeat will pass.
-Deviation: each process counts on its own; Graph counts for all of its machines together.
+with the whole seconds after which a repeat will pass. `graph.throttle_sharing` tells what other processes let pass.
 https://learn.microsoft.com/graph/throttling-limits
 """
 
@@ -19,6 +18,8 @@ from sallyport.clock import Clock
 
 #: The scope that every request counts in.
 ANY = "any"
+#: After so long without a request, what has passed is counted from one again.
+ANEW_SECONDS = 300.0
 #: Applications whose buckets are remembered; beyond, the one that asked longest ago is forgotten.
 _MOST_BUCKETS = 20_000
 
@@ -71,6 +72,9 @@ class UnknownScope(errors.BadRequest):
 class _Bucket:
     tokens: float
     at: float
+    #: How many requests have passed here since the bucket was made or used again, and when the last one did.
+    passed: int = 0
+    passed_at: float = 0.0
 
 
 class Throttle:
@@ -98,6 +102,23 @@ class Throttle:
             raise Throttled(scope, max(1, math.ceil(seconds)))
         for bucket in buckets:
             bucket.tokens -= 1
+            bucket.passed = 1 if now - bucket.passed_at > ANEW_SECONDS else bucket.passed + 1
+            bucket.passed_at = now
+
+    @property
+    def limited(self) -> bool:
+        """Answer whether there are any limits."""
+        return bool(self._limits)
+
+    def passed(self) -> dict[tuple[str, str], int]:
+        """Answer how many requests have passed here, by application and scope."""
+        return {key: bucket.passed for key, bucket in self._buckets.items() if bucket.passed}
+
+    def spend(self, app_id: str, scope: str, requests: int) -> None:
+        """Take from a bucket what has passed elsewhere: more than is in it, up to one whole bucket."""
+        if scope in self._limits:
+            bucket = self._filled(app_id, scope, self._clock.monotonic())
+            bucket.tokens = max(bucket.tokens - requests, -float(self._limits[scope].requests))
 
     def _filled(self, app_id: str, scope: str, now: float) -> _Bucket:
         limit = self._limits[scope]
