@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Scope
 
 from sallyport import settings
 from sallyport.actions import ACTIONS
-from sallyport.auth import administrator
+from sallyport.auth import administrator, standing
 from sallyport.auth import routes as auth_routes
 from sallyport.auth import token as token_endpoint
 from sallyport.auth.administrator import FirstSecret
@@ -185,7 +185,7 @@ def build(
         triggers,
         _retention(chosen, database, clock, metrics),
         search,
-        Notifications(database, clock, egress, authority.tokens.validation, recorder=metrics),
+        Notifications(database, clock, egress, authority.tokens.validation, recorder=metrics, rights=standing.rights),
         Sharing(database, clock, limited),
         egress,
         mailbox,

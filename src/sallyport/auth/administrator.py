@@ -13,12 +13,12 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from sallyport.auth import connector, keyring, registrations
-from sallyport.auth.authority import Authority
+from sallyport.auth.authority import Authority, ends
 from sallyport.auth.keyring import NoSigningKey
 from sallyport.auth.permissions import PERMISSIONS
 from sallyport.auth.tokens import LIFETIME_SECONDS, Subject
 from sallyport.clock import Clock
-from sallyport.store import audit, clients, grants, schema, sealing, tenants
+from sallyport.store import audit, clients, schema, sealing, tenants
 from sallyport.store.audit import AuditEvent
 from sallyport.store.clients import Client
 from sallyport.store.database import Database
@@ -60,9 +60,8 @@ def open_authority(db: Database, sealer: Sealer, clock: Clock, lifetime_seconds:
         tenant = tenants.first(connection)
         if tenant is None:
             raise NoSigningKey
-        since = schema.instant(clock.now() - keyring.RETIRED_FOR)
-        ring, revoked = keyring.load(connection, sealer, clock), grants.revoked(connection, since)
-        return Authority(db, clock, sealer, tenant.id, ring, lifetime_seconds, revoked)
+        ring = keyring.load(connection, sealer, clock)
+        return Authority(db, clock, sealer, tenant.id, ring, lifetime_seconds, *ends(connection, clock))
 
     return db.read_now(read)
 

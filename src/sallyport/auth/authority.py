@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
@@ -12,9 +14,12 @@ from sallyport.auth.failures import Failures
 from sallyport.auth.keyring import Keyring
 from sallyport.auth.tokens import LIFETIME_SECONDS, Tokens
 from sallyport.clock import Clock
-from sallyport.store import grants, schema
+from sallyport.store import endings, grants, schema, sessions
 from sallyport.store.database import Database
 from sallyport.store.sealing import Sealer
+
+#: How long a person's session holds at the most, and without being used.
+SESSION, SESSION_IDLE = timedelta(hours=12), timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -29,23 +34,50 @@ class Authority:
     lifetime_seconds: int = LIFETIME_SECONDS
     #: Families of tokens that were ended before their time.
     revoked: frozenset[str] = frozenset()
+    #: Applications and users, and the second up to which none of their tokens counts.
+    ended: Mapping[str, float] = field(default_factory=dict)
     tokens: Tokens = field(init=False)
     failures: Failures = field(init=False)
     #: Hashing a secret takes 16 MB and a twentieth of a second: two at a time.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     def __post_init__(self) -> None:
-        self.tokens = Tokens(self.tenant_id, lambda: self.ring, self.clock, self.lifetime_seconds, lambda: self.revoked)
+        self.tokens = Tokens(
+            self.tenant_id,
+            lambda: self.ring,
+            self.clock,
+            self.lifetime_seconds,
+            lambda: self.revoked,
+            lambda: self.ended,
+        )
         self.failures = Failures(self.clock)
 
     async def reload(self) -> None:
         """Read the signing keys and what was revoked again, after somebody may have changed them."""
-        since = schema.instant(self.clock.now() - keyring.RETIRED_FOR)
         before = self.ring
 
-        def read(connection: Connection) -> tuple[Keyring, frozenset[str]]:
-            return keyring.load(connection, self.sealer, self.clock, before), grants.revoked(connection, since)
+        def read(connection: Connection) -> tuple[Keyring, frozenset[str], dict[str, float]]:
+            return keyring.load(connection, self.sealer, self.clock, before), *ends(connection, self.clock)
 
-        self.ring, self.revoked = await self.db.read(read)
+        self.ring, self.revoked, self.ended = await self.db.read(read)
         if self.ring.published != before.published:
             self.tokens.forget()
+
+    async def tidy(self) -> None:
+        """Delete codes, tokens and sessions that are over, and what was remembered only for as long as they held."""
+        now = self.clock.now()
+        at, before = schema.instant(now), schema.instant(now - keyring.RETIRED_FOR)
+
+        def sweep(connection: Connection) -> None:
+            grants.sweep(connection, at, before)
+            endings.forget(connection, before)
+            sessions.sweep(connection, schema.instant(now - SESSION), schema.instant(now - SESSION_IDLE))
+
+        await self.db.write(sweep)
+
+
+def ends(connection: Connection, clock: Clock) -> tuple[frozenset[str], dict[str, float]]:
+    """Answer what was ended before its time: families of tokens, and all that an application or user held till then."""
+    since = schema.instant(clock.now() - keyring.RETIRED_FOR)
+    ended = {name: schema.moment(at).timestamp() for name, at in endings.after(connection, since).items()}
+    return grants.revoked(connection, since), ended

@@ -19,15 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.auth.authority import Authority
+from sallyport.auth.authority import SESSION, SESSION_IDLE, Authority
 from sallyport.store import grants, schema, sessions, users
 from sallyport.store.sealing import SecretUnreadable
 from sallyport.store.sessions import Session
 from sallyport.store.users import User
 
 _BROWSER, _SESSION = "sallyport_browser", "sallyport_session"
-#: How long a session holds without being used, and at the most.
-IDLE, LONGEST = timedelta(hours=1), timedelta(hours=12)
 #: How long somebody may think over a page.
 TICKET = timedelta(minutes=15)
 
@@ -58,7 +56,7 @@ async def recognise(authority: Authority, request: Request) -> Browser:
     if not token or browser.new:
         return browser
     now = authority.clock.now()
-    oldest, unused = schema.instant(now - LONGEST), schema.instant(now - IDLE)
+    oldest, unused = schema.instant(now - SESSION), schema.instant(now - SESSION_IDLE)
 
     def read(connection: Connection) -> User | None:
         session = sessions.get(connection, _hashed(token))

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.auth.credentials import RegistrationMissing
 from sallyport.clock import Clock
-from sallyport.store import audit, clients, grants, schema
+from sallyport.store import audit, clients, endings, grants, schema
 from sallyport.store import consents as stored
 from sallyport.store.audit import AuditEvent
 from sallyport.store.consents import Consent
@@ -40,15 +40,13 @@ def grant(connection: Connection, clock: Clock, client_id: str, actor: str = "lo
 
 
 def revoke(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Consent:
-    """Take back all that was granted, and end what users signed in to; raises `NothingGranted`.
-
-    A token that the application holds in its own name stays valid until it expires.
-    """
+    """Take back all that was granted, and end the tokens that hold it; raises `NothingGranted`."""
     consent = stored.get(connection, client_id)
     if consent is None:
         raise NothingGranted(client_id)
     now = schema.instant(clock.now())
     stored.remove(connection, consent.client_id)
+    endings.put(connection, consent.client_id, now)
     grants.revoke_of_client(connection, consent.client_id, now)
     audit.append(connection, AuditEvent(now, actor, "consent.revoked", consent.client_id, "success"))
     return consent

@@ -21,12 +21,12 @@ from sallyport.auth.discovery import address as own_address
 from sallyport.auth.interaction import Asked, Interaction, Visit, address
 from sallyport.auth.refused import refused
 from sallyport.auth.tenant import check_tenant
+from sallyport.auth.user_grants import INTERVAL_SECONDS
 from sallyport.store import audit, grants, schema
 from sallyport.store.grants import Family, Grant
 
 JOURNEY = "device"
 LIFE = timedelta(minutes=15)
-INTERVAL_SECONDS = 5
 #: Letters and digits that nobody takes for another.
 _ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 _LETTERS = 9

@@ -13,7 +13,7 @@ from sallyport import errors
 from sallyport.auth import client_keys, connector, credentials, permissions, scopes
 from sallyport.auth.credentials import RegistrationMissing
 from sallyport.clock import Clock
-from sallyport.store import audit, clients, consents, schema
+from sallyport.store import audit, clients, consents, endings, grants, schema
 from sallyport.store.audit import AuditEvent
 from sallyport.store.clients import Client, SignIns
 from sallyport.store.consents import Consent
@@ -85,7 +85,7 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
 
 
 def remove(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Client:
-    """Take an application away; tokens that it holds stay valid until they expire.
+    """Take an application away, and end the tokens that it holds.
 
     Raises `RegistrationMissing`, and `RegistrationInvalid` for the applications that are the installation's own.
     """
@@ -96,8 +96,9 @@ def remove(connection: Connection, clock: Clock, client_id: str, actor: str = "l
         raise RegistrationInvalid("The local administrator cannot be removed.")
     if client.client_id == connector.CLIENT_ID:
         raise RegistrationInvalid(f"{client.display_name} cannot be removed: revoke its consent, or disable it.")
-    clients.remove(connection, client.client_id)
     now = schema.instant(clock.now())
+    endings.put(connection, client.client_id, now)
+    clients.remove(connection, client.client_id)
     audit.append(connection, AuditEvent(now, actor, "client.removed", client.client_id, "success"))
     return client
 
@@ -105,7 +106,7 @@ def remove(connection: Connection, clock: Clock, client_id: str, actor: str = "l
 def set_enabled(connection: Connection, clock: Clock, client_id: str, *, enabled: bool, actor: str = "local") -> Client:
     """Let an application ask for tokens again, or no longer; raises as `remove` does.
 
-    Tokens that it holds stay valid until they expire.
+    Who may no longer loses the tokens that it holds, those in its users' names too.
     """
     client = clients.get(connection, client_id)
     if client is None:
@@ -115,6 +116,9 @@ def set_enabled(connection: Connection, clock: Clock, client_id: str, *, enabled
     clients.change(connection, client.client_id, {"enabled": enabled})
     activity = "client.enabled" if enabled else "client.disabled"
     now = schema.instant(clock.now())
+    if not enabled:
+        endings.put(connection, client.client_id, now)
+        grants.revoke_of_client(connection, client.client_id, now)
     audit.append(connection, AuditEvent(now, actor, activity, client.client_id, "success"))
     return replace(client, enabled=enabled)
 

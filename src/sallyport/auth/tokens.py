@@ -6,6 +6,7 @@ token itself. https://learn.microsoft.com/entra/identity-platform/access-token-c
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -106,6 +107,9 @@ class _Checked:
     principal: Principal
     audience: frozenset[str]
     family: str
+    #: The application, and the user in whose name it acts.
+    subjects: tuple[str, ...]
+    issued: float
     not_before: float
     expires: float
 
@@ -120,6 +124,7 @@ class Tokens:
         clock: Clock,
         lifetime_seconds: int = LIFETIME_SECONDS,
         revoked: Callable[[], frozenset[str]] = frozenset,
+        ended: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         self.tenant_id = tenant_id
         #: Names the tenant, not an address, so that a token holds wherever the server is reached.
@@ -130,12 +135,14 @@ class Tokens:
         self._clock = clock
         #: Families of tokens that were ended before their time.
         self._revoked = revoked
+        #: Applications and users, and the second up to which none of their tokens counts.
+        self._ended = ended
         self._remembered: OrderedDict[str, _Checked] = OrderedDict()
 
     def mint(self, subject: Subject, audience: str = GRAPH) -> str:
         """Answer a token with which an application acts in its own name, or in a user's."""
         keyring = self._keyring()
-        now = int(self._clock.now().timestamp())
+        now = self._issued(subject)
         token_id = uuid.uuid4().hex
         claims: dict[str, Any] = {
             "aud": audience,
@@ -202,6 +209,9 @@ class Tokens:
 
     def verify(self, token: str, audiences: frozenset[str] = AUDIENCES) -> Principal:
         """Answer whose token it is; raises `TokenEmpty`, `TokenExpired` or `TokenInvalid`."""
+        return self._valid(token, audiences).principal
+
+    def _valid(self, token: str, audiences: frozenset[str]) -> _Checked:
         if not token:
             raise TokenEmpty
         checked = self._remembered.get(token)
@@ -217,11 +227,19 @@ class Tokens:
             raise TokenExpired
         if checked.family and checked.family in self._revoked():
             raise TokenInvalid("session")
-        return checked.principal
+        ended = self._ended()
+        if ended and any(checked.issued <= ended.get(subject, -math.inf) for subject in checked.subjects):
+            raise TokenInvalid("session")
+        return checked
 
     def forget(self) -> None:
         """Check every token anew: for when a key was withdrawn."""
         self._remembered.clear()
+
+    def _issued(self, subject: Subject) -> int:
+        """Answer the second of a new token: a later one than that in which the subject's former ones ended."""
+        ended = [self._ended().get(each, -math.inf) for each in (subject.client_id, _user_of(subject))]
+        return int(max(self._clock.now().timestamp(), *(each + 1 for each in ended)))
 
     def _check(self, token: str) -> _Checked:
         if len(token) > _LENGTH_LIMIT:
@@ -240,6 +258,8 @@ class Tokens:
             _principal(claims),
             _audience(claims),
             str(claims.get("sid", "")),
+            tuple(str(claims.get(name, "")) for name in ("appid", "azp", "oid")),
+            _moment({"iat": claims.get("iat", 0)}, "iat"),
             _moment(claims, "nbf"),
             _moment(claims, "exp"),
         )
@@ -257,6 +277,10 @@ class Tokens:
         if key is None:
             raise TokenInvalid("key")
         return key
+
+
+def _user_of(subject: Subject) -> str:
+    return subject.person.id if subject.person is not None else ""
 
 
 def _own_name(subject: Subject) -> dict[str, Any]:

@@ -25,6 +25,11 @@ from sallyport.store.grants import Grant, Kind
 #: How long a refresh token holds without being used.
 REFRESH = timedelta(days=30)
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+#: How long a device waits between two requests, and what is added whenever it does not: RFC 8628, section 3.5.
+INTERVAL_SECONDS = 5
+_LONGEST_INTERVAL_SECONDS = 60
+#: A network brings two requests nearer to each other than they were sent.
+_LENIENCE = timedelta(seconds=1)
 
 
 class GrantInvalid(refusals.Refused):
@@ -56,6 +61,17 @@ class AuthorizationPending(refusals.Refused):
 
     def __init__(self) -> None:
         super().__init__("OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
+
+
+class SlowDown(refusals.Refused):
+    """Raised when a device asks sooner than it was told to: RFC 8628, section 3.5."""
+
+    code = "slow_down"
+    number = 50196
+
+    def __init__(self, interval_seconds: int) -> None:
+        super().__init__(f"The device asks too often. Wait {interval_seconds} seconds before each request.")
+        self.interval_seconds = interval_seconds
 
 
 class AuthorizationDeclined(refusals.Refused):
@@ -109,10 +125,25 @@ async def device_code(exchange: Exchange) -> Granted:
     if found is None or found.client_id != application.client.client_id or found.expires_at <= now:
         raise DeviceCodeExpired
     if found.state == "waiting":
+        await _asked_again(exchange, found)
         raise AuthorizationPending
     if found.state == "refused":
         raise AuthorizationDeclined
     return await _granted(exchange, application, await _used(exchange, "device", code, application), proved=proved)
+
+
+async def _asked_again(exchange: Exchange, found: Grant) -> None:
+    """Note when a device asked; raises `SlowDown` when it did so too soon, and must wait longer from now on."""
+    now = exchange.authority.clock.now()
+    seconds = int(found.detail.get("interval", INTERVAL_SECONDS))
+    before = found.detail.get("asked_at")
+    early = before is not None and now < schema.moment(before) + timedelta(seconds=seconds) - _LENIENCE
+    if early:
+        seconds = min(seconds + INTERVAL_SECONDS, _LONGEST_INTERVAL_SECONDS)
+    detail = {**found.detail, "asked_at": schema.instant(now), "interval": seconds}
+    await exchange.authority.db.write(lambda connection: grants.remember(connection, found.hash, detail))
+    if early:
+        raise SlowDown(seconds)
 
 
 async def _used(exchange: Exchange, kind: Kind, text: str, application: Application) -> Grant:

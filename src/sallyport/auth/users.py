@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.auth import passwords, roles
 from sallyport.clock import Clock
-from sallyport.store import audit, grants, schema, sessions
+from sallyport.store import audit, endings, grants, schema, sessions
 from sallyport.store import users as stored
 from sallyport.store.audit import AuditEvent
 from sallyport.store.users import User
@@ -95,6 +95,8 @@ def set_enabled(connection: Connection, clock: Clock, name: str, *, enabled: boo
 def remove(connection: Connection, clock: Clock, name: str, actor: str = "local") -> User:
     """Take a user away; raises `UserMissing`."""
     user = set_enabled(connection, clock, name, enabled=False, actor=actor)
+    # Nothing that names the user is left to revoke afterwards.
+    endings.put(connection, user.id, schema.instant(clock.now()))
     stored.remove(connection, user.id)
     _note(connection, clock, actor, "user.removed", user)
     return user

@@ -1,9 +1,10 @@
-"""Looks now and then whether another process has changed the signing keys or ended somebody's tokens."""
+"""Looks now and then whether another process has changed the signing keys or ended tokens, and deletes what is over."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 import structlog
 
@@ -12,6 +13,8 @@ from sallyport.auth.authority import Authority
 
 #: A change takes effect within so many seconds.
 EVERY_SECONDS = 10.0
+#: What is over is deleted every tenth of an hour.
+_TIDY_TURNS = 36
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -35,10 +38,12 @@ class Watch:
                 await self._task
 
     async def _look_forever(self) -> None:
-        while True:
+        for turn in itertools.count():
             await self._authority.clock.sleep(EVERY_SECONDS)
             try:
                 await self._authority.reload()
+                if turn % _TIDY_TURNS == 0:
+                    await self._authority.tidy()
             except errors.SallyportError as error:
                 # What is known stays in use until the database answers again.
                 _log.warning("keys.unreadable", reason=error.code)

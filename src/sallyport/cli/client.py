@@ -113,7 +113,7 @@ def enable(client_id: str, data: Path | None, as_json: bool) -> None:
 @_data
 @_json
 def disable(client_id: str, data: Path | None, as_json: bool) -> None:
-    """Give the application CLIENT_ID no more tokens. Those that it holds stay valid for up to an hour."""
+    """Give the application CLIENT_ID no more tokens; those that it holds, and its subscriptions, end in seconds."""
     _set_enabled(client_id, data, as_json, enabled=False)
 
 
@@ -137,7 +137,7 @@ def listing(data: Path | None, as_json: bool) -> None:
 @_data
 @_json
 def remove(client_id: str, data: Path | None, as_json: bool) -> None:
-    """Take the application CLIENT_ID away. Tokens that it holds stay valid for up to an hour."""
+    """Take the application CLIENT_ID away; tokens that it holds, and its subscriptions, end in seconds."""
     with local.opened(data) as here:
         removed = here.db.write_now(lambda connection: registrations.remove(connection, SystemClock(), client_id))
     if as_json:

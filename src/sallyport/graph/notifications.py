@@ -11,6 +11,7 @@ from sallyport.graph.couriers import Couriers
 from sallyport.graph.lifecycle import Lifecycle
 from sallyport.graph.notification_bodies import ValidationToken
 from sallyport.graph.notifier import Notifier
+from sallyport.graph.standing import Rights, Standing
 from sallyport.recorder import Recorder, Silent
 from sallyport.store.database import Database
 
@@ -27,18 +28,20 @@ class Notifications:
         *,
         chance: Callable[[], float] = random.random,
         recorder: Recorder | None = None,
+        rights: Rights,
     ) -> None:
         recorder = recorder or Silent()
         self.couriers = Couriers(database, clock, http, validation_token, chance, recorder)
         self.notifier = Notifier(database, clock, self.couriers, recorder)
         self.lifecycle = Lifecycle(database, clock, self.couriers)
+        self.standing = Standing(database, clock, self.couriers, rights)
 
     async def open(self) -> None:
         """Begin where the last process stopped."""
-        for each in (self.couriers, self.notifier, self.lifecycle):
+        for each in (self.couriers, self.notifier, self.lifecycle, self.standing):
             await each.open()
 
     async def close(self) -> None:
         """Stop."""
-        for each in (self.lifecycle, self.notifier, self.couriers):
+        for each in (self.standing, self.lifecycle, self.notifier, self.couriers):
             await each.close()

@@ -179,7 +179,7 @@ def spend(connection: Connection, spent_id: str, expires_at: str) -> bool:
     )
 
 
-def postpone(connection: Connection, hashed: str, detail: Mapping[str, Any]) -> None:
+def remember(connection: Connection, hashed: str, detail: Mapping[str, Any]) -> None:
     """Note what else a grant remembers, such as when its device asked last."""
     connection.execute(grants.update().where(grants.c.hash == hashed).values(detail=dict(detail)))
 

@@ -104,6 +104,21 @@ def active(connection: Connection, now: str) -> list[Subscription]:
     return [Subscription(*row) for row in connection.execute(statement)]
 
 
+def owners(connection: Connection, now: str) -> list[Owner]:
+    """Answer everybody who has subscriptions that have not expired."""
+    found = sa.select(subscriptions.c.app_id, subscriptions.c.user_id).where(subscriptions.c.expires_at > now)
+    return [Owner(*row) for row in connection.execute(found.distinct())]
+
+
+def remove_of(connection: Connection, owner: Owner, now: str) -> list[Subscription]:
+    """Delete what exactly this owner subscribed to, and answer what of it had not expired."""
+    mine = sa.and_(subscriptions.c.app_id == owner.app_id, subscriptions.c.user_id.is_not_distinct_from(owner.user_id))
+    found = sa.select(subscriptions).where(mine, subscriptions.c.expires_at > now)
+    gone = [Subscription(*row) for row in connection.execute(found)]
+    connection.execute(subscriptions.delete().where(mine))
+    return gone
+
+
 def of_ids(connection: Connection, ids: Iterable[str], now: str) -> dict[str, Subscription]:
     """Answer those of some subscriptions that are there and have not expired, by id."""
     statement = sa.select(subscriptions).where(subscriptions.c.id.in_(list(ids)), subscriptions.c.expires_at > now)

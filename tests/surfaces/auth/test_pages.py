@@ -473,6 +473,31 @@ async def test_a_device_is_let_in_by_a_person_elsewhere(stage: Stage) -> None:
         assert (await poll()).json()["error"] == "expired_token"
 
 
+async def test_a_device_that_asks_too_often_is_told_to_slow_down(stage: Stage) -> None:
+    app = stage.register("Device", public=True)
+    async with stage.browser() as device:
+        form = {"client_id": app.client.client_id, "scope": READ}
+        told = (await device.post("/contoso/oauth2/v2.0/devicecode", data=form)).json()
+        grant = "urn:ietf:params:oauth:grant-type:device_code"
+        given = {"client_id": app.client.client_id, "grant_type": grant, "device_code": told["device_code"]}
+
+        async def after(seconds: float) -> str:
+            await stage.made.clock.advance(timedelta(seconds=seconds))
+            answer = await device.post("/contoso/oauth2/v2.0/token", data=given)
+            assert answer.status_code == 400
+            error: str = answer.json()["error"]
+            return error
+
+        assert told["interval"] == 5
+        assert await after(0) == "authorization_pending"
+        assert await after(5) == "authorization_pending"
+        assert await after(2) == "slow_down"
+        # From now on it is ten seconds.
+        assert await after(5) == "slow_down"
+        assert await after(15) == "authorization_pending"
+        assert await after(10) == "slow_down"
+
+
 class Key:
     """A key of an application, registered or not."""
 

@@ -47,7 +47,10 @@ class Told:
             lambda app_id: f"token for {app_id}",
             chance=lambda: self.chance,
             recorder=self.metrics,
+            rights=lambda _connection, app_id, user_id: self.rights.get((app_id, user_id), ()),
         )
+        #: Who may subscribe.
+        self.rights = {(each.app_id, each.user_id): each.roles | each.scopes for each in CALLERS.values()}
         #: What decides how much longer than planned a wait is.
         self.chance = 0.0
         #: How addresses or hosts answer notifications; 202 unless said otherwise.
@@ -337,6 +340,21 @@ async def test_owners_are_reminded_once_of_each_expiry(told: Told) -> None:
     assert await remind() == 0
     await told.surface.clock.advance(timedelta(minutes=120))
     assert await remind() == 1
+
+
+async def test_who_may_no_longer_subscribe_loses_the_subscriptions_and_is_told(told: Told) -> None:
+    made = await told.subscribe(lifecycleNotificationUrl="https://soc.contoso.com/life")
+    other = await told.subscribe("other")
+    check = told.notifications.standing.check
+    assert await check() == 0
+    del told.rights[CALLERS["app"].app_id, None]
+    assert await check() == 1
+    assert await check() == 0
+    await told.surface.ingest([alert("late", severity="high")])
+    await told.round()
+    told_of = [(each["subscriptionId"], each.get("lifecycleEvent", each.get("changeType"))) for each in told.notes]
+    assert sorted(told_of) == sorted([(made["id"], "subscriptionRemoved"), (other["id"], "created")])
+    assert_error(await told.surface.client.get(f"/v1.0/subscriptions/{made['id']}"), 404, "ResourceNotFound")
 
 
 async def test_an_administrator_removes_a_subscription_and_its_owner_hears_of_it(told: Told) -> None:
