@@ -98,23 +98,6 @@ async def test_an_application_that_is_enabled_again_gets_tokens_that_hold_at_onc
         house.authority.tokens.verify(before)
 
 
-def test_what_came_from_a_family_ends_with_it(house: Installation) -> None:
-    app, user, now = house.register(), user_of(house), schema.instant(house.clock.now())
-
-    def family(name: str) -> Family:
-        return Family(name, app.client.client_id, user.id, now)
-
-    def grow(connection: Connection) -> list[str]:
-        grants.begin(connection, family("a"))
-        grants.begin(connection, family("z"))
-        first = grants.branch(connection, family("b"), "a")
-        return [first, grants.branch(connection, family("b2"), "a"), grants.branch(connection, family("c"), "b")]
-
-    assert house.db.write_now(grow) == ["b", "b", "c"]
-    changed(house, lambda it: grants.revoke(it, "a", now))
-    assert house.db.read_now(lambda it: grants.revoked(it, "2026-01-01")) == {"a", "b", "c"}
-
-
 def test_rights_are_those_of_now(house: Installation) -> None:
     app, user, now = house.register("SecurityEvents.ReadWrite.All"), user_of(house), schema.instant(house.clock.now())
     client_id = app.client.client_id
