@@ -165,6 +165,7 @@ async def test_a_comment_is_added_as_the_builder_sends_it(app: Sdk, graph: Any) 
     assert received.status_code == 200
     assert [each["comment"] for each in received.json()["value"]] == ["first", "second"]
     assert [each.comment for each in (await one.get()).comments] == ["first", "second"]
+    assert await one.comments.count.get() == 2
 
 
 async def test_incidents_come_with_their_alerts(graph: Any) -> None:

@@ -88,6 +88,12 @@ async def comment(call: Call) -> Response:
     return answer({"@odata.context": envelope.context_url(call, COMMENTS), "value": drawn(call, stored)["comments"]})
 
 
+async def comments_counted(call: Call) -> Response:
+    """Answer how many comments an alert has, as text."""
+    alert = await call.deps.database.read(lambda connection: _existing(connection, call.names["id"]))
+    return PlainTextResponse(str(len(alert.document.get("comments") or ())))
+
+
 def drawn(call: Call, alert: stored_alerts.Alert) -> dict[str, Any]:
     """Answer an alert, read in this shape, as the service shows it to a caller."""
     late = prefer.UNKNOWN_MEMBERS in call.preferences

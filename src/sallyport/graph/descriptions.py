@@ -6,6 +6,7 @@ The rule: a line for each handler in the table of routes; what an operation does
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -120,6 +121,7 @@ _TARGET: Schema = {
     "required": ["targetIncidentId"],
     "properties": {"@odata.context": {"type": "string", "format": "uri"}, "targetIncidentId": _TEXT},
 }
+_NUMBER = replace(counted(), options=())
 _COMMENTS: Schema = schemas.envelope({"type": "object"})
 _LETTERS: Schema = schemas.envelope({"type": "object", "required": ["id", "url", "notifications"]})
 _REDELIVERED: Schema = {
@@ -199,6 +201,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         alerts_v2.get: read(ALERT_V2),
         alerts_v2.update: updated(ALERT_V2, _part(ALERT_V2, alerts_v2.UPDATABLE), always=True),
         alerts_v2.comment: Description({200: {JSON: _COMMENTS}}, {JSON: _COMMENT}),
+        alerts_v2.comments_counted: _NUMBER,
         incidents.listed: listed(INCIDENT, (*LIST, "$expand")),
         incidents.create: created(INCIDENT, _NEW_INCIDENT),
         incident_actions.merge: _gathering(
@@ -221,6 +224,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         incident_alerts.counted: counted(),
         incident_alerts.get: read(ALERT_V2),
         incidents.comment: Description({200: {JSON: _COMMENTS}}, {JSON: _COMMENT}),
+        incidents.comments_counted: _NUMBER,
         indicators.listed: listed(INDICATOR),
         indicators.create: created(INDICATOR, _NEW_INDICATOR),
         indicators.counted: counted(),

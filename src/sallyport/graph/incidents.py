@@ -100,6 +100,12 @@ async def comment(call: Call) -> Response:
     return answer({"@odata.context": context, "value": drawn(call, stored)["comments"]})
 
 
+async def comments_counted(call: Call) -> Response:
+    """Answer how many comments an incident has, as text."""
+    incident = await call.deps.database.read(lambda connection: incidents.existing(connection, call.names["id"]))
+    return PlainTextResponse(str(len(incident.document.get("comments") or ())))
+
+
 async def _change(
     call: Call, change: Callable[[dict[str, Any]], Mapping[str, Any]], match: str | None = None
 ) -> Incident:

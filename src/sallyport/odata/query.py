@@ -47,7 +47,6 @@ class Query:
     skiptoken: str | None
     #: Whether the number of all rows was asked for.
     count: bool
-    search: str | None
     #: Everything as it was given, by option name with its dollar sign, custom options included.
     given: Mapping[str, str]
 
@@ -77,6 +76,11 @@ def parse_query(
     given = _options(raw)
     filter_text = given.get("$filter", "").strip()
     skiptoken = given.get("$skiptoken", "").strip() or None
+    if given.get("$search", "").strip():
+        # Whoever searches wants some: all would be the wrong answer.
+        raise InvalidQuery(
+            given["$search"], 1, "$search is not supported; contains(…) in $filter finds texts", "search"
+        )
     return Query(
         filter=bind.read_filter(given["$filter"], entity) if filter_text else None,
         orderby=read_orderby(given.get("$orderby", "").strip() or default_orderby, entity),
@@ -86,7 +90,6 @@ def parse_query(
         skip=0 if skiptoken else _number(given, "skip", 0, max_skip),
         skiptoken=skiptoken,
         count=_boolean(given, "count"),
-        search=given.get("$search", "").strip() or None,
         given=given,
     )
 

@@ -121,6 +121,10 @@ async def test_comments_are_answered_all_with_their_authors(surface: Surface) ->
     assert told == [("first", None), ("second", "analyst@contoso.com")]
     legacy = (await surface.client.get("/v1.0/security/alerts/a")).json()
     assert legacy["comments"] == ["first", "second"]
+    assert (await surface.client.get("/v1.0/security/alerts_v2/a/comments/$count")).text == "2"
+    for path in ("alerts_v2", "incidents"):
+        missing = await surface.client.get(f"/v1.0/security/{path}/x/comments/$count")
+        assert_error(missing, 404, "ResourceNotFound")
     assert_error(
         await surface.client.post("/v1.0/security/alerts_v2/a/comments", json={"comment": " "}), 400, "BadRequest"
     )
@@ -181,6 +185,7 @@ async def test_an_incident_is_changed_and_commented(surface: Surface) -> None:
     assert shown["lastModifiedBy"] == "Playbooks"
     commented = await surface.client.post("/v1.0/security/incidents/9/comments", json={"comment": "closed"})
     assert [each["comment"] for each in commented.json()["value"]] == ["closed"]
+    assert (await surface.client.get("/v1.0/security/incidents/9/comments/$count")).text == "1"
     assert await surface.ids("/v1.0/security/incidents", params={"$filter": "determination eq 'phishing'"}) == ["9"]
     assert_error(
         await surface.client.post("/v1.0/security/incidents", json={"id": "9", "displayName": "x"}), 409, "Conflict"
