@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sallyport.auth import keyring
 from sallyport.auth.failures import Failures
 from sallyport.auth.keyring import Keyring
-from sallyport.auth.tokens import LIFETIME_SECONDS, Tokens
+from sallyport.auth.tokens import LIFETIME_SECONDS, Ending, Tokens
 from sallyport.clock import Clock
 from sallyport.store import endings, grants, schema, sessions
 from sallyport.store.database import Database
@@ -34,8 +34,8 @@ class Authority:
     lifetime_seconds: int = LIFETIME_SECONDS
     #: Families of tokens that were ended before their time.
     revoked: frozenset[str] = frozenset()
-    #: Applications and users, and the second up to which none of their tokens counts.
-    ended: Mapping[str, float] = field(default_factory=dict)
+    #: Applications and users none of whose tokens up to a moment counts.
+    ended: Mapping[str, Ending] = field(default_factory=dict)
     tokens: Tokens = field(init=False)
     failures: Failures = field(init=False)
     #: Hashing a secret takes 16 MB and a twentieth of a second: two at a time.
@@ -54,10 +54,10 @@ class Authority:
 
     async def reload(self) -> None:
         """Read the signing keys and what was revoked again, after somebody may have changed them."""
-        before = self.ring
+        before, known = self.ring, self.ended
 
-        def read(connection: Connection) -> tuple[Keyring, frozenset[str], dict[str, float]]:
-            return keyring.load(connection, self.sealer, self.clock, before), *ends(connection, self.clock)
+        def read(connection: Connection) -> tuple[Keyring, frozenset[str], dict[str, Ending]]:
+            return keyring.load(connection, self.sealer, self.clock, before), *ends(connection, self.clock, known)
 
         self.ring, self.revoked, self.ended = await self.db.read(read)
         if self.ring.published != before.published:
@@ -76,8 +76,18 @@ class Authority:
         await self.db.write(sweep)
 
 
-def ends(connection: Connection, clock: Clock) -> tuple[frozenset[str], dict[str, float]]:
-    """Answer what was ended before its time: families of tokens, and all that an application or user held till then."""
-    since = schema.instant(clock.now() - keyring.RETIRED_FOR)
-    ended = {name: schema.moment(at).timestamp() for name, at in endings.after(connection, since).items()}
+def ends(
+    connection: Connection, clock: Clock, known: Mapping[str, Ending] | None = None
+) -> tuple[frozenset[str], dict[str, Ending]]:
+    """Answer what was ended before its time: families of tokens, and all that an application or user held till then.
+
+    `known` is what this answered last.
+    """
+    now, before = clock.now(), known or {}
+    since = schema.instant(now - keyring.RETIRED_FOR)
+    ended = {}
+    for name, at in endings.after(connection, since).items():
+        same = before.get(name)
+        heard = min(schema.moment(at), now).timestamp()
+        ended[name] = same if same is not None and same.at == at else Ending(at, heard)
     return grants.revoked(connection, since), ended

@@ -6,12 +6,11 @@ token itself. https://learn.microsoft.com/entra/identity-platform/access-token-c
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from joserfc import jwt
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
@@ -100,6 +99,15 @@ class Subject:
     person: Person | None = None
 
 
+class Ending(NamedTuple):
+    """Up to when none of the tokens of an application or a user counts."""
+
+    #: As it is stored.
+    at: str
+    #: Not later than when this process heard of it: clocks of two machines differ.
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
     """A token whose signature and fixed claims were found right; only time can still turn it down."""
@@ -124,7 +132,7 @@ class Tokens:
         clock: Clock,
         lifetime_seconds: int = LIFETIME_SECONDS,
         revoked: Callable[[], frozenset[str]] = frozenset,
-        ended: Callable[[], Mapping[str, float]] = dict,
+        ended: Callable[[], Mapping[str, Ending]] = dict,
     ) -> None:
         self.tenant_id = tenant_id
         #: Names the tenant, not an address, so that a token holds wherever the server is reached.
@@ -135,7 +143,7 @@ class Tokens:
         self._clock = clock
         #: Families of tokens that were ended before their time.
         self._revoked = revoked
-        #: Applications and users, and the second up to which none of their tokens counts.
+        #: Applications and users none of whose tokens up to a moment counts.
         self._ended = ended
         self._remembered: OrderedDict[str, _Checked] = OrderedDict()
 
@@ -228,7 +236,7 @@ class Tokens:
         if checked.family and checked.family in self._revoked():
             raise TokenInvalid("session")
         ended = self._ended()
-        if ended and any(checked.issued <= ended.get(subject, -math.inf) for subject in checked.subjects):
+        if ended and any(checked.issued <= ended[each].seconds for each in checked.subjects if each in ended):
             raise TokenInvalid("session")
         return checked
 
@@ -238,8 +246,9 @@ class Tokens:
 
     def _issued(self, subject: Subject) -> int:
         """Answer the second of a new token: a later one than that in which the subject's former ones ended."""
-        ended = [self._ended().get(each, -math.inf) for each in (subject.client_id, _user_of(subject))]
-        return int(max(self._clock.now().timestamp(), *(each + 1 for each in ended)))
+        ended = self._ended()
+        own = [ended[each].seconds + 1 for each in (subject.client_id, _user_of(subject)) if each in ended]
+        return int(max([self._clock.now().timestamp(), *own]))
 
     def _check(self, token: str) -> _Checked:
         if len(token) > _LENGTH_LIMIT:

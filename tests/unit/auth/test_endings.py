@@ -98,6 +98,23 @@ async def test_an_application_that_is_enabled_again_gets_tokens_that_hold_at_onc
         house.authority.tokens.verify(before)
 
 
+async def test_a_clock_that_is_ahead_where_something_was_ended_ends_nothing_that_is_made_later(
+    house: Installation,
+) -> None:
+    app = house.register()
+    subject, tokens = Subject(app.client.client_id, "App", ()), house.authority.tokens
+    before = tokens.mint(subject)
+    ahead = schema.instant(house.clock.now() + timedelta(hours=1))
+    changed(house, lambda it: endings.put(it, app.client.client_id, ahead))
+    await house.authority.reload()
+    await house.clock.advance(timedelta(seconds=5))
+    after = tokens.mint(subject)
+    await house.authority.reload()
+    assert tokens.verify(after).app_id == app.client.client_id
+    with pytest.raises(TokenInvalid, match="session"):
+        tokens.verify(before)
+
+
 def test_rights_are_those_of_now(house: Installation) -> None:
     app, user, now = house.register("SecurityEvents.ReadWrite.All"), user_of(house), schema.instant(house.clock.now())
     client_id = app.client.client_id
