@@ -82,7 +82,9 @@ def arriving(given: Any, draw_id: Callable[[], str], tenant_id: str, now: str) -
         "status": "newAlert",
     }
     completed = [name for name in defaults if name not in read]
-    return arrivals.ready({**defaults, **read}, completed)
+    for name in completed:
+        read[name] = defaults[name]
+    return arrivals.ready(read, completed)
 
 
 def _read(given: Any) -> Document:

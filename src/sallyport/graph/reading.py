@@ -86,11 +86,12 @@ def _members(given: Any, names: _Names) -> dict[str, Any]:
 
 def compact(document: Mapping[str, Any], entity: Structure) -> dict[str, Any]:
     """Answer a resource without the known properties that say nothing: an answer writes those out again."""
-    return {
-        name: value
-        for name, value in document.items()
-        if (value is not None and value != []) or entity.field(name) is None
-    }
+    silent = [name for name, value in document.items() if value is None or value == []]
+    read = dict(document)
+    for name in silent:
+        if entity.field(name) is not None:
+            del read[name]
+    return read
 
 
 class _Names(dict[str, tuple[str, Reader | None]]):

@@ -26,9 +26,6 @@ from sallyport.store.arrivals import Arrival
 
 KIND = "alert"
 
-#: How many ids one statement names.
-_IDS_AT_ONCE = 500
-
 Document = dict[str, Any]
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -195,12 +192,10 @@ def numbered(connection: Connection, sequences: Sequence[int], since: str) -> li
 
 def of_ids(connection: Connection, ids: Collection[str]) -> dict[str, Alert]:
     """Answer those of some alerts that are there, by id."""
-    found: dict[str, Alert] = {}
-    wanted = sorted(ids)
-    for first in range(0, len(wanted), _IDS_AT_ONCE):
-        named = alerts.c.id.in_(wanted[first : first + _IDS_AT_ONCE])
-        found.update((row.id, Alert(*row)) for row in connection.execute(sa.select(*_RECORD).where(named)))
-    return found
+    if not ids:
+        return {}
+    named = schema.listed(connection, sorted(ids))
+    return {row.id: Alert(*row) for row in connection.execute(sa.select(*_RECORD).where(alerts.c.id.in_(named)))}
 
 
 def _of_incident(incident_id: str | None) -> tuple[typed.Value, ...]:

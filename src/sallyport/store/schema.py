@@ -7,11 +7,14 @@ The rule: a reader that asks for "everything after number N" may trust the numbe
 from __future__ import annotations
 
 import zlib
+from collections import abc
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
+
+from sallyport.store import documents
 
 metadata = sa.MetaData(
     naming_convention={
@@ -58,6 +61,16 @@ def ordered(connection: Connection, sequence: str) -> None:
     if connection.dialect.name == "postgresql":
         name = "resources" if sequence in _RESOURCES else sequence
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(name.encode()))))
+
+
+def listed(connection: Connection, texts: abc.Sequence[str]) -> sa.Select[tuple[str]]:
+    """Answer texts, however many they are, as a statement that takes them as one parameter."""
+    if connection.dialect.name == "postgresql":
+        array = postgresql.ARRAY(sa.Text)
+        named = sa.func.unnest(sa.cast(sa.literal(list(texts), array), array)).table_valued(sa.column("value", sa.Text))
+        return sa.select(named.render_derived().c.value)
+    given = sa.literal(documents.text(list(texts)))
+    return sa.select(sa.func.json_each(given).table_valued(sa.column("value", sa.Text)).c.value)
 
 
 def draw(connection: Connection, table: sa.Table, count: int) -> list[int]:

@@ -155,6 +155,11 @@ def test_what_many_alerts_mention_is_looked_for_in_their_order(
     assert "SCAN alerts USING INDEX ix_alerts_created_at" in plan
 
 
+def test_alerts_that_are_brought_are_looked_for_by_their_ids(database: Database) -> None:
+    plan = database.read_now(lambda connection: _explained(connection, lambda: alerts.of_ids(connection, ["a", "b"])))
+    assert plan[0] == "SEARCH alerts USING INDEX sqlite_autoindex_alerts_1 (id=?)"
+
+
 @pytest.mark.parametrize("filter_text", ["severity eq 'high'", "hostStates/any(h: h/fqdn eq 'a')"])
 def test_who_follows_the_numbers_is_not_led_astray_by_an_index(database: Database, filter_text: str) -> None:
     query = parse_query([("$filter", filter_text)], ALERT)
