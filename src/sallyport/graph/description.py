@@ -28,7 +28,10 @@ OPTIONS: Mapping[str, tuple[Schema, str]] = {
     ),
     "$orderby": ({"type": "string", "examples": ["id desc"]}, "In which order, such as `createdDateTime desc`."),
     "$select": ({"type": "string", "examples": ["id"]}, "Which properties, separated by commas."),
-    "$expand": ({"type": "string"}, "Which related resources to answer along."),
+    "$expand": (
+        {"type": "string", "examples": ["alerts($select=id;$top=1)"]},
+        "Which related resources to answer along, each with options of its own in parentheses.",
+    ),
     "$top": ({"type": "integer", "minimum": 0, "maximum": 1000}, "How many resources a page holds."),
     "$skip": ({"type": "integer", "minimum": 0, "maximum": 500}, "How many resources to leave out."),
     "$skiptoken": ({"type": "string"}, "Where the page begins: comes with `@odata.nextLink`."),
