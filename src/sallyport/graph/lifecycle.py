@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
 from sallyport.errors import SallyportError
-from sallyport.graph import notification_rules
+from sallyport.graph import notification_rules, notifier
 from sallyport.graph.couriers import Couriers
+from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.store import deliveries, outbox, schema, subscriptions
 from sallyport.store.database import Database
@@ -29,15 +30,21 @@ AHEAD = timedelta(hours=1)
 DEAD_KEPT = timedelta(days=3)
 _REST_SECONDS = 15.0
 _PORTION = 2_000
+#: How often the addresses are forgotten that nothing is on its way to.
+_LANES_SECONDS = 3600.0
 
 
 class Lifecycle:
-    """The loop; one for each process."""
+    """The loop; of several processes, one works at a time."""
 
-    def __init__(self, database: Database, clock: Clock, couriers: Couriers) -> None:
+    def __init__(self, database: Database, clock: Clock, couriers: Couriers, shares: Shares) -> None:
         self._database = database
         self._clock = clock
         self._couriers = couriers
+        self._shares = shares
+        #: The last notice that was looked at; what is behind it is forgotten with the letter that holds it.
+        self._looked_at = 0
+        self._lanes_at = clock.monotonic()
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -58,7 +65,7 @@ class Lifecycle:
         def work(connection: Connection) -> int:
             soon = [each for each in subscriptions.ending(connection, at, before) if _is_soon(each, at)]
             parcels = notification_rules.lifecycle_parcels(soon, "reauthorizationRequired")
-            deliveries.post(connection, (), parcels, at)
+            deliveries.tell(connection, (), parcels, at)
             for each in soon:
                 subscriptions.reminded(connection, each)
             return len(parcels)
@@ -80,19 +87,38 @@ class Lifecycle:
         ):
             while portion := await self._database.write(forget):
                 gone += portion
-        return gone + await self._database.write(deliveries.forget_lanes)
+        await self._forget_told()
+        if self._clock.monotonic() - self._lanes_at >= _LANES_SECONDS:
+            self._lanes_at = self._clock.monotonic()
+            gone += await self._database.write(_forget_lanes)
+        return gone
+
+    async def _forget_told(self) -> None:
+        """Forget the notices that every address is done with."""
+        while True:
+            behind = self._looked_at
+            last = await self._database.write(lambda connection: deliveries.forget_told(connection, behind, _PORTION))  # noqa: B023
+            if last is None:
+                return
+            self._looked_at = last
 
     async def _work(self) -> None:
         while True:
             try:
-                await self.remind()
-                await self.forget()
+                if self._shares.leads:
+                    await self.remind()
+                    await self.forget()
             except SallyportError as error:
                 log.warning("lifecycle.stalled", error=error.message)
             except Exception:
                 # Whatever it is, it must not keep everybody from being reminded for ever.
                 log.exception("lifecycle.broken")
             await self._clock.sleep(_REST_SECONDS)
+
+
+def _forget_lanes(connection: Connection) -> int:
+    outbox.hold(connection, notifier.CURSOR)
+    return deliveries.forget_lanes(connection)
 
 
 def _is_soon(subscription: Subscription, at: str) -> bool:

@@ -5,14 +5,14 @@ The rule: who subscribed is asked at the moment of sending; who has expired or i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from sallyport.graph import notification_rules, rich_content
-from sallyport.store.deliveries import Delivery, Event
+from sallyport.store.notices import Event, Wanted
 from sallyport.store.subscriptions import Subscription
 
 #: About how many bytes one POST holds at the most.
@@ -25,71 +25,59 @@ ValidationToken = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What is brought to one address, and what it refers to."""
+class Telling:
+    """One notification: to whom, of what."""
 
-    rows: Sequence[Delivery]
-    #: By notice.
-    events: Mapping[int, Sequence[Event]]
-    subscriptions: Mapping[str, Subscription]
+    subscription: Subscription
+    event: Event
+    #: Which notice or row it belongs to; whoever has taken the last of it has taken all of it.
+    of: int
 
-
-def groups(rows: Sequence[Delivery]) -> Iterator[list[Delivery]]:
-    """Answer deliveries in groups that one POST holds, in order."""
-    group: list[Delivery] = []
-    size = 0
-    for row in rows:
-        if group and (size + row.count > notification_rules.MOST or row.body is not None or group[0].body is not None):
-            yield group
-            group, size = [], 0
-        group.append(row)
-        size += row.count
-    if group:
-        yield group
+    @property
+    def is_rich(self) -> bool:
+        """Whether it is to hold the alert itself."""
+        return bool(self.subscription.document.get("includeResourceData"))
 
 
-def with_contents(load: Load, group: Sequence[Delivery]) -> set[str]:
-    """Answer the ids of the alerts whose contents a group is to hold."""
-    return {event.resource_id for subscription, event in _told(load, group) if _is_rich(subscription)}
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One body, and how many of the tellings it tells."""
+
+    body: bytes
+    count: int
 
 
-def bodies(
-    load: Load,
-    group: Sequence[Delivery],
-    contents: Mapping[str, dict[str, Any]],
-    validation_token: ValidationToken,
-) -> list[bytes]:
-    """Answer what a group says: mostly one body, more when contents are large, none when nobody is left to hear it."""
-    if group[0].body is not None:
-        return [orjson.dumps(group[0].body)]
-    found: list[bytes] = []
+def tellings(
+    of: int, events: Sequence[Event], wanted: Wanted, subscriptions: Mapping[str, Subscription]
+) -> Iterator[Telling]:
+    """Answer what those who still subscribe are told of some events."""
+    for subscription_id, places in wanted.items():
+        subscription = subscriptions.get(subscription_id)
+        if subscription is not None:
+            yield from (Telling(subscription, events[at], of) for at in places)
+
+
+def posts(
+    told: Iterable[Telling], contents: Mapping[str, dict[str, Any]], validation_token: ValidationToken
+) -> Iterator[Post]:
+    """Answer what tells some notifications, in order: mostly one body, more when contents are large."""
     waiting: list[dict[str, Any]] = []
     apps: set[str] = set()
     size = 0
-    for subscription, event in _told(load, group):
-        note = notification_rules.notification(subscription, event)
-        content = contents.get(event.resource_id) if _is_rich(subscription) else None
+    for each in told:
+        note = notification_rules.notification(each.subscription, each.event)
+        content = contents.get(each.event.resource_id) if each.is_rich else None
         if content is not None:
-            note["encryptedContent"] = _encrypted(subscription, content)
+            note["encryptedContent"] = _encrypted(each.subscription, content)
             size += len(note["encryptedContent"]["data"])
-            apps.add(subscription.app_id)
+            apps.add(each.subscription.app_id)
         size += _BARE_BYTES
         waiting.append(note)
         if size >= _MOST_BYTES:
-            found.append(_body(waiting, apps, validation_token))
+            yield Post(_body(waiting, apps, validation_token), len(waiting))
             waiting, apps, size = [], set(), 0
     if waiting:
-        found.append(_body(waiting, apps, validation_token))
-    return found
-
-
-def _told(load: Load, group: Sequence[Delivery]) -> Iterator[tuple[Subscription, Event]]:
-    for row in group:
-        events = load.events.get(row.notice_id or 0, ())
-        for subscription_id, places in row.wanted.items():
-            subscription = load.subscriptions.get(subscription_id)
-            if subscription is not None:
-                yield from ((subscription, events[at]) for at in places)
+        yield Post(_body(waiting, apps, validation_token), len(waiting))
 
 
 def _body(notes: Sequence[Mapping[str, Any]], apps: set[str], validation_token: ValidationToken) -> bytes:
@@ -98,10 +86,6 @@ def _body(notes: Sequence[Mapping[str, Any]], apps: set[str], validation_token: 
         # Receivers of contents check that it was us who sent them.
         told["validationTokens"] = [validation_token(each) for each in sorted(apps)]
     return orjson.dumps(told)
-
-
-def _is_rich(subscription: Subscription) -> bool:
-    return bool(subscription.document.get("includeResourceData"))
 
 
 def _encrypted(subscription: Subscription, content: dict[str, Any]) -> dict[str, Any]:

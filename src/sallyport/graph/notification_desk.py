@@ -45,7 +45,7 @@ async def remove(call: Call) -> Response:
         gone = stored.remove(connection, subscription_id)
         if gone is None:
             return False
-        deliveries.post(connection, (), notification_rules.lifecycle_parcels([gone], _REMOVED), at)
+        deliveries.tell(connection, (), notification_rules.lifecycle_parcels([gone], _REMOVED), at)
         return True
 
     if not await call.deps.database.write(work):

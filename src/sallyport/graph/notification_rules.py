@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -19,11 +20,14 @@ from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.matches import matches
 from sallyport.odata.query import Query
-from sallyport.store.deliveries import Event, Parcel
+from sallyport.store.deliveries import Parcel
+from sallyport.store.notices import Event
 from sallyport.store.subscriptions import Subscription
 
-#: How many notifications one POST holds: few enough for receivers that take no more than 100 kB.
+#: How many notifications one POST holds at first: few enough for receivers that take no more than 100 kB.
 MOST = 100
+#: And how many for an address that takes them while more are waiting than that.
+MOST_BEHIND = 1_000
 #: How a resource is named; the exact text is not published.
 _ALERT_TYPE = "#Microsoft.Graph.alert"
 
@@ -76,7 +80,7 @@ class Watches:
         for at, event in enumerate(events):
             for each in self._hearing(event, alerts.get(event.resource_id)):
                 wanted.setdefault((each.endpoint, each.url), {}).setdefault(each.subscription.id, []).append(at)
-        return [Parcel(*key, part) for key, whole in wanted.items() for part in _parts(whole)]
+        return [Parcel(*key, whole) for key, whole in wanted.items()]
 
     def _hearing(self, event: Event, alert: Mapping[str, Any] | None) -> Iterator[Watch]:
         for each in self._of_alert.get(event.resource_id, ()):
@@ -90,20 +94,32 @@ class Watches:
 
 def notification(subscription: Subscription, event: Event) -> dict[str, Any]:
     """Answer what a subscriber is told of one change."""
-    resource = f"security/alerts/{quote(event.resource_id, safe='')}"
-    data = {"@odata.type": _ALERT_TYPE, "@odata.id": resource, "id": event.resource_id}
-    if event.etag is not None:
-        data["@odata.etag"] = event.etag
+    resource, data = _resource(event.resource_id, event.etag)
     return {
         "id": f"{subscription.id}_{event.sequence}",
         "subscriptionId": subscription.id,
-        "subscriptionExpirationDateTime": instants.wire(subscription.expires_at),
+        "subscriptionExpirationDateTime": _wire(subscription.expires_at),
         "clientState": subscription.document.get("clientState"),
         "changeType": _shown_change(subscription, event),
         "tenantId": subscription.tenant_id,
         "resource": resource,
         "resourceData": data,
     }
+
+
+@lru_cache(maxsize=4_096)
+def _resource(resource_id: str, etag: str | None) -> tuple[str, orjson.Fragment]:
+    """Answer an alert's address, and what is said of it: the same for everybody, so that it is written once."""
+    resource = f"security/alerts/{quote(resource_id, safe='')}"
+    data = {"@odata.type": _ALERT_TYPE, "@odata.id": resource, "id": resource_id}
+    if etag is not None:
+        data["@odata.etag"] = etag
+    return resource, orjson.Fragment(orjson.dumps(data))
+
+
+@lru_cache(maxsize=4_096)
+def _wire(instant: str) -> str | None:
+    return instants.wire(instant)
 
 
 def lifecycle(subscription: Subscription, event: str) -> dict[str, Any]:
@@ -131,14 +147,6 @@ def lifecycle_parcels(subscriptions: Iterable[Subscription], event: str, due_at:
     return found
 
 
-def body(notifications: Sequence[Mapping[str, Any]], tokens: Sequence[str] = ()) -> bytes:
-    """Answer the body of a POST; `tokens` prove to receivers of contents that we sent them."""
-    told: dict[str, Any] = {"value": notifications}
-    if tokens:
-        told["validationTokens"] = tokens
-    return orjson.dumps(told)
-
-
 def _hears(watch: Watch, event: Event) -> bool:
     if event.change_type == "created":
         return not watch.changes.isdisjoint(("created", "updated"))
@@ -155,19 +163,3 @@ def _shown_change(subscription: Subscription, event: Event) -> str:
     # A new alert is an update to whoever asks for updates alone.
     asked = subscription.document["changeType"].split(",")
     return "updated" if event.change_type == "created" and "created" not in asked else event.change_type
-
-
-def _parts(wanted: Mapping[str, list[int]]) -> Iterator[dict[str, list[int]]]:
-    """Answer what one address wants in parts that one POST holds."""
-    part: dict[str, list[int]] = {}
-    room = MOST
-    for subscription_id, places in wanted.items():
-        rest = places
-        while rest:
-            part[subscription_id], rest = rest[:room], rest[room:]
-            room -= len(part[subscription_id])
-            if not room:
-                yield part
-                part, room = {}, MOST
-    if part:
-        yield part

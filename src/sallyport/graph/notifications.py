@@ -11,6 +11,7 @@ from sallyport.graph.couriers import Couriers
 from sallyport.graph.lifecycle import Lifecycle
 from sallyport.graph.notification_bodies import ValidationToken
 from sallyport.graph.notifier import Notifier
+from sallyport.graph.shares import Shares
 from sallyport.graph.standing import Rights, Standing
 from sallyport.recorder import Recorder, Silent
 from sallyport.store.database import Database
@@ -31,17 +32,18 @@ class Notifications:
         rights: Rights,
     ) -> None:
         recorder = recorder or Silent()
-        self.couriers = Couriers(database, clock, http, validation_token, chance, recorder)
-        self.notifier = Notifier(database, clock, self.couriers, recorder)
-        self.lifecycle = Lifecycle(database, clock, self.couriers)
-        self.standing = Standing(database, clock, self.couriers, rights)
+        self.shares = Shares(database, clock)
+        self.couriers = Couriers(database, clock, http, validation_token, chance, recorder, self.shares)
+        self.notifier = Notifier(database, clock, self.couriers, recorder, self.shares)
+        self.lifecycle = Lifecycle(database, clock, self.couriers, self.shares)
+        self.standing = Standing(database, clock, self.couriers, rights, self.shares)
 
     async def open(self) -> None:
         """Begin where the last process stopped."""
-        for each in (self.couriers, self.notifier, self.lifecycle, self.standing):
+        for each in (self.shares, self.couriers, self.notifier, self.lifecycle, self.standing):
             await each.open()
 
     async def close(self) -> None:
         """Stop."""
-        for each in (self.standing, self.lifecycle, self.notifier, self.couriers):
+        for each in (self.standing, self.lifecycle, self.notifier, self.couriers, self.shares):
             await each.close()

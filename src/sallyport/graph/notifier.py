@@ -20,12 +20,14 @@ from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.notification_rules import Watch, Watches
+from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.recorder import Recorder
 from sallyport.security import alert_shapes
-from sallyport.store import alerts, deliveries, outbox, subscriptions
+from sallyport.store import alerts, deliveries, lanes, outbox, subscriptions
 from sallyport.store.database import Database
-from sallyport.store.deliveries import Event, Parcel
+from sallyport.store.deliveries import Parcel
+from sallyport.store.notices import Event
 from sallyport.store.subscriptions import Subscription
 
 log = structlog.stdlib.get_logger(__name__)
@@ -33,6 +35,8 @@ log = structlog.stdlib.get_logger(__name__)
 CURSOR = "notifications"
 #: How many changes a round takes.
 ROUND = 1_000
+#: How many changes a notice holds: few enough to be told again from its beginning.
+_BLOCK = 100
 #: How long to rest when there was no change.
 _REST_SECONDS = 0.25
 _DROPPED = "The endpoint answered too slowly too often: what was new was dropped."
@@ -56,15 +60,20 @@ class _Round:
     blocks: tuple[_Block, ...] = ()
     #: Everybody's subscriptions, by id.
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    #: The endpoints that are spared what is new, each with until when.
+    spared: Mapping[str, str] = field(default_factory=dict)
 
 
 class Notifier:
-    """The loop; one for each process."""
+    """The loop; of several processes, one works at a time."""
 
-    def __init__(self, database: Database, clock: Clock, couriers: Couriers, recorder: Recorder) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, couriers: Couriers, recorder: Recorder, shares: Shares
+    ) -> None:
         self._database = database
         self._clock = clock
         self._couriers = couriers
+        self._shares = shares
         self._recorder = recorder
         self._watches: dict[tuple[str, str, str, str], Watch] = {}
         #: By endpoint that is spared: which subscriptions will be told that they missed something.
@@ -93,7 +102,7 @@ class Notifier:
             if not outbox.advance(connection, CURSOR, found.before, found.after):
                 return False
             for each in blocks:
-                deliveries.post(connection, each.events, each.parcels, now)
+                deliveries.tell(connection, each.events, each.parcels, now)
             return True
 
         if await self._database.write(store):
@@ -117,12 +126,13 @@ class Notifier:
         stored = alerts.of_ids(connection, {each.resource_id for each in mine})
         documents = {alert_id: alert_shapes.without_private(each.document) for alert_id, each in stored.items()}
         blocks = []
-        for first in range(0, len(mine), notification_rules.MOST):
-            events = [_event(each, stored) for each in mine[first : first + notification_rules.MOST]]
+        for first in range(0, len(mine), _BLOCK):
+            events = [_event(each, stored) for each in mine[first : first + _BLOCK]]
             parcels = watches.parcels(events, documents)
             if parcels:
                 blocks.append(_Block(events, parcels))
-        return _Round(before, after, tuple(blocks), {each.id: each for each in active})
+        spared = lanes.spared(connection, now)
+        return _Round(before, after, tuple(blocks), {each.id: each for each in active}, spared)
 
     def _watch(self, subscription: Subscription) -> Watch:
         document = subscription.document
@@ -135,18 +145,22 @@ class Notifier:
         return found
 
     def _held(self, found: _Round, block: _Block) -> _Block:
-        """Answer a block as the endpoints' states let it go: at once, later, or not at all, and what tells of that."""
+        """Answer a block without what is dropped, because its endpoint is spared, and with what tells of that."""
         parcels: list[Parcel] = []
         for parcel in block.parcels:
-            health = self._couriers.health(parcel.endpoint)
-            if health.is_dropping:
+            until = self._spared_until(found, parcel.endpoint)
+            if until is None:
+                self._told.pop(parcel.endpoint, None)
+                parcels.append(parcel)
+            else:
                 parcels.append(replace(parcel, dropped=_DROPPED))
-                parcels += self._missed(found, parcel, self._later(health.dropping_seconds))
-                continue
-            self._told.pop(parcel.endpoint, None)
-            due_at = self._later(health.delay_seconds) if health.delay_seconds else None
-            parcels.append(replace(parcel, due_at=due_at))
+                parcels += self._missed(found, parcel, until)
         return _Block(block.events, parcels)
+
+    def _spared_until(self, found: _Round, endpoint: str) -> str | None:
+        """Answer until when an endpoint is not told of what is new: this process knows, or another one has noted it."""
+        health = self._couriers.health(endpoint)
+        return self._later(health.dropping_seconds) if health.is_dropping else found.spared.get(endpoint)
 
     def _missed(self, found: _Round, parcel: Parcel, due_at: str) -> list[Parcel]:
         """Answer what tells subscribers that notifications of theirs were dropped, once that is over.
@@ -165,7 +179,8 @@ class Notifier:
         while True:
             more = False
             try:
-                more = await self.round()
+                # Only one of several processes needs to; if two ever do, one of them finds its place moved.
+                more = self._shares.leads and await self.round()
             except SallyportError as error:
                 log.warning("notifications.stalled", error=error.message)
             except Exception:

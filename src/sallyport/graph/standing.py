@@ -17,6 +17,7 @@ from sallyport.clock import Clock
 from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules
 from sallyport.graph.couriers import Couriers
+from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.store import audit, deliveries, subscriptions
 from sallyport.store.audit import AuditEvent
@@ -35,13 +36,14 @@ _NEEDED = "SecurityEvents.ReadWrite.All"
 
 
 class Standing:
-    """The loop; one for each process."""
+    """The loop; of several processes, one works at a time."""
 
-    def __init__(self, database: Database, clock: Clock, couriers: Couriers, rights: Rights) -> None:
+    def __init__(self, database: Database, clock: Clock, couriers: Couriers, rights: Rights, shares: Shares) -> None:
         self._database = database
         self._clock = clock
         self._couriers = couriers
         self._rights = rights
+        self._shares = shares
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -75,13 +77,14 @@ class Standing:
             ended = AuditEvent(at, "server", "subscriptions.ended", owner.app_id, "success", detail=detail)
             audit.append(connection, ended)
         parcels = notification_rules.lifecycle_parcels(gone, "subscriptionRemoved")
-        deliveries.post(connection, (), parcels, at)
+        deliveries.tell(connection, (), parcels, at)
         return len(gone)
 
     async def _work(self) -> None:
         while True:
             try:
-                await self.check()
+                if self._shares.leads:
+                    await self.check()
             except SallyportError as error:
                 log.warning("standing.stalled", error=error.message)
             except Exception:

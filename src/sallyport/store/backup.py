@@ -137,7 +137,7 @@ def _fill_postgresql(database: Database, folder: Path, copy: Copy) -> None:
                     while piece := file.read(_PIECE_BYTES):
                         rows.write(piece)
         for name, last in copy.sequences.items():
-            connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(_name(name), "sequence"), last)))
+            connection.execute(sa.select(sa.func.setval(_owned(connection, name), last)))
 
     database.write_now(fill)
 
@@ -170,14 +170,19 @@ def _drawn(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """Answer the last number that each table drew, so that none is drawn again."""
     found = {}
     for name in names:
-        if "sequence" not in {each["name"] for each in sa.inspect(connection).get_columns(name)}:
-            continue
-        owned = connection.scalar(sa.select(sa.func.pg_get_serial_sequence(_name(name), "sequence")))
+        owned = _owned(connection, name)
         if owned is not None:
             last, called = connection.exec_driver_sql(f"SELECT last_value, is_called FROM {owned}").one()  # noqa: S608 - the database's own name
             if called:
                 found[name] = int(last)
     return found
+
+
+def _owned(connection: Connection, table: str) -> str | None:
+    """Answer what a table draws its numbers from, None when it draws none."""
+    key = sa.inspect(connection).get_pk_constraint(table)["constrained_columns"]
+    found = (connection.scalar(sa.select(sa.func.pg_get_serial_sequence(_name(table), name))) for name in key)
+    return next((each for each in found if each is not None), None)
 
 
 def _name(table: str) -> str:

@@ -1,30 +1,21 @@
-"""What is on its way to subscribers: events once, and for each address which of them it is to hear about.
+"""What is on its way to one address beside the notices: letters of their own, and what could not be delivered.
 
-The rule: the events of a round, everything that follows from them, and the place in the outbox are one transaction;
-what is delivered is deleted, and what cannot be delivered is kept as a dead letter for a while.
+The rule: what is new stands in the notices, once for everybody. A row stands here for what is said to one address
+alone, for what is delivered again, and, for three days, for what nobody took.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import schema
-from sallyport.store.lanes import Lane, lanes
-from sallyport.store.lanes import of as lanes_of
+from sallyport.store import lanes, notices, schema
+from sallyport.store.notices import Wanted
 
-notices = sa.Table(
-    "notices",
-    schema.metadata,
-    sa.Column("id", schema.Sequence, primary_key=True, autoincrement=True),
-    #: A list of `[sequence, resource id, change type, entity tag]`.
-    sa.Column("events", schema.Document, nullable=False),
-    sqlite_autoincrement=True,
-)
 deliveries = sa.Table(
     "deliveries",
     schema.metadata,
@@ -43,27 +34,17 @@ deliveries = sa.Table(
 sa.Index("ix_deliveries_lane_id", deliveries.c.lane_id, deliveries.c.dead_at, deliveries.c.id)
 sa.Index("ix_deliveries_dead_at", deliveries.c.dead_at, deliveries.c.id)
 _LIVE = deliveries.c.dead_at.is_(None)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change that somebody is to hear about."""
-
-    sequence: int
-    resource_id: str
-    change_type: str
-    #: The resource's entity tag at that time; None when it is gone.
-    etag: str | None
+sa.Index("ix_deliveries_due_at", deliveries.c.due_at, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one address is to hear about, from one notice."""
+    """What one address is to hear about by itself."""
 
     id: int
     notice_id: int | None
     #: By subscription, places in the notice's events.
-    wanted: dict[str, list[int]]
+    wanted: Wanted
     #: What is to be sent as it is, in place of events.
     body: dict[str, Any] | None
     created_at: str
@@ -86,37 +67,36 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A delivery that is new: to which address, and who wants what of the notice's events."""
+    """What one address is told of some new events, or by a body of its own."""
 
     endpoint: str
     url: str
     wanted: dict[str, list[int]] | None = None
     body: dict[str, Any] | None = None
-    #: When it is due, if later than at once.
+    #: When it is due, if later than at once; known for bodies only.
     due_at: str | None = None
     #: Why it is not delivered at all, but kept as a dead letter.
     dropped: str | None = None
 
 
-def post(connection: Connection, events: Sequence[Event], parcels: Sequence[Parcel], at: str) -> None:
-    """Store what is to be delivered of some events, which are kept together as one notice."""
+def tell(connection: Connection, events: Sequence[notices.Event], parcels: Sequence[Parcel], at: str) -> None:
+    """Store some events as one notice for the addresses that want them, and what goes to one of them alone."""
     if not parcels:
         return
+    numbers = lanes.of(connection, {each.url: each.endpoint for each in parcels})
     notice_id = None
     if events:
-        rows = [[each.sequence, each.resource_id, each.change_type, each.etag] for each in events]
-        done = connection.execute(notices.insert().values(events=rows))
-        assert done.inserted_primary_key is not None
-        notice_id = int(done.inserted_primary_key[0])
-    numbers = lanes_of(connection, {each.url: each.endpoint for each in parcels})
-    connection.execute(deliveries.insert(), [_row(each, numbers[each.url], notice_id, at) for each in parcels])
+        wanted = {numbers[each.url]: each.wanted for each in parcels if each.wanted and each.dropped is None}
+        notice_id = notices.add(connection, events, wanted, at)
+    apart = [each for each in parcels if each.body is not None or each.dropped is not None]
+    if apart:
+        connection.execute(deliveries.insert(), [_row(each, numbers[each.url], notice_id, at) for each in apart])
 
 
-def ready(connection: Connection, now: str) -> list[Lane]:
-    """Answer the addresses that may be tried and that something is due for."""
-    something = sa.exists().where(deliveries.c.lane_id == lanes.c.id, _LIVE, deliveries.c.due_at <= now)
-    statement = sa.select(lanes).where(sa.or_(lanes.c.due_at.is_(None), lanes.c.due_at <= now), something)
-    return [Lane(*row) for row in connection.execute(statement)]
+def due(connection: Connection, now: str) -> set[int]:
+    """Answer the numbers of the addresses that something of their own is due for."""
+    statement = sa.select(deliveries.c.lane_id).where(_LIVE, deliveries.c.due_at <= now).distinct()
+    return set(connection.scalars(statement))
 
 
 def head(connection: Connection, lane_id: int, now: str, limit: int) -> list[Delivery]:
@@ -125,22 +105,10 @@ def head(connection: Connection, lane_id: int, now: str, limit: int) -> list[Del
     return [_delivery(row) for row in connection.execute(statement.order_by(deliveries.c.id).limit(limit))]
 
 
-def events_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, tuple[Event, ...]]:
-    """Answer the events of some notices, by number."""
-    statement = sa.select(notices.c.id, notices.c.events).where(notices.c.id.in_(list(notice_ids)))
-    return {row.id: tuple(Event(*each) for each in row.events) for row in connection.execute(statement)}
-
-
 def forget(connection: Connection, ids: Sequence[int]) -> None:
-    """Delete what was delivered, and each notice that nobody is to hear about any more."""
-    if not ids:
-        return
-    chosen = sa.select(deliveries.c.notice_id).where(deliveries.c.id.in_(ids), deliveries.c.notice_id.is_not(None))
-    named = set(connection.execute(chosen).scalars())
-    connection.execute(deliveries.delete().where(deliveries.c.id.in_(ids)))
-    if named:
-        still = sa.select(deliveries.c.notice_id).where(deliveries.c.notice_id.in_(named))
-        connection.execute(notices.delete().where(notices.c.id.in_(named), notices.c.id.not_in(still)))
+    """Delete what was delivered; the notices are deleted when nobody needs them any more."""
+    if ids:
+        connection.execute(deliveries.delete().where(deliveries.c.id.in_(ids)))
 
 
 def bury(connection: Connection, lane_id: int, before: str, at: str, reason: str) -> int:
@@ -149,11 +117,29 @@ def bury(connection: Connection, lane_id: int, before: str, at: str, reason: str
     return connection.execute(old.values(dead_at=at, reason=reason[:200])).rowcount
 
 
+def bury_notices(
+    connection: Connection, lane_id: int, through: int, wanted: Mapping[int, tuple[str, Wanted]], at: str, reason: str
+) -> int:
+    """Move an address past some notices, and keep what it wanted of them, by number, as dead letters.
+
+    `wanted` names for each notice when it was made and what was wanted. Answers how many letters there are.
+    """
+    if not lanes.move(connection, lane_id, through) or not wanted:
+        return 0
+    more = {"lane_id": lane_id, "body": None, "due_at": at, "dead_at": at, "reason": reason[:200]}
+    rows = [
+        {**more, "notice_id": number, "wanted": _spans(chosen), "created_at": created_at}
+        for number, (created_at, chosen) in wanted.items()
+    ]
+    connection.execute(deliveries.insert(), rows)
+    return len(rows)
+
+
 def dead(connection: Connection, after: int, limit: int) -> list[Letter]:
     """Answer dead letters behind a number, oldest first."""
     statement = (
-        _SELECTED.add_columns(lanes.c.url, deliveries.c.dead_at, deliveries.c.reason)
-        .join(lanes, lanes.c.id == deliveries.c.lane_id)
+        _SELECTED.add_columns(lanes.lanes.c.url, deliveries.c.dead_at, deliveries.c.reason)
+        .join(lanes.lanes, lanes.lanes.c.id == deliveries.c.lane_id)
         .where(deliveries.c.dead_at.is_not(None), deliveries.c.id > after)
         .order_by(deliveries.c.id)
         .limit(limit)
@@ -166,45 +152,70 @@ def revive(connection: Connection, delivery_id: int | None, at: str) -> int:
     letters: sa.ColumnElement[bool] = deliveries.c.dead_at.is_not(None)
     if delivery_id is not None:
         letters = sa.and_(letters, deliveries.c.id == delivery_id)
-    lane_ids = sa.select(deliveries.c.lane_id).where(letters)
-    connection.execute(lanes.update().where(lanes.c.id.in_(lane_ids)).values(attempts=0, due_at=None))
+    named = set(connection.scalars(sa.select(deliveries.c.lane_id).where(letters).distinct()))
+    lanes.recovered(connection, named)
     values = {"dead_at": None, "reason": None, "created_at": at, "due_at": at}
     return connection.execute(deliveries.update().where(letters).values(**values)).rowcount
 
 
 def forget_dead(connection: Connection, before: str, limit: int) -> int:
     """Delete dead letters that died before a moment, a portion at a time; answers how many."""
-    statement = sa.select(deliveries.c.id).where(deliveries.c.dead_at < before).limit(limit)
-    ids = list(connection.execute(statement).scalars())
-    forget(connection, ids)
-    return len(ids)
+    statement = sa.select(deliveries.c.id, deliveries.c.notice_id).where(deliveries.c.dead_at < before).limit(limit)
+    rows = connection.execute(statement).all()
+    forget(connection, [row.id for row in rows])
+    _forget_notices(connection, {row.notice_id for row in rows} - {None})
+    return len(rows)
+
+
+def forget_told(connection: Connection, after: int, limit: int) -> int | None:
+    """Delete a portion of the notices behind a number that every address and every letter is done with.
+
+    Answers the number of the last that was looked at, None when there is none left to look at.
+    """
+    table = notices.notices
+    low = lanes.slowest(connection)
+    looked = sa.select(table.c.id).where(table.c.id > after).order_by(table.c.id).limit(limit)
+    ids = list(connection.scalars(looked if low is None else looked.where(table.c.id <= low)))
+    if not ids:
+        return None
+    between = table.c.id.between(ids[0], ids[-1])
+    connection.execute(table.delete().where(between, sa.not_(_named(table.c.id))))
+    return int(ids[-1])
 
 
 def forget_lanes(connection: Connection) -> int:
-    """Delete the addresses that nothing is on its way to; answers how many."""
-    nothing = sa.not_(sa.exists().where(deliveries.c.lane_id == lanes.c.id))
-    return connection.execute(lanes.delete().where(nothing)).rowcount
+    """Delete the addresses that nothing is on its way to; answers how many.
+
+    Whoever adds notices must not do so meanwhile: it may have read the number of an address that is deleted here.
+    """
+    newest = notices.highest(connection)
+    nothing = sa.not_(sa.exists().where(deliveries.c.lane_id == lanes.lanes.c.id))
+    done = lanes.lanes.delete().where(lanes.lanes.c.position >= newest, lanes.lanes.c.attempts == 0, nothing)
+    return connection.execute(done).rowcount
 
 
-def counts(connection: Connection) -> tuple[int, int]:
-    """Answer how many deliveries wait, and how many are dead."""
-    is_dead = deliveries.c.dead_at.is_not(None)
-    found = {bool(dead): int(number) for dead, number in connection.execute(_COUNTED.group_by(is_dead))}
-    return found.get(False, 0), found.get(True, 0)
+def _forget_notices(connection: Connection, numbers: set[int]) -> None:
+    table = notices.notices
+    low = lanes.slowest(connection)
+    gone = table.delete().where(table.c.id.in_(numbers), sa.not_(_named(table.c.id)))
+    if numbers:
+        connection.execute(gone if low is None else gone.where(table.c.id <= low))
+
+
+def _named(notice_id: sa.Column[int]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(deliveries.c.notice_id == notice_id)
 
 
 _SELECTED = sa.select(
     deliveries.c.id, deliveries.c.notice_id, deliveries.c.wanted, deliveries.c.body, deliveries.c.created_at
 )
-_COUNTED = sa.select(deliveries.c.dead_at.is_not(None), sa.func.count())
 
 
 def _row(parcel: Parcel, lane_id: int, notice_id: int | None, at: str) -> dict[str, Any]:
-    wanted = None if parcel.wanted is None else {key: _spans(places) for key, places in parcel.wanted.items()}
     return {
         "lane_id": lane_id,
         "notice_id": notice_id if parcel.body is None else None,
-        "wanted": wanted,
+        "wanted": None if parcel.wanted is None else _spans(parcel.wanted),
         "body": parcel.body,
         "created_at": at,
         "due_at": parcel.due_at or at,
@@ -214,20 +225,9 @@ def _row(parcel: Parcel, lane_id: int, notice_id: int | None, at: str) -> dict[s
 
 
 def _delivery(row: Any) -> Delivery:
-    wanted = {key: _places(spans) for key, spans in (row.wanted or {}).items()}
+    wanted = {key: notices.places(found) for key, found in (row.wanted or {}).items()}
     return Delivery(row.id, row.notice_id, wanted, row.body, row.created_at)
 
 
-def _spans(places: Iterable[int]) -> list[list[int]]:
-    """Answer ascending places as spans, first and last included: mostly everybody wants nearly everything."""
-    spans: list[list[int]] = []
-    for each in places:
-        if spans and spans[-1][1] == each - 1:
-            spans[-1][1] = each
-        else:
-            spans.append([each, each])
-    return spans
-
-
-def _places(spans: Iterable[Sequence[int]]) -> list[int]:
-    return [each for first, last in spans for each in range(first, last + 1)]
+def _spans(wanted: Wanted) -> dict[str, list[list[int]]]:
+    return {key: notices.spans(places) for key, places in wanted.items()}

@@ -87,6 +87,11 @@ def advance(connection: Connection, name: str, before: int, after: int) -> bool:
     return True
 
 
+def hold(connection: Connection, name: str) -> None:
+    """Keep a reader where it is until the end of this transaction."""
+    connection.execute(sa.select(cursors.c.sequence).where(cursors.c.name == name).with_for_update())
+
+
 def forget_read(connection: Connection, limit: int) -> int:
     """Delete a portion of the events that every reader has dealt with, oldest first; answers how many there were."""
     slowest = sa.select(sa.func.min(cursors.c.sequence)).scalar_subquery()

@@ -21,10 +21,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy.engine import Connection
 
 from graph_surface import CALLERS, Surface, alert, assert_error, echoing
+from sallyport.graph import shares
 from sallyport.graph.notifications import Notifications
 from sallyport.http_messages import ConnectionFailed, Headers, InboundResponse, OutboundRequest
 from sallyport.principal import Principal
-from sallyport.store import deliveries, figures
+from sallyport.store import deliveries, figures, lanes, notices
+from sallyport.store.lanes import Lane
 from sallyport.web.metrics import PREFIX, Metrics
 
 VENDOR = {"provider": "ASC", "vendor": "Microsoft"}
@@ -40,24 +42,35 @@ class Told:
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
         self.metrics = Metrics()
-        self.notifications = Notifications(
-            surface.database,
-            surface.clock,
-            surface.outside,
-            lambda app_id: f"token for {app_id}",
-            chance=lambda: self.chance,
-            recorder=self.metrics,
-            rights=lambda _connection, app_id, user_id: self.rights.get((app_id, user_id), ()),
-        )
         #: Who may subscribe.
         self.rights = {(each.app_id, each.user_id): each.roles | each.scopes for each in CALLERS.values()}
+        self.notifications = self.started()
         #: What decides how much longer than planned a wait is.
         self.chance = 0.0
         #: How addresses or hosts answer notifications; 202 unless said otherwise.
         self.answers: dict[str, int | Exception] = {}
         self.answer_next: Callable[[], int] | None = None
+        self.judge: Callable[[dict[str, Any]], int] | None = None
         self.posts: list[tuple[str, dict[str, Any]]] = []
         surface.outside.answer = self._answer
+
+    def started(self) -> Notifications:
+        """Answer what a process that has just started has."""
+        return Notifications(
+            self.surface.database,
+            self.surface.clock,
+            self.surface.outside,
+            lambda app_id: f"token for {app_id}",
+            chance=lambda: self.chance,
+            recorder=self.metrics,
+            rights=lambda _connection, app_id, user_id: self.rights.get((app_id, user_id), ()),
+        )
+
+    async def restart(self) -> None:
+        """Let a process that has just started take the place of one that is gone without a word."""
+        self.notifications = self.started()
+        await self.notifications.shares.beat()
+        await self.surface.clock.advance(shares.DEAD_SECONDS + 1)
 
     def _answer(self, request: OutboundRequest) -> InboundResponse:
         if "validationToken=" in request.url:
@@ -66,6 +79,8 @@ class Told:
         answer = self.answers.get(request.url, self.answers.get(host, 202))
         if self.answer_next is not None:
             answer = self.answer_next()
+        if self.judge is not None:
+            answer = self.judge(json.loads(request.body))
         if isinstance(answer, Exception):
             raise answer
         if answer < 300:
@@ -73,6 +88,17 @@ class Told:
         assert not request.follow_redirects
         assert request.timeout_seconds == 10
         return InboundResponse(answer, Headers(), b"")
+
+    def sizes_until(self, most: int, otherwise: int) -> list[int]:
+        """Let endpoints take so many at a time and no more; gives how many were sent each time."""
+        sizes: list[int] = []
+
+        def judge(body: dict[str, Any]) -> int:
+            sizes.append(len(body["value"]))
+            return 202 if sizes[-1] <= most else otherwise
+
+        self.judge = judge
+        return sizes
 
     async def subscribe(self, caller: str = "app", **more: Any) -> dict[str, Any]:
         given = {
@@ -90,6 +116,7 @@ class Told:
 
     async def round(self) -> None:
         """Let everything happen that is due now."""
+        await self.notifications.shares.beat()
         while await self.notifications.notifier.round():
             pass
         await self.notifications.couriers.look()
@@ -105,8 +132,34 @@ class Told:
         read = self.metrics.registry.get_sample_value
         return {each: read(f"{PREFIX}notifications_total", {"outcome": each}) or 0 for each in outcomes}
 
+    def noticed(self) -> list[int]:
+        """Answer the numbers of the notices that are kept."""
+        return self.surface.database.read_now(_noticed)
+
+    def lanes(self) -> list[Lane]:
+        """Answer the addresses that are known."""
+        return self.surface.database.read_now(lambda connection: lanes.of_shares(connection, range(lanes.SHARES)))
+
     def counts(self) -> tuple[int, int]:
-        return self.surface.database.read_now(deliveries.counts)
+        """Answer how much waits, by address and notice, and how many dead letters there are."""
+        return self.surface.database.read_now(_counts)
+
+
+def _noticed(connection: Connection) -> list[int]:
+    return [each.id for each in notices.after(connection, 0, 1_000)]
+
+
+def _counts(connection: Connection) -> tuple[int, int]:
+    dead = deliveries.deliveries.c.dead_at.is_not(None)
+    counted = connection.execute(sa.select(dead, sa.func.count()).group_by(dead))
+    rows = {bool(is_dead): int(number) for is_dead, number in counted}
+    places = {each.id: each.position for each in lanes.of_shares(connection, range(lanes.SHARES))}
+    behind = sum(
+        notice.id > places.get(lane_id, notice.id)
+        for notice in notices.after(connection, 0, 1_000)
+        for lane_id in notice.wanted
+    )
+    return rows.get(False, 0) + behind, rows.get(True, 0)
 
 
 @pytest.fixture
@@ -256,34 +309,96 @@ async def test_an_address_is_told_of_much_in_few_requests(told: Told) -> None:
     await told.subscribe()
     await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(2_500))
     await told.round()
-    assert [len(body["value"]) for _, body in told.posts] == [100] * 25
+    assert [len(body["value"]) for _, body in told.posts] == [100, 200, 400, 800, 1_000]
     assert len({each["id"] for each in told.notes}) == 2_500
 
 
-def deliveries_whole(connection: Connection) -> list[tuple[sa.Table, list[dict[str, Any]]]]:
-    """Answer everything that is on its way."""
-    tables = (deliveries.notices, deliveries.deliveries)
-    return [(each, [dict(row) for row in connection.execute(sa.select(each)).mappings()]) for each in tables]
-
-
-def restore(connection: Connection, found: list[tuple[sa.Table, list[dict[str, Any]]]]) -> None:
-    for table, rows in found:
-        connection.execute(table.insert(), rows)
-
-
-async def test_a_crash_between_sending_and_forgetting_repeats_with_the_same_id(told: Told) -> None:
+async def test_a_crash_between_sending_and_noting_repeats_with_the_same_id(told: Told) -> None:
     await told.subscribe()
     await told.surface.ingest([alert("a", severity="high")])
-    while await told.notifications.notifier.round():
-        pass
-    waiting = told.surface.database.read_now(deliveries_whole)
-    await told.notifications.couriers.look()
-    await told.notifications.couriers.settled()
+    await told.round()
+    [lane] = told.lanes()
+    assert lane.position == 1
     # What a crash after the answer and before the commit leaves behind.
-    told.surface.database.write_now(lambda connection: restore(connection, waiting))
+    told.surface.database.write_now(lambda connection: connection.execute(lanes.lanes.update().values(position=0)))
+    await told.restart()
     await told.round()
     first, second = told.notes
     assert first == second
+
+
+async def test_who_started_anew_goes_on_where_the_last_one_stopped(told: Told) -> None:
+    await told.subscribe()
+    await told.subscribe(notificationUrl="https://other.contoso.com/hook")
+    told.answers["soc.contoso.com"] = 503
+    await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(7_000))
+    await told.round()
+    assert told.counts() == (70, 0)
+    assert told.surface.database.read_now(waiting_apart) == 0, "waiting writes no rows"
+    told.answers.clear()
+    told.posts.clear()
+    await told.restart()
+    await told.surface.ingest([alert("last", severity="high")])
+    await told.surface.clock.advance(10)
+    await told.round()
+    mine = [each["resourceData"]["id"] for url, body in told.posts if url == HOOK for each in body["value"]]
+    assert mine == [*(f"a{number}" for number in range(7_000)), "last"]
+    assert [len(body["value"]) for url, body in told.posts if url == HOOK][:5] == [100, 200, 400, 800, 1_000]
+    assert [each["resourceData"]["id"] for url, body in told.posts if url != HOOK for each in body["value"]] == ["last"]
+
+
+def waiting_apart(connection: Connection) -> int:
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(deliveries.deliveries)) or 0)
+
+
+async def test_an_address_that_says_that_it_is_too_much_is_sent_less_at_once(told: Told) -> None:
+    await told.subscribe()
+    sizes = told.sizes_until(30, 413)
+    await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(150))
+    await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == [f"a{number}" for number in range(150)]
+    assert sizes[:3] == [100, 50, 25]
+    assert max(sizes[2:]) == 25
+    assert told.outcomes()["refused"] == 0
+
+
+async def test_an_address_that_refuses_much_is_sent_no_more_than_a_hundred(told: Told) -> None:
+    await told.subscribe()
+    sizes = told.sizes_until(100, 400)
+    await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(1_000))
+    await told.round()
+    assert sizes == [100, 200]
+    await told.surface.clock.advance(10)
+    await told.round()
+    assert sizes[2:] == [100] * 9
+    assert len({each["id"] for each in told.notes}) == len(told.notes) == 1_000
+
+
+async def test_what_everybody_was_told_of_is_forgotten_and_what_a_letter_holds_is_kept(told: Told) -> None:
+    await told.subscribe()
+    await told.subscribe(notificationUrl="https://other.contoso.com/hook")
+    forget = told.notifications.lifecycle.forget
+    told.answers["other.contoso.com"] = 500
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    await forget()
+    assert told.noticed() == [1], "somebody is still to be told"
+    await told.surface.clock.advance(timedelta(hours=4, minutes=1))
+    await told.surface.ingest([alert("b", severity="high")])
+    await told.round()
+    told.answers.clear()
+    await told.surface.clock.advance(60)
+    await told.round()
+    await forget()
+    assert (told.noticed(), told.counts()) == ([1], (0, 1)), "the letter is all that is left"
+    assert len(told.lanes()) == 1, "who has nothing on the way is forgotten"
+    await told.surface.clock.advance(timedelta(days=3))
+    await forget()
+    assert (told.noticed(), told.counts(), told.lanes()) == ([], (0, 0), [])
+    await told.subscribe(notificationUrl="https://other.contoso.com/hook", expirationDateTime="2026-12-10T00:00:00Z")
+    await told.surface.ingest([alert("c", severity="high")])
+    await told.round()
+    assert "c" in [each["resourceData"]["id"] for each in told.notes]
 
 
 async def test_a_slow_endpoint_is_told_later_and_one_that_does_not_answer_is_spared(told: Told) -> None:

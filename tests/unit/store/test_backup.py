@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import databases
 from sallyport.clock import ManualClock
-from sallyport.store import archive, backup, clients, encrypted_file, migrations, outbox, schema, tenants
+from sallyport.store import archive, backup, clients, encrypted_file, lanes, migrations, outbox, schema, tenants
 from sallyport.store.archive import Damaged, Manifest
 from sallyport.store.database import Database, sqlite_url
 from sallyport.store.encrypted_file import WrongPassphrase
@@ -96,6 +96,7 @@ def taken(tmp_path: Path, file: Path, passphrase: str | None = None) -> tuple[Pa
 
 @pytest.mark.parametrize("passphrase", [None, "correct horse"])
 def test_what_comes_back_is_what_was_there(source: Database, tmp_path: Path, passphrase: str | None) -> None:
+    source.write_now(lambda connection: lanes.of(connection, {"https://one/hook": "https://one:443"}))
     file, _ = archived(tmp_path, source, passphrase)
     folder, manifest = taken(tmp_path, file, passphrase)
     url = sqlite_url(folder / backup.SQLITE_FILE) if source.dialect == "sqlite" else empty_postgresql(source.url)
@@ -107,6 +108,8 @@ def test_what_comes_back_is_what_was_there(source: Database, tmp_path: Path, pas
         # A number that was drawn is not drawn again.
         database.write_now(lambda connection: outbox.append(connection, "alert", [("new", "created")], NOW))
         assert database.read_now(outbox.highest) == 1001
+        more = database.write_now(lambda connection: lanes.of(connection, {"https://two/hook": "https://two:443"}))
+        assert more == {"https://two/hook": 2}
     finally:
         database.close()
     assert (folder / "master.key").read_text() == "key"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.engine import Connection
 
-from sallyport.store import clients, credentials, migrations, observables, tables
+from sallyport.store import clients, credentials, deliveries, lanes, migrations, notices, observables, tables
 from sallyport.store.clients import SignIns
 from sallyport.store.credentials import ClientKey, ClientSecret
 from sallyport.store.database import Database, sqlite_url
@@ -69,6 +69,39 @@ def test_what_alerts_mention_is_kept_when_its_table_gets_buckets(
         return [sorted(row.sequence for row in connection.execute(each)) for each in statements]
 
     assert database.read_now(under) == [[1, 8192], [1, 20_000], []]
+    database.close()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_rows(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
+    database = Database(server if dialect == "sqlite" else _created(server))
+    at = "2026-11-23T12:00:00.0000000Z"
+
+    def before(connection: Connection) -> None:
+        command.upgrade(migrations.configuration(connection), "0012")
+        for statement in (
+            """INSERT INTO notices (id, events) VALUES (7, '[[31, "a", "created", null]]')""",
+            "INSERT INTO lanes (id, url, endpoint, attempts) VALUES (3, 'https://one/hook', 'https://one:443', 2)",
+            f"""INSERT INTO deliveries (id, lane_id, notice_id, wanted, created_at, due_at)
+                VALUES (9, 3, 7, '{{"s": [[0, 0]]}}', '{at}', '{at}')""",
+        ):
+            connection.exec_driver_sql(statement)
+
+    database.write_now(before)
+    migrations.upgrade(database)
+
+    def after(connection: Connection) -> None:
+        [lane] = lanes.of_ids(connection, deliveries.due(connection, at))
+        assert (lane.id, lane.attempts, lane.position) == (3, 2, 7)
+        [row] = deliveries.head(connection, lane.id, at, 10)
+        assert (row.id, row.wanted, notices.events_of(connection, [7])[7][0].resource_id) == (9, {"s": (0,)}, "a")
+        assert lanes.of(connection, {"https://two/hook": "https://two:443"}) == {"https://two/hook": 4}
+        assert notices.add(connection, (), {}, at) == 8
+
+    database.write_now(after)
     database.close()
 
 
