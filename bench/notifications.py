@@ -3,6 +3,11 @@
 Fifty subscribers, each at an endpoint of its own: 35 healthy ones, 5 that never answer, 5 that answer 500 and 5 that
 take six seconds. N alerts are written at a steady pace; each is told to all of them. `p99_seconds` runs from the moment
 before an alert is sent to the server until a healthy subscriber has it, over all alerts and all healthy subscribers.
+
+With `--kills`, the server is killed so many times (`kill -9`) at random moments of the writing and started again at
+once; the writer sends again what was not acknowledged. An alert counts as written when it was first sent, so who waits
+for the server to be back waits in `p99_seconds` too; `p99_steady_seconds` leaves out the alerts that were first sent
+from five seconds before a kill until five seconds after the server answered again.
 """
 
 from __future__ import annotations
@@ -11,10 +16,12 @@ import argparse
 import json
 import os
 import platform
+import random
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from array import array
 from collections.abc import Iterator
@@ -29,6 +36,8 @@ KINDS = {"healthy": 35, "hanging": 5, "failing": 5, "slow": 5}
 BATCH = 100
 _READY_SECONDS = 30.0
 _PATIENCE_SECONDS = 600.0
+#: How long before and after an outage is not a steady time.
+_AROUND = 5.0
 
 
 class Server:
@@ -38,6 +47,7 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = int(taken.getsockname()[1])
         self.origin = f"http://127.0.0.1:{port}"
+        self._folder = folder
         self._environment = {
             **os.environ,
             "SALLYPORT_DATA": str(folder / "data"),
@@ -45,8 +55,20 @@ class Server:
             "SALLYPORT_LOG_LEVEL": "error",
             "SALLYPORT_EGRESS_ALLOW": "127.0.0.1",
         }
-        command = [sys.executable, "-m", "sallyport", "up", "--port", str(port), "--https-port", "0"]
-        self.process = subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL)
+        self._command = [sys.executable, "-m", "sallyport", "up", "--port", str(port), "--https-port", "0"]
+        self.most_megabytes = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, without waiting for it."""
+        with (self._folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.most_megabytes = self.megabytes()
+        self.process.kill()
+        self.process.wait()
 
     def wait(self) -> None:
         """Wait until it answers."""
@@ -69,11 +91,12 @@ class Server:
         return httpx.Client(base_url=self.origin, headers=headers, trust_env=False, timeout=60)
 
     def megabytes(self) -> float:
-        """Answer how much memory it has used at the most."""
+        """Answer how much memory any of its processes has used at the most."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
-            return 0.0
-        return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
+            return self.most_megabytes
+        used = (int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
+        return max(self.most_megabytes, *used, 0.0)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -125,48 +148,108 @@ def alerts(first: int, last: int) -> bytes:
     ).encode()
 
 
+class Killer(threading.Thread):
+    """Kills the server at random moments, and starts it again at once."""
+
+    def __init__(self, server: Server, moments: list[float]) -> None:
+        super().__init__(daemon=True)
+        self._server = server
+        self._moments = moments
+        #: From when until when it was away.
+        self.outages: list[tuple[float, float]] = []
+
+    def run(self) -> None:
+        for moment in self._moments:
+            time.sleep(max(0.0, moment - time.time()))
+            killed = time.time()
+            self._server.kill()
+            self._server.start()
+            self._server.wait()
+            self.outages.append((killed, time.time()))
+
+
+def moments(began: float, seconds: float, kills: int) -> list[float]:
+    """Answer random moments within a time, one in each of as many equal parts, so that each kill meets a server."""
+    chance = random.Random(kills)
+    part = seconds / max(1, kills)
+    return [began + part * (number + chance.uniform(0.1, 0.9)) for number in range(kills)]
+
+
 def write(client: httpx.Client, events: int, rate: float) -> array[float]:
-    """Send the alerts at a pace, and answer when each was sent."""
+    """Send the alerts at a pace, and answer when each was sent first."""
     sent = array("d")
     began = time.time()
     for first in range(0, events, BATCH):
         body = alerts(first, min(first + BATCH, events))
         time.sleep(max(0.0, began + first / rate - time.time()))
         sent.extend([time.time()] * min(BATCH, events - first))
-        client.post("/ingest/alerts", content=body, headers={"content-type": "application/x-ndjson"}).raise_for_status()
+        send(client, body)
     return sent
 
 
-def measure(folder: Path, events: int, rate: float) -> dict[str, Any]:
+def send(client: httpx.Client, body: bytes) -> None:
+    """Send some alerts until they are acknowledged: what is sent again is the same alert."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            answer = client.post("/ingest/alerts", content=body, headers={"content-type": "application/x-ndjson"})
+        except httpx.TransportError:
+            if time.monotonic() > until:
+                raise
+        else:
+            if answer.status_code < 500:
+                answer.raise_for_status()
+                return
+        time.sleep(0.1)
+
+
+def measure(folder: Path, events: int, rate: float, kills: int) -> dict[str, Any]:
     """Run it all, and answer the figures."""
     with running(folder, events) as (server, subscribers), server.client() as client:
         for ports in subscribers.ports.values():
             for port in ports:
                 subscribe(client, port)
-        began = time.monotonic()
+        began = time.time()
+        killer = Killer(server, moments(began, events / rate, kills))
+        killer.start()
         sent = write(client, events, rate)
-        written = time.monotonic() - began
+        written = time.time() - began
+        killer.join(_PATIENCE_SECONDS)
         until = time.monotonic() + _PATIENCE_SECONDS
         while set(subscribers.ask("count")["heard"]) != {events} and time.monotonic() < until:
             time.sleep(0.5)
         told = subscribers.ask("end")
         megabytes = server.megabytes()
     waits = sorted(at - sent[number] for first in told["first"] for number, at in enumerate(first) if at)
-    delivered = len(waits)
+    steady = [not any(down - _AROUND < at < up + _AROUND for down, up in killer.outages) for at in sent]
+    calm = sorted(
+        at - sent[number] for first in told["first"] for number, at in enumerate(first) if at and steady[number]
+    )
     return {
         "events": events,
         "subscribers": KINDS,
+        "kills": len(killer.outages),
+        "longest_outage_seconds": max((up - down for down, up in killer.outages), default=0.0),
+        "asked_per_second": rate,
         "events_per_second": events / written,
-        "p50_seconds": waits[delivered // 2],
-        "p99_seconds": waits[int(delivered * 0.99)],
+        "p50_seconds": share(waits, 0.5),
+        "p99_seconds": share(waits, 0.99),
         "max_seconds": waits[-1],
-        "delivered": delivered,
-        "missing": events * KINDS["healthy"] - delivered,
+        "p99_steady_seconds": share(calm, 0.99),
+        "steady_events": sum(steady),
+        "delivered": len(waits),
+        "missing": events * KINDS["healthy"] - len(waits),
         "repeated": told["repeated"],
         "changed_ids": told["changed"],
         "server_megabytes": megabytes,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "load_average": os.getloadavg()[0],
     }
+
+
+def share(waits: list[float], part: float) -> float:
+    """Answer what so large a part of sorted waits does not exceed."""
+    return waits[min(len(waits) - 1, int(len(waits) * part))] if waits else 0.0
 
 
 @contextmanager
@@ -193,9 +276,10 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="5,000 alerts.")
     options.add_argument("--events", type=int, default=100_000)
     options.add_argument("--rate", type=float, default=100.0, help="Alerts a second (100).")
+    options.add_argument("--kills", type=int, default=0, help="How often the server is killed meanwhile.")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder), 5_000 if chosen.quick else chosen.events, chosen.rate)
+        figures = measure(Path(folder), 5_000 if chosen.quick else chosen.events, chosen.rate, chosen.kills)
     for name, value in figures.items():
         print(f"{name:24} {value:12.3f}" if isinstance(value, float) else f"{name:24} {value}")
     if chosen.json:
