@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -263,6 +264,15 @@ def test_an_object_with_members_of_other_kinds_is_shown_and_searched(sentinel: S
     assert sentinel.selected({"threatTypes": ["x"]}) == []
     (shown,) = sentinel.page("GET", f"{MAIN}/indicators")["value"]
     assert (shown["properties"]["patternType"], shown["properties"]["parsedPattern"]) == (None, [])
+
+
+def test_a_text_that_no_database_can_hold_finds_nothing(sentinel: Sentinel) -> None:
+    sentinel.upload(stix_indicator(1))
+    assert sentinel.call("GET", f"{MAIN}/indicators/%00").status_code in (400, 404)
+    assert sentinel.call("DELETE", f"{MAIN}/indicators/%00").status_code in (204, 400)
+    token = base64.urlsafe_b64encode(b'[5, {"sources": ["\\u0000"]}]').decode().rstrip("=")
+    answered = sentinel.call("GET", f"{MAIN}/queryIndicators", params={"$skipToken": token})
+    assert (answered.status_code, answered.json().get("value", [])) in ((200, []), (400, []))
 
 
 def test_metrics_count_what_is_stored(sentinel: Sentinel) -> None:

@@ -117,9 +117,12 @@ class Call:
         try:
             # A plus sign before the hours of an offset is meant, even where it was sent without its encoding.
             text = _OFFSET.sub(r"\1%2B\2", self.request.scope["query_string"].decode())
-            return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+            found = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
         except ValueError as error:
             raise errors.BadRequest("The query options cannot be read.") from error
+        if any("\0" in value for _, value in found):
+            raise errors.BadRequest("A query option holds the character U+0000.")
+        return found
 
     @cached_property
     def preferences(self) -> frozenset[str]:

@@ -82,6 +82,9 @@ def split(scope: Scope) -> list[str]:
             text = unquote(segment, errors="strict")
         except UnicodeDecodeError:
             raise UnknownSegment(segment) from None
+        if "\0" in text:
+            # Nothing is stored under such a name, and PostgreSQL does not even look.
+            raise UnknownSegment(segment)
         folded = text.lower()
         text = next((text[len(each) :] for each in _NAMESPACES if folded.startswith(each)), text)
         key = _KEY.match(text)

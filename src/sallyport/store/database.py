@@ -343,12 +343,17 @@ def _ends_transaction(error: BaseException) -> bool:
 
 
 def _translated(error: BaseException) -> BaseException:
-    """Answer the house's own error for a database that is full or out of reach; any other error is itself."""
+    """Answer the house's own error for a database that is full or out of reach, or was asked for what cannot be there.
+
+    Any other error is itself.
+    """
     if not isinstance(error, DatabaseError | InterfaceError):
         return error
     text = str(error.orig).lower()
     if any(sign in text for sign in _DAMAGED):
         return errors.StorageUnavailable(f"The database is damaged: {error.orig}.")
+    if "cannot contain nul" in text:
+        return errors.BadRequest("A text holds the character U+0000, which nothing that is stored does.")
     if not isinstance(error, OperationalError | InterfaceError):
         return error
     if text == "interrupted" or "statement timeout" in text:

@@ -194,3 +194,21 @@ async def test_an_unexpected_failure_is_an_answer_without_its_cause(
 
 async def test_head_answers_as_get_does(surface: Surface) -> None:
     assert (await surface.client.head(ALERTS)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("security/alerts/%00", "security/alerts_v2/a%00", "security/incidents/%00", "security/incidents/%00/alerts"),
+        *("security/tiIndicators/%00", "security/tiIndicators/%00/matches", "subscriptions/%00"),
+    ],
+)
+async def test_a_name_that_no_database_can_hold_is_found_nowhere(surface: Surface, path: str) -> None:
+    assert_error(await surface.client.get(f"/v1.0/{path}"), 404, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1.0/security/alerts?$skiptoken=%00", "/taxii2/api/collections/indicators/objects?match[id]=%00"]
+)
+async def test_an_option_that_no_database_can_hold_is_refused(surface: Surface, path: str) -> None:
+    assert (await surface.client.get(path)).status_code == 400
