@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from acceptance.server import Server, serving
 
@@ -87,3 +88,20 @@ def test_answers_keep_to_the_description_whatever_is_sent(server: Server, tmp_pa
         made += fuzzed(server, tmp_path, "--max-examples", "50", seed=seed)["test_cases"]["generated"]
     sys.stdout.write(f"{made} requests, no failure\n")
     check_unharmed(server)
+
+
+@pytest.mark.soak
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.timeout(600)
+def test_answers_keep_to_the_description_on_postgresql_as_well(postgresql_url: str, tmp_path: Path) -> None:
+    name = f"fuzzed_{os.urandom(6).hex()}"
+    engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    url = sa.make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    with serving(tmp_path / "data", tmp_path / "log.txt", "--tls", "none", SALLYPORT_DATABASE_URL=url) as running:
+        found = fuzzed(running, tmp_path, "--phases", "examples,fuzzing", "--max-examples", "10", seed=7)
+        assert found["test_cases"]["generated"] > 300
+        check_unharmed(running)

@@ -16,9 +16,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-import orjson
-
 from sallyport import errors
+from sallyport.store import documents
 
 #: https://learn.microsoft.com/graph/json-batching
 MOST = 20
@@ -173,7 +172,7 @@ def _body(item_id: str, given: Any, headers: Mapping[str, str]) -> bytes:
     if not media:
         raise InvalidBatch(f"The request '{item_id}' has a body, and its headers no Content-Type.")
     if not isinstance(given, str) or media == "application/json" or media.endswith("+json"):
-        return orjson.dumps(given)
+        return documents.dumps(given)
     try:
         return base64.b64decode(given, validate=True)
     except (binascii.Error, ValueError):

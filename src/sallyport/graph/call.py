@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-import orjson
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +28,7 @@ from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
 from sallyport.principal import Principal
 from sallyport.recorder import SILENT, Recorder
-from sallyport.store import outbox, schema
+from sallyport.store import documents, outbox, schema
 from sallyport.store.database import Database
 from sallyport.web import bodies
 
@@ -154,7 +153,7 @@ class Call:
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer a JSON response of the service."""
-    return Response(orjson.dumps(content), status, headers, media_type=JSON)
+    return Response(documents.dumps(content), status, headers, media_type=JSON)
 
 
 def empty(headers: Mapping[str, str] | None = None) -> Response:

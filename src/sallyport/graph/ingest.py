@@ -22,6 +22,7 @@ from sallyport.graph.call import Call
 from sallyport.graph.errors import Exchange
 from sallyport.odata import instants
 from sallyport.store import alerts as stored_alerts
+from sallyport.store import documents
 from sallyport.store.arrivals import Arrival
 from sallyport.web import bodies
 
@@ -166,7 +167,7 @@ async def alerts(call: Call) -> Response:
     if not work.stored:
         return _refused(call, work, results)
     status = 206 if work.failures else 200
-    return Response(b"".join(orjson.dumps(each) + b"\n" for each in results), status, media_type=_NDJSON)
+    return Response(b"".join(documents.dumps(each) + b"\n" for each in results), status, media_type=_NDJSON)
 
 
 def _refused(call: Call, work: _Ingest, results: list[dict[str, Any]]) -> Response:
@@ -178,7 +179,7 @@ def _refused(call: Call, work: _Ingest, results: list[dict[str, Any]]) -> Respon
         body["error"]["details"] = [
             {"target": f"line {each['line']}", **each["error"]} for each in results if "error" in each
         ]
-    content = orjson.dumps(body)
+    content = documents.dumps(body)
     headers = {name: value for name, value in response.headers.items() if name != "content-length"}
     return Response(content, response.status_code, headers)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
@@ -22,7 +21,7 @@ from sallyport.odata.entity_alert import ALERT, STRUCTURES
 from sallyport.odata.entity_match import MATCH
 from sallyport.odata.matches import matches as selected
 from sallyport.odata.query import Query, parse_query
-from sallyport.store import alerts, matches
+from sallyport.store import alerts, documents, matches
 
 CONTEXT = "Collection(microsoft.graph.indicatorMatch)"
 #: How many hits of the store are read at once.
@@ -112,7 +111,7 @@ def _since(connection: Connection, query: Query, state: int, most_bytes: int) ->
     size = 0
     for match, whole in _whole(connection, state, highest):
         if selected(query.filter, whole, MATCH):
-            item = orjson.dumps(whole)
+            item = documents.dumps(whole)
             if items and size + len(item) > most_bytes:
                 return triggers.Poll(items, state, more=True)
             items.append(item)

@@ -14,7 +14,6 @@ import os
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as asymmetric
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sallyport.graph.errors import InvalidRequest
+from sallyport.store import documents
 
 _SMALLEST_BITS, _LARGEST_BITS = 2048, 4096
 _KEY_BYTES = 32
@@ -38,7 +38,7 @@ def encrypted(content: dict[str, Any], certificate: str, certificate_id: str) ->
     public, thumbprint = _public_key(certificate)
     key = os.urandom(_KEY_BYTES)
     padder = padding.PKCS7(_BLOCK_BITS).padder()
-    padded = padder.update(orjson.dumps(content)) + padder.finalize()
+    padded = padder.update(documents.dumps(content)) + padder.finalize()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
     data = encryptor.update(padded) + encryptor.finalize()
     # SHA-1 is what the receivers' published sample decrypts with; it hides no collision here.

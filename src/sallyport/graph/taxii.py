@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
@@ -21,7 +20,7 @@ from sallyport.graph.call import Call
 from sallyport.graph.error_shapes import TAXII
 from sallyport.graph.taxii_rules import Page
 from sallyport.security import stix, to_stix
-from sallyport.store import stix_feed, stix_reading, taxii_statuses
+from sallyport.store import documents, stix_feed, stix_reading, taxii_statuses
 from sallyport.store.stix_feed import Placed
 
 #: The one collection's id, the same in every installation: its name-based UUID.
@@ -196,4 +195,4 @@ def _added(page: Page) -> dict[str, str]:
 
 def _answer(call: Call, content: Any, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     taxii_rules.check_accepted(call.request.headers)
-    return Response(orjson.dumps(content), code, headers, media_type=TAXII)
+    return Response(documents.dumps(content), code, headers, media_type=TAXII)

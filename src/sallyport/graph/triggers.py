@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-import orjson
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
@@ -23,7 +22,7 @@ from sallyport.graph.call import Call
 from sallyport.graph.errors import JSON
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query, parse_query
-from sallyport.store import alerts
+from sallyport.store import alerts, documents
 
 #: Deviation: the filter behind "On new high severity alerts" is internal to Azure's connector; its effect is this.
 HIGH = "severity eq 'high'"
@@ -73,7 +72,7 @@ def since(connection: Connection, query: Query, place: int, most_bytes: int) -> 
     items: list[bytes] = []
     size = 0
     for alert in _between(connection, query, place, highest):
-        item = orjson.dumps(shown_alerts.drawn(alert))
+        item = documents.dumps(shown_alerts.drawn(alert))
         if items and size + len(item) > most_bytes:
             return Poll(items, place, more=True)
         items.append(item)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +19,7 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, NotFound
 from sallyport.management import errors
+from sallyport.store import documents
 from sallyport.wdl.findings import Limits
 
 #: Digits that both databases can take as a number.
@@ -120,7 +120,7 @@ def route(deps: Deps, method: str, path: str, permissions: tuple[str, ...], hand
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Answer a value as JSON."""
-    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+    return Response(documents.dumps(value), status, headers, media_type="application/json")
 
 
 def page(call: Call, values: list[Any], *, top: int, skip: int) -> Response:

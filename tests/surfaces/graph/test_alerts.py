@@ -248,3 +248,13 @@ async def test_every_change_writes_an_event_in_the_same_transaction(surface: Sur
     await surface.client.patch(f"{ALERTS}/a", json={**VENDOR, "status": "resolved"})
     await surface.client.patch(f"{ALERTS}/a", json={"status": "resolved"})
     assert surface.events() == [("alert", "a", "created"), ("alert", "a", "updated")]
+
+
+@pytest.mark.parametrize("number", [2**64, 6160863956800282558464, -(10**30), 1e300])
+async def test_a_number_of_any_size_comes_back(surface: Surface, number: float) -> None:
+    made = await surface.client.post("/v1.0/security/alerts", json=alert("a", own={"deep": [number]}))
+    assert made.status_code == 201, made.text
+    for path in ("alerts/a", "alerts", "alerts_v2/a"):
+        assert (await surface.client.get(f"/v1.0/security/{path}")).status_code == 200
+    shown = (await surface.client.get("/v1.0/security/alerts/a")).json()["own"]["deep"][0]
+    assert shown == pytest.approx(number, rel=1e-15)
