@@ -65,7 +65,7 @@ def encode(body: Any, content_type: str = "") -> tuple[bytes, str]:
             fields = [field for field in body[FORM] if isinstance(field, dict)]
             pairs = [(values.to_text(field.get("key")), values.to_text(field.get("value"))) for field in fields]
             return urlencode(pairs).encode(), content_type or FORM_TYPE
-    return json_bytes(body), content_type or JSON_TYPE
+    return values.json_bytes(body), content_type or JSON_TYPE
 
 
 def outputs(status: int, headers: Mapping[str, str], content: bytes) -> dict[str, Any]:
@@ -79,15 +79,6 @@ def outputs(status: int, headers: Mapping[str, str], content: bytes) -> dict[str
 def is_json(media_type: str) -> bool:
     """Answer whether a media type, without parameters and in lower case, means JSON."""
     return media_type in ("application/json", "text/json") or media_type.endswith("+json")
-
-
-def json_bytes(value: Any) -> bytes:
-    """Answer a value as JSON in UTF-8."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # A decimal, a number beyond 64 bits, half of a surrogate pair, or a very deep value.
-        return values.utf8(values.dumps(value))
 
 
 def text_of(content_type: str, content: bytes) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from sallyport import errors
 from sallyport.http_messages import Headers, InboundResponse
+from sallyport.wdl import values
 
 
 class InvalidCall(errors.BadRequest):
@@ -20,7 +19,7 @@ def answer(status: int, body: Any = None, headers: Mapping[str, str] | None = No
     if body is None:
         return InboundResponse(status, Headers(headers or {}), b"")
     fields = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
-    return InboundResponse(status, Headers(fields), orjson.dumps(body))
+    return InboundResponse(status, Headers(fields), values.json_bytes(body))
 
 
 def refusal(error: errors.SallyportError) -> InboundResponse:

@@ -10,6 +10,8 @@ import binascii
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
+import orjson
+
 from sallyport.wdl import json_text
 from sallyport.wdl.errors import BudgetExceeded
 
@@ -70,6 +72,15 @@ def to_text(value: Json, meter: Meter | None = None) -> str:
 def dumps(value: Json, meter: Meter | None = None) -> str:
     """Answer compact JSON as Newtonsoft prints it; floats keep a decimal place (`5.0`)."""
     return json_text.write(value, meter)
+
+
+def json_bytes(value: Json) -> bytes:
+    """Answer a value as JSON in UTF-8, every number digit by digit."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # A decimal, a number beyond 64 bits, half of a surrogate pair, or a very deep value.
+        return utf8(dumps(value))
 
 
 def find_key(value: dict[str, Json], key: str) -> str | None:
