@@ -35,10 +35,12 @@ class Tenant:
     #: An alert that is there to be read.
     alert: str
 
-    def application(self, name: str, *, public: bool = False, scopes: tuple[str, ...] = ()) -> Sdk:
+    def application(
+        self, name: str, *, public: bool = False, scopes: tuple[str, ...] = (), exposes: tuple[str, ...] = ()
+    ) -> Sdk:
         """Register an application that lets people sign in; nobody has consented to anything in their names."""
         made = sdk.registered(self.sdk.server, name, "SecurityEvents.Read.All")
-        sign_ins = SignIns((DESKTOP, WEB), public, scopes)
+        sign_ins = SignIns((DESKTOP, WEB), public, scopes, exposes)
         with local.opened(self.sdk.server.folder) as here:
             here.db.write_now(lambda connection: clients.put_sign_ins(connection, made.client_id, sign_ins))
         return made

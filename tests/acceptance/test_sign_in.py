@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any
 import msal
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import DeviceCodeCredential
+from azure.identity import DeviceCodeCredential, OnBehalfOfCredential
 
 from acceptance import people
 from acceptance.people import CHANGE, DESKTOP, GRAPH, OPERATOR, READ, READER, ROOT, WEB, Tenant
@@ -183,3 +184,49 @@ def test_azure_identity_lets_a_device_in_that_a_person_answers_for(tenant: Tenan
             assert tenant.ask(token).status_code == 200
             assert credential.get_token(READ).token == token
     assert len(answers) == 1
+
+
+def test_msal_and_azure_identity_act_on_behalf_of_a_person(tenant: Tenant) -> None:
+    middle = tenant.application("Middle", exposes=("access_as_user",))
+    tenant.consent(middle, READ)
+    scope = f"api://{middle.client_id}/access_as_user"
+    front = tenant.application("Front", scopes=(scope,))
+    tenant.consent(front, scope)
+    incoming = tenant.sign_in(people.web(front), [scope], READER, WEB)["access_token"]
+    assert tenant.ask(incoming).status_code == 401
+    program = people.web(middle)
+    token = program.acquire_token_on_behalf_of(incoming, [READ])
+    assert tenant.ask(token["access_token"]).status_code == 200
+    # Kept, and refreshed, for this person.
+    assert program.acquire_token_on_behalf_of(incoming, [READ])["token_source"] == "cache"
+    refused = people.web(middle).acquire_token_on_behalf_of(token["access_token"], [READ])
+    assert (refused["error"], refused["error_codes"]) == ("invalid_grant", [500131])
+    refused = people.web(middle).acquire_token_on_behalf_of(incoming, [CHANGE])
+    assert refused["error_description"].startswith("AADSTS65001")
+    with OnBehalfOfCredential(
+        middle.tenant,
+        middle.client_id,
+        client_secret=middle.client_secret,
+        user_assertion=incoming,
+        authority=middle.host,
+        disable_instance_discovery=True,
+        connection_verify=str(middle.server.authority_file),
+    ) as credential:
+        assert tenant.ask(credential.get_token(READ).token).status_code == 200
+        with pytest.raises(ClientAuthenticationError, match="AADSTS65001"):
+            credential.get_token(CHANGE)
+
+
+def test_a_disabled_application_loses_the_token_that_it_holds(tenant: Tenant) -> None:
+    app = tenant.application("Ending")
+    token = people.web(app).acquire_token_for_client([f"{GRAPH}/.default"])["access_token"]
+    assert tenant.ask(token).status_code == 200
+    tenant.sdk.server.json("client", "disable", app.client_id)
+    until = time.monotonic() + 60
+    while tenant.ask(token).status_code != 401:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    tenant.sdk.server.json("client", "enable", app.client_id)
+    assert tenant.ask(token).status_code == 401
+    after = people.web(app).acquire_token_for_client([f"{GRAPH}/.default"])["access_token"]
+    assert tenant.ask(after).status_code == 200

@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sallyport import errors
-from sallyport.auth import applications, authorize, forms, html, refusals, scopes
+from sallyport.auth import applications, authorize, forms, html, refusals, resources, scopes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
+from sallyport.auth.discovery import address as own_address
 from sallyport.auth.interaction import Asked, Interaction, Visit
 from sallyport.auth.roles import ADMINISTRATOR
 from sallyport.auth.tenant import check_tenant
@@ -59,6 +60,11 @@ class AdminConsent:
         except errors.SallyportError as error:
             return html.told("Permissions requested", error.message, error.status)
         asked = {name: given[name][:4096] for name in _KEPT if given.get(name)}
+        try:
+            await resources.check(self._authority, application, asked.get("scope", ""), own_address(request))
+        except refusals.Refused as error:
+            text = f"AADSTS{error.number}: {error.message}"
+            return self._answered(asked, _refused(error.code, text), text, error.status)
         return await self.pages.begin(request, JOURNEY, asked, fresh=True)
 
     def leads_to(self, asked: Asked) -> str:

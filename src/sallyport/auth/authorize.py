@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sallyport import errors
-from sallyport.auth import applications, forms, html, refusals, scopes
+from sallyport.auth import applications, forms, html, refusals, resources, scopes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.codes import hashed
+from sallyport.auth.discovery import address as own_address
 from sallyport.auth.interaction import Asked, Interaction, Visit
 from sallyport.auth.roles import ADMINISTRATOR
 from sallyport.auth.tenant import check_tenant
@@ -70,13 +71,25 @@ class Authorize:
         except errors.SallyportError as error:
             return html.told("Sorry, but we are having trouble signing you in", _aadsts(error), error.status)
         asked = {name: given[name] for name in _KEPT if given.get(name)}
-        fault = _fault(application, given)
+        fault = _fault(application, given) or await self._unknown(request, application, asked)
         if fault is not None:
             return answered(asked, fault)
         if given.get("prompt") == "none":
             return answered(asked, _error("login_required", 50058, "A silent sign-in was asked for."))
         fresh = "login" in given.get("prompt", "") or "select_account" in given.get("prompt", "")
         return await self.pages.begin(request, JOURNEY, asked, fresh=fresh, name=given.get("login_hint", "")[:256])
+
+    async def _unknown(
+        self, request: Request, application: Application, asked: dict[str, str]
+    ) -> dict[str, str] | None:
+        """Answer what is wrong with the permissions that are asked for; the v1.0 endpoint names a resource instead."""
+        if asked.get("resource") and not scopes.names_something(asked.get("scope", "")):
+            asked["scope"] = f"{asked.get('scope', '')} {asked['resource'].rstrip('/')}{scopes.DEFAULT}".strip()
+        try:
+            await resources.check(self._authority, application, asked.get("scope", ""), own_address(request))
+        except refusals.Refused as refusal:
+            return _error(refusal.code, refusal.number, refusal.message)
+        return None
 
     def leads_to(self, asked: Asked) -> str:
         """Answer where the answer goes."""
@@ -91,13 +104,14 @@ class Authorize:
         if ADMINISTRATOR not in visit.user.roles:
             text = "The application asks for permissions that only an administrator can grant."
             return answered(asked, _error("consent_required", 90094, text))
-        ticket = visit.ticket(JOURNEY, asked)
+        ticket = visit.ticket(JOURNEY, {**asked, "wanted": list(wanted)})
         return html.consent(ticket, facts(application, visit), described(wanted), self.leads_to(asked))
 
     async def decided(self, visit: Visit, asked: Asked, *, accepted: bool) -> Response:
         """Keep what was granted, and answer with a code; or tell the application that it was refused."""
         application = await applications.found(self._authority, asked["client_id"])
-        wanted = scopes.missing(asked.get("scope", ""), application.scopes)
+        # What the page showed, whatever was granted or taken back since.
+        wanted = asked["wanted"]
         if ADMINISTRATOR not in visit.user.roles:
             accepted = False
         target = application.client.client_id
@@ -106,7 +120,7 @@ class Authorize:
 
         def keep(connection: Connection) -> None:
             if accepted:
-                together = (*application.scopes, *wanted)
+                together = tuple(dict.fromkeys((*application.scopes, *wanted)))
                 consents.put(connection, Consent(target, application.roles, together, now, visit.user.name))
             audit.append(connection, event)
 
@@ -135,12 +149,12 @@ class Authorize:
 
 def answered(asked: Mapping[str, str], fields: Mapping[str, str]) -> Response:
     """Answer an application in the way that it asked for."""
-    address, mode = asked["redirect_uri"], asked.get("response_mode", "query")
+    back, mode = asked["redirect_uri"], asked.get("response_mode", "query")
     told = {**fields, **({"state": asked["state"]} if "state" in asked else {})}
     if mode == "form_post":
-        return html.post_to(address, told)
-    mark = "#" if mode == "fragment" else "&" if urlsplit(address).query else "?"
-    return RedirectResponse(f"{address}{mark}{urlencode(told)}", 302, {"Cache-Control": "no-store"})
+        return html.post_to(back, told)
+    mark = "#" if mode == "fragment" else "&" if urlsplit(back).query else "?"
+    return RedirectResponse(f"{back}{mark}{urlencode(told)}", 302, {"Cache-Control": "no-store"})
 
 
 def check_redirect(application: Application, address: str) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sallyport import errors
-from sallyport.auth import applications, browsers, forms, html, refusals
+from sallyport.auth import applications, browsers, forms, html, refusals, resources
 from sallyport.auth.authority import Authority
 from sallyport.auth.codes import hashed
 from sallyport.auth.discovery import address as own_address
@@ -48,6 +48,7 @@ class Device:
             check_tenant(request)
             given = await forms.read(request)
             application = await applications.found(self._authority, given.get("client_id", ""))
+            await resources.check(self._authority, application, given.get("scope", ""), own_address(request))
         except refusals.Refused as refusal:
             return refused(request, self._authority.clock, refusal)
         code, now = secrets.token_urlsafe(48), self._authority.clock.now()

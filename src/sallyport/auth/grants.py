@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sallyport.auth import refusals, tokens, user_grants
+from sallyport.auth import on_behalf_of, refusals, resources, scopes, tokens, user_grants
 from sallyport.auth.exchange import Exchange, Granted, GrantFunction, grant
 from sallyport.auth.tokens import Subject
 
 _DEFAULT = "/.default"
-#: Resource names that mean the management surface; every other resource is Graph, whatever a client calls it.
-_MANAGEMENT = ("https://management.azure.com", "https://management.core.windows.net")
 
 
 @grant("client_credentials")
 async def client_credentials(exchange: Exchange) -> Granted:
     """Grant an application a token in its own name: RFC 6749, section 4.4."""
-    audience = _audience(exchange.parameters)
+    resource = _resource(exchange.parameters)
     application = await exchange.proved()
     client = application.client
-    return Granted(Subject(client.client_id, client.display_name, application.roles), audience)
+    audience, held = _audience(resource), application.roles
+    if scopes.application_id(resource) or resource.startswith("api://"):
+        # Deviation: applications offer permissions to users only; one that acts in its own name holds none there.
+        audience, held = await resources.of_application(exchange.authority, resource), ()
+    return Granted(Subject(client.client_id, client.display_name, held), audience)
 
 
 def table(*grants: GrantFunction) -> Mapping[str, GrantFunction]:
@@ -31,12 +33,16 @@ def table(*grants: GrantFunction) -> Mapping[str, GrantFunction]:
 
 
 GRANTS: Mapping[str, GrantFunction] = table(
-    client_credentials, user_grants.authorization_code, user_grants.refresh_token, user_grants.device_code
+    client_credentials,
+    user_grants.authorization_code,
+    user_grants.refresh_token,
+    user_grants.device_code,
+    on_behalf_of.on_behalf_of,
 )
 
 
-def _audience(parameters: Mapping[str, str]) -> str:
-    """Answer which of our resources is meant by `scope` (v2.0) or `resource` (v1.0)."""
+def _resource(parameters: Mapping[str, str]) -> str:
+    """Answer the resource that is named by `scope` (v2.0) or `resource` (v1.0)."""
     scope = parameters.get("scope", "").strip()
     resource = parameters.get("resource", "").strip()
     if scope:
@@ -46,5 +52,10 @@ def _audience(parameters: Mapping[str, str]) -> str:
         resource = first.removesuffix(_DEFAULT)
     elif not resource:
         raise refusals.ParameterMissing("scope")
+    return resource.rstrip("/")
+
+
+def _audience(resource: str) -> str:
+    """Answer which of our two resources a name means."""
     # Deviation: any resource but the management API's means Graph; clients name the host that they know us by.
-    return tokens.MANAGEMENT if resource.rstrip("/").lower() in _MANAGEMENT else tokens.GRAPH
+    return tokens.MANAGEMENT if resource.lower() in scopes.MANAGEMENT else tokens.GRAPH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sallyport import errors
 from sallyport.auth import client_keys, connector, credentials, permissions, scopes
 from sallyport.auth.credentials import RegistrationMissing
+from sallyport.auth.permissions import UnknownPermission
 from sallyport.clock import Clock
 from sallyport.store import audit, clients, consents, endings, grants, schema
 from sallyport.store.audit import AuditEvent
@@ -20,6 +22,8 @@ from sallyport.store.consents import Consent
 
 _NAME_LIMIT = 120
 _ADDRESS_LIMIT = 2_048
+#: What an application may call a permission that it offers.
+_OFFERED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}\Z")
 
 
 class RegistrationInvalid(errors.BadRequest):
@@ -59,6 +63,8 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
     if not name or len(name) > _NAME_LIMIT or not name.isprintable():
         raise RegistrationInvalid(f"A display name has 1 to {_NAME_LIMIT} printable characters.")
     sign_ins = _sign_ins(registration)
+    for scope in sign_ins.scopes:
+        _check_offered(connection, scope)
     key = client_keys.read(registration.certificate) if registration.certificate else None
     now = schema.instant(clock.now())
     client = Client(
@@ -132,7 +138,19 @@ def _sign_ins(registration: Registration) -> SignIns:
         raise RegistrationInvalid("A public application has neither secret nor key.")
     for address in asked.redirect_uris:
         _check_address(address)
-    return SignIns(tuple(dict.fromkeys(asked.redirect_uris)), asked.public, scopes.named(asked.scopes))
+    for name in asked.exposes:
+        if not _OFFERED.match(name):
+            raise RegistrationInvalid(f"'{name[:200]}' cannot be the name of a permission.")
+    addresses, exposes = tuple(dict.fromkeys(asked.redirect_uris)), tuple(dict.fromkeys(asked.exposes))
+    return SignIns(addresses, asked.public, scopes.named(asked.scopes), exposes)
+
+
+def _check_offered(connection: Connection, scope: str) -> None:
+    """Raise `UnknownPermission` when a permission of another application is not one that it offers."""
+    resource, name = scopes.parted(scope)
+    client_id = scopes.application_id(resource)
+    if client_id and name not in clients.sign_ins(connection, client_id).exposes:
+        raise UnknownPermission(scope)
 
 
 def _check_address(address: str) -> None:

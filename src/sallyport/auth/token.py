@@ -59,7 +59,8 @@ async def _granted(authority: Authority, request: Request) -> dict[str, object]:
         await _audit(authority, request, exchange, refusal)
         raise
     access_token = authority.tokens.mint(granted.subject, granted.audience)
-    await _audit(authority, request, exchange, None)
+    person = granted.subject.person
+    await _audit(authority, request, exchange, None, user="" if person is None else person.name)
     return _answer(request, authority, exchange, granted, access_token)
 
 
@@ -146,7 +147,9 @@ def _of_user(request: Request, authority: Authority, granted: Granted) -> dict[s
     return found
 
 
-async def _audit(authority: Authority, request: Request, exchange: Exchange | None, refusal: Refused | None) -> None:
+async def _audit(
+    authority: Authority, request: Request, exchange: Exchange | None, refusal: Refused | None, user: str = ""
+) -> None:
     """Write down who asked and what came of it; a flood that is refused for being one is only logged."""
     actor = exchange.client_id if exchange else ""
     address = request.client.host if request.client else ""
@@ -161,6 +164,6 @@ async def _audit(authority: Authority, request: Request, exchange: Exchange | No
         target=exchange.parameters.get("grant_type", "") if exchange else "",
         outcome="success" if refusal is None else "failure",
         remote_address=address,
-        detail={} if refusal is None else {"code": f"AADSTS{refusal.number}"},
+        detail=({"user": user} if user else {}) if refusal is None else {"code": f"AADSTS{refusal.number}"},
     )
     await authority.db.write(lambda connection: audit.append(connection, event))

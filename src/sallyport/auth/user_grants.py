@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
-from sallyport.auth import refusals, roles, scopes
+from sallyport.auth import refusals, resources, roles, scopes, tokens
 from sallyport.auth.applications import Application
 from sallyport.auth.applications import read as read_application
 from sallyport.auth.codes import hashed
@@ -21,6 +22,7 @@ from sallyport.auth.exchange import Exchange, Granted, grant
 from sallyport.auth.tokens import Person, Subject
 from sallyport.store import grants, schema, users
 from sallyport.store.grants import Grant, Kind
+from sallyport.store.users import User
 
 #: How long a refresh token holds without being used.
 REFRESH = timedelta(days=30)
@@ -41,6 +43,20 @@ class GrantInvalid(refusals.Refused):
     def __init__(self, what: str) -> None:
         super().__init__(f"The provided {what} is invalid, has expired, or was used before.")
         self.what = what
+
+
+class ConsentMissing(refusals.Refused):
+    """Raised when nobody has granted an application what it asks for in a user's name."""
+
+    code = "invalid_grant"
+    number = 65001
+
+    def __init__(self, client_id: str, display_name: str) -> None:
+        super().__init__(
+            f"The user or administrator has not consented to use the application with ID '{client_id}' named "
+            f"'{display_name}'. Send an interactive authorization request for this user and resource."
+        )
+        self.client_id = client_id
 
 
 class ChallengeFailed(refusals.Refused):
@@ -170,38 +186,70 @@ async def _used(exchange: Exchange, kind: Kind, text: str, application: Applicat
 
 
 async def _granted(exchange: Exchange, application: Application, found: Grant, *, proved: bool) -> Granted:
-    authority = exchange.authority
-    asked = exchange.parameters.get("scope") or str(found.detail.get("scope", ""))
-    original = str(found.detail.get("scope", ""))
-    family_id = found.family or ""
+    authority, family_id = exchange.authority, found.family or ""
+    original, given = str(found.detail.get("scope", "")), exchange.parameters.get("scope", "")
     family = await authority.db.read(lambda connection: grants.family(connection, family_id))
     user = await authority.db.read(lambda connection: users.get(connection, family.user_id if family else ""))
     if family is None or user is None or not user.enabled:
         raise GrantInvalid("sign-in")
     current = await authority.db.read(lambda connection: read_application(connection, application.client.client_id))
-    allowed = current.scopes if current is not None else ()
-    allowed = scopes.granted(original, allowed)
-    held = scopes.granted(asked, allowed)
-    person = Person(user.id, user.name, user.display_name, tuple(roles.ids(user.roles)), held, family_id, proved)
-    subject = Subject(application.client.client_id, application.client.display_name, (), person)
-    words = frozenset(f"{original} {asked}".split())
-    refresh = None
-    if "offline_access" in words:
-        refresh = secrets.token_urlsafe(48)
-        until = schema.instant(authority.clock.now() + REFRESH)
-        new = Grant(
-            hashed(refresh),
-            "refresh",
-            "granted",
-            application.client.client_id,
-            family_id,
-            until,
-            None,
-            {"scope": original},
-        )
-        await authority.db.write(lambda connection: grants.insert(connection, new))
+    allowed = scopes.granted(original, current.scopes if current is not None else ())
+    # Whoever names only who signs in means what was asked for then.
+    asked = given if scopes.names_something(given) else original
     nonce = str(found.detail.get("nonce", ""))
-    return Granted(subject, scopes.audience(asked), refresh, identity="openid" in words, nonce=nonce, scope=asked)
+    wish = Wish(asked, original, f"{original} {given}", nonce)
+    return await in_the_name_of(exchange, application, user, family_id, allowed, wish, proved=proved)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a token in a user's name is asked for with."""
+
+    #: The scope of this token.
+    scope: str
+    #: The scope of later ones, which a refresh token remembers.
+    lasting: str
+    #: Where `openid` and `offline_access` may stand.
+    words: str
+    nonce: str = ""
+
+
+async def in_the_name_of(
+    exchange: Exchange,
+    application: Application,
+    user: User,
+    family_id: str,
+    allowed: tuple[str, ...],
+    wish: Wish,
+    *,
+    proved: bool,
+) -> Granted:
+    """Answer what an application is granted for a user, of what it is allowed; with a refresh token if it asks for one.
+
+    Raises ConsentMissing when nothing of what it asks for is allowed, and what `resources.check` raises.
+    """
+    authority, client = exchange.authority, application.client
+    audience = await resources.check(authority, application, wish.scope, exchange.endpoint)
+    held = scopes.granted(wish.scope, allowed)
+    other = audience not in (client.client_id, tokens.GRAPH, tokens.MANAGEMENT)
+    if not held and (scopes.requested(wish.scope) or other):
+        raise ConsentMissing(client.client_id, client.display_name)
+    wids, claimed = tuple(roles.ids(user.roles)), scopes.claimed(wish.scope, held)
+    person = Person(user.id, user.name, user.display_name, wids, held, family_id, proved, claimed)
+    words = frozenset(wish.words.split())
+    refresh = await _refresh_token(exchange, client.client_id, family_id, wish) if "offline_access" in words else None
+    subject = Subject(client.client_id, client.display_name, (), person)
+    identity = "openid" in words
+    return Granted(subject, audience, refresh, identity=identity, nonce=wish.nonce, scope=wish.scope)
+
+
+async def _refresh_token(exchange: Exchange, client_id: str, family_id: str, wish: Wish) -> str:
+    token = secrets.token_urlsafe(48)
+    until = schema.instant(exchange.authority.clock.now() + REFRESH)
+    detail = {"scope": wish.lasting}
+    new = Grant(hashed(token), "refresh", "granted", client_id, family_id, until, None, detail)
+    await exchange.authority.db.write(lambda connection: grants.insert(connection, new))
+    return token
 
 
 def _check_verifier(found: Grant, verifier: str, *, proved: bool) -> None:

@@ -48,10 +48,18 @@ command.add_command(client_credentials.certificate)
     "scopes",
     multiple=True,
     metavar="NAME",
-    help="A delegated permission that it asks for, by the same names or user_impersonation; may be repeated.",
+    help="A delegated permission that it asks for, by the same names, user_impersonation, or api://CLIENT_ID/NAME of "
+    "another application; may be repeated.",
 )
 @click.option(
     "--redirect-uri", "redirect_uris", multiple=True, metavar="URL", help="Where users are sent back to, to the letter."
+)
+@click.option(
+    "--expose",
+    "exposes",
+    multiple=True,
+    metavar="NAME",
+    help="A permission that it offers to other applications as api://CLIENT_ID/NAME; may be repeated.",
 )
 @click.option("--public", is_flag=True, help="It runs at its user's and can keep no secret: none is made.")
 @click.option(
@@ -64,9 +72,9 @@ command.add_command(client_credentials.certificate)
 @_json
 def add(name: str, *, data: Path | None, as_json: bool, **given: Any) -> None:
     """Register an application called NAME, and print its id and secret. The secret is shown this once."""
-    if not given["permissions"] and not given["scopes"]:
-        raise click.UsageError("Give it at least one --permission or --scope.")
-    sign_ins = SignIns(given["redirect_uris"], given["public"], given["scopes"])
+    if not given["permissions"] and not given["scopes"] and not given["exposes"]:
+        raise click.UsageError("Give it at least one --permission, --scope or --expose.")
+    sign_ins = SignIns(given["redirect_uris"], given["public"], given["scopes"], given["exposes"])
     certificate = given["certificate"].read() if given["certificate"] is not None else b""
     with local.opened(data) as here:
         tenant = here.db.read_now(tenants.first)
@@ -168,6 +176,7 @@ def _whole(connection: Connection, client_id: str) -> dict[str, Any]:
         "public": found.sign_ins.public,
         "redirectUris": list(found.sign_ins.redirect_uris),
         "scopes": list(found.sign_ins.scopes),
+        "exposes": list(found.sign_ins.exposes),
         "grantedPermissions": list(found.roles),
         "grantedScopes": list(found.scopes),
         "secrets": [client_credentials.drawn_secret(each) for each in secrets],
