@@ -25,6 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "principal",
             "connector_call",
             "recorder",
+            "rounds",
         }
     ),
     frozenset({"odata", "wdl", "arm"}),

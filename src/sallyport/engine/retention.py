@@ -16,8 +16,8 @@ import structlog
 from sqlalchemy import Connection
 
 from sallyport.clock import Clock
-from sallyport.errors import SallyportError
 from sallyport.recorder import SILENT, Recorder
+from sallyport.rounds import Rounds
 from sallyport.store import reserve, retention, schema
 from sallyport.store.database import Database
 from sallyport.store.reserve import Reserve
@@ -60,19 +60,17 @@ class Retention:
         self._recorder = recorder
         #: How often the database had been full when that was last dealt with.
         self._dealt_with = 0
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(log, "retention", self._turn, self._rest)
 
     async def open(self) -> None:
         """Take the reserve, and begin to forget."""
         if self._reserve is not None and not self._reserve.take():
             log.warning("storage.no_reserve")
-        self._loop = asyncio.create_task(self._work())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     async def forget(self) -> int:
         """Forget everything that is too old; answers how many rows that were."""
@@ -120,18 +118,13 @@ class Retention:
     def _is_full(self) -> bool:
         return self._database.held_back or self._database.fulls != self._dealt_with
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                if self._reserve is not None and self._is_full:
-                    await self.make_room(self._reserve)
-                else:
-                    forgotten = await self.forget()
-                    if forgotten:
-                        log.info("retention.forgot", rows=forgotten)
-            except SallyportError as error:
-                log.warning("retention.stalled", error=error.message)
-            await self._rest()
+    async def _turn(self) -> None:
+        if self._reserve is not None and self._is_full:
+            await self.make_room(self._reserve)
+        else:
+            forgotten = await self.forget()
+            if forgotten:
+                log.info("retention.forgot", rows=forgotten)
 
     async def _rest(self) -> None:
         over = self._clock.monotonic() + _REST_SECONDS

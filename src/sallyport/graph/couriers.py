@@ -27,6 +27,7 @@ from sallyport.graph.receipts import Receipts
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.recorder import Recorder
+from sallyport.rounds import Rounds
 from sallyport.store import deliveries, lanes
 from sallyport.store.database import Database
 from sallyport.store.lanes import Lane
@@ -85,16 +86,17 @@ class Couriers:
         self._known: frozenset[int] = frozenset()
         self._swept_at = self._read_at = clock.monotonic()
         self._workers: dict[int, asyncio.Task[None]] = {}
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(log, "deliveries", self.look, lambda: self._alarm.rest(_REST_SECONDS))
         shares.busy = lambda share: any(self._addresses[each].lane.share == share for each in self._workers)
 
     async def open(self) -> None:
         """Begin with whatever waits."""
-        self._loop = asyncio.create_task(self._work())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop; what was under way is brought again after the next start."""
-        tasks = [each for each in (self._loop, *self._workers.values()) if each is not None]
+        await self._rounds.end()
+        tasks = list(self._workers.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -182,17 +184,6 @@ class Couriers:
             if idle and address.lane.share in mine and address.position < head:
                 address.position = head
                 self._receipts.moved(lane_id, head)
-
-    async def _work(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except SallyportError as error:
-                log.warning("deliveries.stalled", error=error.message)
-            except Exception:
-                # Whatever it is, it must not keep everybody from being told for ever.
-                log.exception("deliveries.broken")
-            await self._alarm.rest(_REST_SECONDS)
 
     async def _serve(self, address: Address) -> None:
         """Bring what is due to one address, in order, until nothing is due or it fails."""

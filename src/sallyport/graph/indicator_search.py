@@ -5,14 +5,13 @@ The rule: what is to be looked for stands in the database, so that whatever stop
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import structlog
 
 from sallyport.clock import Alarm, Clock
-from sallyport.errors import SallyportError
 from sallyport.odata import instants
+from sallyport.rounds import Rounds
 from sallyport.store import indicators, searches, taxii_statuses
 from sallyport.store.database import Database
 
@@ -36,17 +35,15 @@ class IndicatorSearch:
         self._kept = timedelta(days=retention_days)
         self._alarm = Alarm(clock)
         self._purge_at = clock.monotonic()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(_log, "indicators", self._turn, lambda: self._alarm.rest(_REST_SECONDS))
 
     async def open(self) -> None:
         """Begin, with whatever was left when the last process stopped."""
-        self._loop = asyncio.create_task(self._work())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     def ring(self) -> None:
         """Look at once: an indicator was stored."""
@@ -80,15 +77,10 @@ class IndicatorSearch:
         await self._database.write(lambda connection: searches.settle(connection, portion, at, since))
         return True
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                portions = await self.search()
-                if portions:
-                    _log.info("indicators.looked_for", portions=portions)
-                if self._clock.monotonic() >= self._purge_at:
-                    self._purge_at = self._clock.monotonic() + _PURGE_SECONDS
-                    _log.info("indicators.forgot", indicators=await self.forget())
-            except SallyportError as error:
-                _log.warning("indicators.stalled", error=error.message)
-            await self._alarm.rest(_REST_SECONDS)
+    async def _turn(self) -> None:
+        portions = await self.search()
+        if portions:
+            _log.info("indicators.looked_for", portions=portions)
+        if self._clock.monotonic() >= self._purge_at:
+            self._purge_at = self._clock.monotonic() + _PURGE_SECONDS
+            _log.info("indicators.forgot", indicators=await self.forget())

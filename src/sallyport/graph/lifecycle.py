@@ -7,18 +7,17 @@ Deviation: Microsoft sends it before the token expires that made the subscriptio
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules, notifier
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
+from sallyport.rounds import Rounds
 from sallyport.store import deliveries, outbox, schema, subscriptions
 from sallyport.store.database import Database
 from sallyport.store.subscriptions import Subscription
@@ -45,17 +44,15 @@ class Lifecycle:
         #: The last notice that was looked at; what is behind it is forgotten with the letter that holds it.
         self._looked_at = 0
         self._lanes_at = clock.monotonic()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(log, "lifecycle", self._turn, lambda: clock.sleep(_REST_SECONDS))
 
     async def open(self) -> None:
         """Begin."""
-        self._loop = asyncio.create_task(self._work())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     async def remind(self) -> int:
         """Tell the owners of subscriptions that end soon; answers how many."""
@@ -102,18 +99,10 @@ class Lifecycle:
                 return
             self._looked_at = last
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                if self._shares.leads:
-                    await self.remind()
-                    await self.forget()
-            except SallyportError as error:
-                log.warning("lifecycle.stalled", error=error.message)
-            except Exception:
-                # Whatever it is, it must not keep everybody from being reminded for ever.
-                log.exception("lifecycle.broken")
-            await self._clock.sleep(_REST_SECONDS)
+    async def _turn(self) -> None:
+        if self._shares.leads:
+            await self.remind()
+            await self.forget()
 
 
 def _forget_lanes(connection: Connection) -> int:

@@ -6,7 +6,6 @@ or does not, and never loses one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,13 +15,13 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.notification_rules import Watch, Watches
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.recorder import Recorder
+from sallyport.rounds import Rounds
 from sallyport.security import alert_shapes
 from sallyport.store import alerts, deliveries, lanes, outbox, subscriptions
 from sallyport.store.database import Database
@@ -78,17 +77,15 @@ class Notifier:
         self._watches: dict[tuple[str, str, str, str], Watch] = {}
         #: By endpoint that is spared: which subscriptions will be told that they missed something.
         self._told: dict[str, set[str]] = {}
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(log, "notifications", self._turn, lambda: clock.sleep(_REST_SECONDS))
 
     async def open(self) -> None:
         """Begin behind the last change that was dealt with."""
-        self._loop = asyncio.create_task(self._work())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     async def round(self) -> bool:
         """Deal with the next changes; answers whether there were any."""
@@ -175,19 +172,10 @@ class Notifier:
     def _later(self, seconds: float) -> str:
         return instants.of_datetime(self._clock.now() + timedelta(seconds=seconds))
 
-    async def _work(self) -> None:
-        while True:
-            more = False
-            try:
-                # Only one of several processes needs to; if two ever do, one of them finds its place moved.
-                more = self._shares.leads and await self.round()
-            except SallyportError as error:
-                log.warning("notifications.stalled", error=error.message)
-            except Exception:
-                # Whatever it is, it must not keep everybody from being told for ever.
-                log.exception("notifications.broken")
-            if not more:
-                await self._clock.sleep(_REST_SECONDS)
+    async def _turn(self) -> None:
+        # Only one of several processes needs to; if two ever do, one of them finds its place moved.
+        while self._shares.leads and await self.round():
+            pass
 
 
 def _event(change: outbox.Event, stored: Mapping[str, Any]) -> Event:

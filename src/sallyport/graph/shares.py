@@ -7,7 +7,6 @@ process, which holds everything.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import structlog
 
 from sallyport.clock import Clock
 from sallyport.errors import SallyportError
+from sallyport.rounds import Rounds
 from sallyport.store import leases
 from sallyport.store.database import Database
 from sallyport.store.lanes import SHARES
@@ -73,7 +73,7 @@ class Shares:
         self._until = 0.0
         #: Answers whether something of a share is under way.
         self.busy: Callable[[int], bool] = lambda _share: False
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(log, "shares", self.beat, lambda: clock.sleep(BEAT_SECONDS))
 
     @property
     def mine(self) -> frozenset[int]:
@@ -90,14 +90,13 @@ class Shares:
     async def open(self) -> None:
         """Take what is free, and go on saying that this process lives."""
         if not self._alone:
-            self._loop = asyncio.create_task(self._work())
+            self._rounds.begin()
 
     async def close(self) -> None:
         """Leave everything to the others at once."""
-        if self._loop is None:
+        if self._alone:
             return
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
         self._mine, owner = frozenset(), self._owner
         try:
             await self._database.write(lambda connection: leases.release(connection, owner, f"{_MEMBER}{owner}"))
@@ -128,14 +127,3 @@ class Shares:
             for each in found
         }
         return lambda lease: lease.owner is not None and now - self._seen[lease.name][1] > DEAD_SECONDS
-
-    async def _work(self) -> None:
-        while True:
-            try:
-                await self.beat()
-            except SallyportError as error:
-                log.warning("shares.stalled", error=error.message)
-            except Exception:
-                # Whatever it is, the next beat may find it gone.
-                log.exception("shares.broken")
-            await self._clock.sleep(BEAT_SECONDS)

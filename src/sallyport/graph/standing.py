@@ -7,18 +7,17 @@ Deviation: Microsoft sends `subscriptionRemoved` for some resources only; here a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 
 import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
+from sallyport.rounds import Rounds
 from sallyport.store import audit, deliveries, subscriptions
 from sallyport.store.audit import AuditEvent
 from sallyport.store.database import Database
@@ -44,17 +43,15 @@ class Standing:
         self._couriers = couriers
         self._rights = rights
         self._shares = shares
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(log, "standing", self._turn, lambda: clock.sleep(EVERY_SECONDS))
 
     async def open(self) -> None:
         """Begin."""
-        self._loop = asyncio.create_task(self._work())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     async def check(self) -> int:
         """End the subscriptions of those who may no longer have them; answers how many."""
@@ -80,14 +77,6 @@ class Standing:
         deliveries.tell(connection, (), parcels, at)
         return len(gone)
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                if self._shares.leads:
-                    await self.check()
-            except SallyportError as error:
-                log.warning("standing.stalled", error=error.message)
-            except Exception:
-                # Whatever it is, what comes later must still be looked at.
-                log.exception("standing.broken")
-            await self._clock.sleep(EVERY_SECONDS)
+    async def _turn(self) -> None:
+        if self._shares.leads:
+            await self.check()
