@@ -18,7 +18,7 @@ async def client_credentials(exchange: Exchange) -> Granted:
     application = await exchange.proved()
     client = application.client
     audience, held = _audience(resource), application.roles
-    if scopes.application_id(resource) or resource.startswith("api://"):
+    if scopes.application_id(resource):
         # Deviation: applications offer permissions to users only; one that acts in its own name holds none there.
         audience, held = await resources.of_application(exchange.authority, resource), ()
     return Granted(Subject(client.client_id, client.display_name, held), audience)
