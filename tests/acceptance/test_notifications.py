@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,9 @@ class Subscribers:
 
 
 @contextmanager
-def subscribed() -> Iterator[Subscribers]:
+def subscribed(events: int = EVENTS, kinds: Mapping[str, int] = KINDS) -> Iterator[Subscribers]:
     program = Path(__file__).with_name("subscribers.py")
-    command = [sys.executable, str(program), str(EVENTS), *(str(each) for each in KINDS.values())]
+    command = [sys.executable, str(program), str(events), *(str(each) for each in kinds.values())]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdin is not None

@@ -87,7 +87,7 @@ class Couriers:
         self._swept_at = self._read_at = clock.monotonic()
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._rounds = Rounds(log, "deliveries", self.look, lambda: self._alarm.rest(_REST_SECONDS))
-        shares.busy = lambda share: any(self._addresses[each].lane.share == share for each in self._workers)
+        shares.busy = self._is_busy
 
     async def open(self) -> None:
         """Begin with whatever waits."""
@@ -129,6 +129,11 @@ class Couriers:
         while self._workers:
             await asyncio.wait(set(self._workers.values()))
         await self._receipts.written()
+
+    def _is_busy(self, share: int) -> bool:
+        """Answer whether something of a share is under way, or told and not noted yet: the next one would repeat it."""
+        addresses = (self._addresses.get(each) for each in (*self._workers, *self._receipts.open))
+        return any(each is not None and each.lane.share == share for each in addresses)
 
     def _look(self, connection: Connection, now: str, mine: frozenset[int]) -> _Look:
         head, newer = notice_window.newer(connection, self._window.head)

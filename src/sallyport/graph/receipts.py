@@ -7,6 +7,7 @@ commit, under the same ids.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 from sqlalchemy.engine import Connection
@@ -30,6 +31,11 @@ class Receipts:
         self._places: dict[int, int] = {}
         self._recovered: set[int] = set()
         self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def open(self) -> Collection[int]:
+        """The addresses whose places are not even handed to the database yet."""
+        return self._places.keys()
 
     def moved(self, lane_id: int, place: int) -> None:
         """Note that an address has come so far."""
