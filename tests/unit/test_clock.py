@@ -16,6 +16,7 @@ async def test_a_rest_counts_from_the_moment_it_was_asked_for() -> None:
     await clock.advance(60)
     async with asyncio.timeout(5):
         await rest
+    assert clock.monotonic() == 60
 
 
 async def test_sleepers_wake_in_the_order_of_their_time() -> None:
