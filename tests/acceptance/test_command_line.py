@@ -125,6 +125,8 @@ def test_lines_of_alerts_are_answered_one_by_one_and_a_refusal_is_a_failure(serv
         (("runs", "show", "08584061302160000000000000000CU00"), 1, "could not be found"),
         (("workflows", "enable", "nobody"), 1, "could not be found"),
         (("run", "nobody"), 1, "could not be found"),
+        (("run", "greeter", "--set", "Greeting=Hi"), 1, "no file 'greeter' to deploy"),
+        (("runs", "list", "--status", "Done"), 2, "'succeeded'"),
         (("deploy", "/nowhere.json"), 2, "does not exist"),
         (("alert", "send", "/nowhere.json"), 2, "No such file"),
         (("run", "greeter", "--body", "{"), 2, "not JSON"),
@@ -166,6 +168,23 @@ def test_a_run_is_followed_shown_and_resubmitted(server: Server, greeter: str) -
     again = server.json("runs", "resubmit", run["name"])["run"]
     assert again != run["name"]
     assert server.json("runs", "show", again, "--action", "trigger")["outputs"]["body"] == {"name": "Li"}
+
+
+def test_a_folder_that_has_the_name_of_a_deployed_workflow_takes_nothing_from_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "polite").mkdir()
+    (tmp_path / "polite" / "workflow.json").write_text(json.dumps(GREETER))
+    server.lines("deploy", "polite", "--set", "Greeting=Good morning")
+    done = server.sallyport("run", "polite", "--body", '{"name": "Li"}')
+    assert done.returncode == 0, done.stderr
+    assert "./polite" in done.stderr
+    shown = server.json("workflows", "show", "polite")["properties"]
+    assert shown["parameters"]["Greeting"]["value"] == "Good morning"
+    again = server.sallyport("run", "polite", "--set", "Greeting=Hello", "--body", '{"name": "Li"}')
+    assert again.returncode == 0, again.stderr
+    assert server.json("workflows", "show", "polite")["properties"]["version"] != shown["version"]
 
 
 def test_a_run_that_fails_is_a_failure(server: Server, greeter: str) -> None:

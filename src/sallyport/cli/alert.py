@@ -11,6 +11,7 @@ import orjson
 from rich.text import Text
 
 from sallyport.cli import local, output, remote
+from sallyport.store import documents
 
 _SEVERITIES = {"high": "bold red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 
@@ -109,5 +110,5 @@ def _prepared(body: bytes) -> tuple[bytes, str]:
     except orjson.JSONDecodeError:
         return body, "application/x-ndjson"
     if isinstance(value, dict) and isinstance(value.get("value"), list):
-        return orjson.dumps(value["value"]), "application/json"
+        return documents.dumps(documents.loads(body)["value"]), "application/json"
     return (body if isinstance(value, list) else b"[" + body + b"]"), "application/json"

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from sallyport.cli.sources import Given, Source, Unusable
+from sallyport.wdl.definition import pointer_to
 from sallyport.wdl.values import Json
 from sallyport.wdl.workflow import Workflow
 
@@ -77,6 +78,31 @@ def connections(workflow: Workflow, source: Source, given: Given) -> dict[str, J
     return {key: _entry(key, workflow, beside.get(key), given.connections.get(key)) for key in keys}
 
 
+def strangers(bound: Mapping[str, Json]) -> dict[str, str]:
+    """Answer a sentence for each connection, by its key, that belongs to an API which no connector here answers for."""
+    from sallyport.connectors import catalog
+
+    there = ", ".join(sorted({*catalog.FOLDERS, *catalog.SAME_AS}))
+    named = {key: catalog.api_id(str(_object(entry).get("id"))) for key, entry in bound.items()}
+    return {
+        key: f"There is no connector '{api}': what the connection '{key}' is used for will fail. "
+        f"Where another one fits, bind it with --connection {key}=API. There are: {there}."
+        for key, api in named.items()
+        if api not in catalog.FOLDERS
+    }
+
+
+def users(document: Mapping[str, Json], pointer: str = "") -> dict[str, str]:
+    """Answer the JSON pointer of the first action or trigger that uses each connection, by the connection's key."""
+    found: dict[str, str] = {}
+    for name, value in document.items():
+        place = pointer_to(pointer, name)
+        if isinstance(value, dict):
+            below = users(value, place) if name != "host" else dict.fromkeys(_named(value), pointer)
+            found = {**below, **found}
+    return found
+
+
 def missing(workflow: Workflow) -> list[Missing]:
     """Answer the parameters that somebody must still give a value."""
     found = [Missing(each.name, each.type, each.description or "") for each in workflow.missing]
@@ -123,6 +149,10 @@ def _entry(key: str, workflow: Workflow, beside: Json, api: str | None) -> Json:
     if properties:
         entry["connectionProperties"] = properties
     return entry
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def _named(document: Mapping[str, Json]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import click
 import orjson
 
+from sallyport.store import documents
+
 option = click.option(
     "--body", metavar="JSON|@FILE", help="What the trigger is given, as JSON; @FILE reads a file, @- standard input."
 )
@@ -28,7 +30,7 @@ def read(given: str | None) -> bytes | None:
 def parsed(given: str | None) -> Any:
     """Answer the value of a body, None when there is none."""
     raw = read(given)
-    return None if raw is None else orjson.loads(raw)
+    return None if raw is None else documents.loads(raw)
 
 
 def _raw(given: str) -> bytes:

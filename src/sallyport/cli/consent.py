@@ -51,7 +51,7 @@ def grant(client_id: str, data: Path | None, as_json: bool) -> None:
 @output.data_option
 @output.json_document
 def revoke(client_id: str, data: Path | None, as_json: bool) -> None:
-    """Take back what CLIENT_ID was granted. A token in its own name stays valid for up to an hour."""
+    """Take back what CLIENT_ID was granted. Tokens that it holds are refused within ten seconds."""
     with local.opened(data) as here:
         gone = here.db.write_now(lambda connection: consents.revoke(connection, SystemClock(), client_id))
     _tell("Revoked", gone, as_json=as_json)

@@ -143,7 +143,12 @@ def _store(server: Remote, source: Source, workflow: Workflow, said: Given) -> D
     except Refused as refused:
         raise Refused(refused.code, f"{source.path}: {refused.message}", refused.status) from None
     left = [each.resource_id for each in workflow.unresolved if PLACEHOLDER_HOST in each.placeholder]
-    notes = [*workflow.notes, *(f"The value of '{each}' is not known; a placeholder stands for it." for each in left)]
+    bound = body["properties"]["parameters"].get("$connections", {}).get("value", {})
+    notes = [
+        *workflow.notes,
+        *binding.strangers(bound).values(),
+        *(f"The value of '{each}' is not known; a placeholder stands for it." for each in left),
+    ]
     return Deployed(saved, _callback_urls(server, saved), tuple(dict.fromkeys(notes)))
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from sallyport.cli.sources import Unusable
 from sallyport.errors import SallyportError
 from sallyport.http_messages import Headers, InboundResponse
+from sallyport.store import documents
+from sallyport.wdl import values
 
 #: What a mock may ask of a call.
 _ASKED = ("action", "connector", "method", "path", "url")
@@ -71,7 +71,7 @@ class Reply:
                 self.status, headers.with_default("content-type", "text/plain; charset=utf-8"), self.body.encode(), url
             )
         return InboundResponse(
-            self.status, headers.with_default("content-type", "application/json"), orjson.dumps(self.body), url
+            self.status, headers.with_default("content-type", "application/json"), values.json_bytes(self.body), url
         )
 
 
@@ -120,8 +120,8 @@ def read(path: Path | None) -> Mocks:
     if path is None:
         return Mocks()
     try:
-        document = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
+        document = documents.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise Unusable(f"The mocks in '{path}' cannot be read: {error}.") from None
     return parse(document, str(path))
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sallyport.store import documents
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA."
@@ -35,6 +36,8 @@ STYLES = {
 }
 #: The statuses of runs that go on.
 GOING_ON = frozenset({"Running", "Waiting"})
+#: The statuses of what went wrong.
+FAILURES = frozenset({"Failed", "TimedOut", "Faulted"})
 FAILED = 1
 
 
@@ -49,12 +52,12 @@ def console(*, messages: bool = False) -> Console:
 
 def emit(value: Any) -> None:
     """Print one JSON value on a line of its own."""
-    click.echo(orjson.dumps(value).decode())
+    click.echo(documents.dumps(value).decode())
 
 
 def emit_pretty(value: Any) -> None:
     """Print one JSON value for people to read."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    click.echo(documents.pretty(value))
 
 
 def tell(message: str) -> None:

@@ -22,7 +22,12 @@ def found(file: Path | None) -> str | None:
     """Answer the passphrase, None when there is none; an empty one ends the command."""
     if file is None:
         return os.environ.get(VARIABLE) or None
-    text = file.read_text("utf-8").splitlines()
+    try:
+        text = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        local.fail(
+            f"The passphrase in '{file}' cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}."
+        )
     if not text or not text[0]:
         local.fail(f"The first line of '{file}' is empty: it should be the passphrase.")
     return text[0]

@@ -19,6 +19,7 @@ from sallyport import settings
 from sallyport.cli import local, lock
 from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
+from sallyport.store import documents
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
@@ -87,7 +88,7 @@ class Remote:
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """Answer the JSON value at a path."""
         # An empty mapping would take away the query that a link brings with it.
-        return self.call("GET", path, params=dict(query) if query else None).json()
+        return documents.loads(self.call("GET", path, params=dict(query) if query else None).content)
 
     def every(self, path: str, query: Mapping[str, Any] | None = None, most: int | None = None) -> Iterator[Any]:
         """Give the values of a list, page after page."""
@@ -109,7 +110,9 @@ class Remote:
 
     def put_workflow(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Store a workflow, and answer it as the server shows it."""
-        saved: dict[str, Any] = self.call("PUT", self.workflow(name), json=body).json()
+        headers = {"Content-Type": "application/json"}
+        stored = self.call("PUT", self.workflow(name), content=documents.dumps(body), headers=headers)
+        saved: dict[str, Any] = documents.loads(stored.content)
         return saved
 
     def callback_url(self, workflow: str, trigger: str) -> str:
@@ -130,7 +133,7 @@ class Remote:
         if not link or not link.get("uri"):
             return None
         response = self.call("GET", _on_server(link["uri"]))
-        return response.json() if response.content else None
+        return documents.loads(response.content) if response.content else None
 
 
 @contextmanager
@@ -168,10 +171,11 @@ def token(environ: Mapping[str, str], data: Path | None = None) -> str:
 
 
 def sentence(error: SallyportError) -> str:
-    """Answer what went wrong, as one line."""
+    """Answer what went wrong: of the server's words one line, our own as they are laid out."""
+    if not isinstance(error, Refused):
+        return error.message
     message = " ".join(error.message.split())
-    known = error.code and error.code not in message and isinstance(error, Refused)
-    return f"{message} ({error.code})" if known else message
+    return f"{message} ({error.code})" if error.code and error.code not in message else message
 
 
 def _refusal(response: httpx.Response) -> Refused:

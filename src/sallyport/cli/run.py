@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from sallyport import settings
 from sallyport.cli import binding, bodies, deploy, following, local, mocks, output, remote, run_tree, sources, workflows
+from sallyport.cli.remote import Refused, Remote
 from sallyport.cli.sources import Given, Source, Unusable
 from sallyport.errors import SallyportError
 
@@ -49,9 +51,10 @@ def command(
 ) -> None:
     """Start a run of the workflow NAME, or of the one in FILE, and follow it to its end.
 
-    A FILE is deployed first, as `sallyport deploy` does; with --offline it runs without a server. There, `match` of a
-    mock may hold action, connector, method, path and url (`*` stands for anything), and `response` status, headers and
-    body. Exit code 1 when the run does not succeed. With --json, the run with its actions is printed.
+    A FILE, or a folder that holds one, is deployed first, as `sallyport deploy` does, unless it has the very name of a
+    workflow that is deployed already. With --offline it runs without a server. There, `match` of a mock may hold
+    action, connector, method, path and url (`*` stands for anything), and `response` status, headers and body. Exit
+    code 1 when the run does not succeed. With --json, the run with its actions is printed.
     """
     if mock_file is not None and not offline:
         raise click.UsageError("--mocks answers calls only with --offline.")
@@ -77,7 +80,7 @@ def _online(
 ) -> None:
     with remote.opened(data) as server:
         name = target
-        if Path(target).exists():
+        if _means_file(server, target, given):
             source = _source(target)
             sources.check_settings([source], given)
             name = list(deploy.deploy(server, [source], given))[-1].name
@@ -95,6 +98,28 @@ def _online(
         output.emit(found)
     if found["properties"]["status"] != "Succeeded":
         output.failed()
+
+
+def _means_file(server: Remote, target: str, given: Given) -> bool:
+    """Answer whether a target is a file or folder to deploy: not when it is also the name of what was deployed before.
+
+    To deploy it anew would take away the values that it was given then. Whoever gives values now means the file.
+    """
+    is_given = given != Given()
+    if not Path(target).exists():
+        if is_given:
+            raise Unusable(f"There is no file '{target}' to deploy with the values given.")
+        return False
+    if is_given or target != Path(target).name or Path(target).is_file():
+        return True
+    try:
+        server.get(server.workflow(target))
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        return True
+    output.tell(f"'{target}' runs as it is deployed. To deploy the folder of that name anew: ./{target}")
+    return False
 
 
 async def _offline(source: Source, given: Given, answers: mocks.Mocks, trigger: str, body: Any) -> list[dict[str, Any]]:

@@ -65,17 +65,24 @@ def _line(name: str, properties: Mapping[str, Any] | None) -> Text:
     line = output.printable(name)
     if properties is None:
         return line.append("  not reached", style="dim")
-    line.append("  ").append_text(output.status(properties["status"]))
-    code = properties.get("code")
-    if code and code not in ("OK", properties["status"], "NotSpecified"):
-        line.append(f"  {code}", style="dim")
+    line.append("  ").append_text(output.status(properties["status"])).append_text(_code(properties))
     took = output.duration(properties.get("startTime"), properties.get("endTime"))
     if took and properties["status"] != "Skipped":
         line.append(f"  {took}", style="dim")
-    message = (properties.get("error") or {}).get("message")
-    if message and properties["status"] != "Skipped":
-        line.append("  ").append_text(output.printable(" ".join(str(message).split())))
+    if properties["status"] != "Skipped":
+        line.append_text(_message(properties))
     return line
+
+
+def _code(properties: Mapping[str, Any]) -> Text:
+    code = properties.get("code")
+    said = code and code not in ("OK", properties["status"], "NotSpecified")
+    return Text(f"  {code}", style="dim") if said else Text()
+
+
+def _message(properties: Mapping[str, Any]) -> Text:
+    message = (properties.get("error") or {}).get("message")
+    return Text("  ").append_text(output.printable(" ".join(str(message).split()))) if message else Text()
 
 
 def _repeated(name: str, found: list[dict[str, Any]]) -> Text:
@@ -84,4 +91,10 @@ def _repeated(name: str, found: list[dict[str, Any]]) -> Text:
         return line.append("  not reached", style="dim")
     for status, number in Counter(each["properties"]["status"] for each in found).items():
         line.append(f"  {number} x ").append_text(output.status(status))
-    return line
+    return line.append_text(_first_failure(found))
+
+
+def _first_failure(found: list[dict[str, Any]]) -> Text:
+    """Answer why the first repetition failed that did, in the words of its own line."""
+    failed = next((each["properties"] for each in found if each["properties"]["status"] in output.FAILURES), None)
+    return Text() if failed is None else _code(failed).append_text(_message(failed))

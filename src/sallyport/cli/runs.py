@@ -14,6 +14,8 @@ from rich.text import Text
 from sallyport.cli import output, remote, run_tree
 from sallyport.cli.remote import EXPANDED, Refused, Remote
 
+#: What a run may be.
+_STATUSES = ("Running", "Waiting", "Succeeded", "Failed", "Cancelled", "TimedOut", "Skipped", "Aborted", "Suspended")
 workflow_option = click.option("--workflow", default="", help="The run's workflow; without it, it is looked for.")
 
 
@@ -24,14 +26,14 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("workflow", default="")
-@click.option("--status", default="", help="Only runs with this status, such as Failed.")
+@click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only runs with this status.")
 @click.option("--top", type=click.IntRange(1, 100_000), default=30, show_default=True, help="How many at the most.")
 @output.json_lines
 @output.data_option
-def listing(workflow: str, status: str, top: int, as_json: bool, data: Path | None) -> None:
+def listing(workflow: str, status: str | None, top: int, as_json: bool, data: Path | None) -> None:
     """List runs of WORKFLOW, or of all workflows, the newest first."""
     with remote.opened(data) as server:
-        found = list(newest(server, workflow, status, top))
+        found = list(newest(server, workflow, status or "", top))
     if as_json:
         for _, run in found:
             output.emit(run)

@@ -18,12 +18,18 @@ from rich.console import Console
 from rich.text import Text
 
 from sallyport.arm.errors import TemplateError
+from sallyport.cli import binding, sources
+from sallyport.cli.sources import Given
+from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
 from sallyport.wdl import check, definition, load, strict_json
+from sallyport.wdl.definition import Definition
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.values import Json
 from sallyport.wdl.workflow import Workflow
 
+#: Where the words of a finding begin.
+_INDENT = " " * 10
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
 
@@ -83,7 +89,9 @@ def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: 
         return _refused(path, error, error.pointer if isinstance(error, TemplateError) else "")
     if not workflows and must_hold_workflow:
         return _refused(path, load.NotAWorkflow("The template holds no workflow."), "")
-    findings = tuple(finding for workflow in workflows for finding in _findings(workflow))
+    findings = tuple(
+        finding for workflow in workflows for finding in (*_findings(workflow), *_strangers(workflow, path))
+    )
     return Report(
         file=str(path),
         ok=all(finding.severity != "error" for finding in findings),
@@ -106,8 +114,33 @@ def _findings(workflow: Workflow) -> Iterator[Finding]:
         trigger_types=_runnable("triggers"),
         supplied=workflow.parameters.keys(),
     )
+    if all(each.severity != "error" for each in found):
+        found += _unfollowable(parsed, workflow.parameters)
     for finding in found:
         yield replace(finding, pointer=workflow.pointer + finding.pointer)
+
+
+def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Finding]:
+    """Answer why a server would refuse the triggers of a definition that is sound otherwise."""
+    if not parsed.triggers:
+        return []
+    from sallyport.triggers import checking
+    from sallyport.triggers.recurrence_rule import InvalidRecurrence
+
+    try:
+        checking.demand(parsed, parameters, SystemClock().now())
+    except SallyportError as error:
+        pointer = error.pointer if isinstance(error, InvalidRecurrence) else "/triggers"
+        return [Finding("error", error.code, pointer, error.message)]
+    return []
+
+
+def _strangers(workflow: Workflow, path: Path) -> Iterator[Finding]:
+    """Answer which connections belong to APIs that this installation cannot call."""
+    used = binding.users(workflow.document)
+    bound = binding.connections(workflow, sources.read(path), Given())
+    for key, sentence in binding.strangers(bound).items():
+        yield Finding("warning", "UnknownConnector", workflow.pointer + used.get(key, ""), sentence)
 
 
 @cache
@@ -152,6 +185,8 @@ def _draw(report: Report, console: Console) -> None:
         line.append(_printable(finding.message))
         line.append(f"  {_printable(finding.pointer) or '/'}", style="dim")
         console.print(line)
+        for shown in finding.excerpt.splitlines():
+            console.print(Text(f"{_INDENT}{shown}", style="dim"))
     for note in report.notes:
         console.print(Text(f"  note    {_printable(note)}", style="dim"))
 

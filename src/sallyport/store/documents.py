@@ -37,6 +37,14 @@ def text(value: Any) -> str:
     return dumps(value).decode("utf-8", "surrogatepass")
 
 
+def pretty(value: Any) -> str:
+    """Answer a value as JSON that people read, every number digit by digit."""
+    try:
+        return orjson.dumps(value, _decimal, _OPTIONS | orjson.OPT_INDENT_2).decode()
+    except TypeError:
+        return json.dumps(value, default=_decimal, indent=2)
+
+
 def loads(data: bytes | str) -> Any:
     """Answer the value that JSON text holds."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data

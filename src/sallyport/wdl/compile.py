@@ -42,6 +42,8 @@ class FaultyCall:
     pointer: str
     column: int
     message: str
+    #: The string that holds the call; empty for a function that is the key of a condition.
+    expression: str = ""
 
 
 @dataclass(slots=True)
@@ -140,12 +142,12 @@ class Compiler:
     def _unknown(self, node: ast.Call, place: Place) -> Code:
         message = f"The template function '{node.name[:80]}' is not defined or not valid."
         self.findings.functions.add(node.name)
-        self.findings.unknown.append(FaultyCall(node.name, self.pointer, node.column, message))
+        self.findings.unknown.append(FaultyCall(node.name, self.pointer, node.column, message, self.source))
         return Code(calls.failing(message, place))
 
     def _misused(self, node: ast.Call, facts: Function, place: Place) -> Code:
         message = facts.arity_error(len(node.arguments)).message
-        self.findings.misused.append(FaultyCall(facts.name, self.pointer, node.column, message))
+        self.findings.misused.append(FaultyCall(facts.name, self.pointer, node.column, message, self.source))
         return Code(calls.failing(message, place))
 
     def _fold(self, run: Closure) -> Code:

@@ -33,13 +33,8 @@ class ExpressionError(SallyportError):
             self.expression, self.column, self.pointer = expression, column, pointer
 
     def caret(self) -> str:
-        """Answer two lines: the expression (cut around the column when long) and a caret under the column."""
-        if self.expression is None or self.column is None:
-            return ""
-        start = max(0, self.column - CARET_WINDOW)
-        shown = self.expression[start : self.column + CARET_WINDOW]
-        line = "".join(character if character.isprintable() else " " for character in shown)
-        return f"{line}\n{' ' * (self.column - start)}^"
+        """Answer the expression and a caret under the column, as two lines; empty when the place is not known."""
+        return "" if self.expression is None or self.column is None else caret(self.expression, self.column)
 
 
 class ExpressionSyntaxError(ExpressionError):
@@ -54,6 +49,14 @@ class BudgetExceeded(EvaluationError):
     """Raised when an evaluation would build more than its budget allows; nothing of it was built."""
 
     code = "ExpressionEvaluationFailed"
+
+
+def caret(expression: str, column: int) -> str:
+    """Answer two lines: the expression (cut around the column when long) and a caret under the column."""
+    start = max(0, column - CARET_WINDOW)
+    shown = expression[start : column + CARET_WINDOW]
+    line = "".join(character if character.isprintable() else " " for character in shown)
+    return f"{line}\n{' ' * (column - start)}^"
 
 
 def usage(function: str) -> str:

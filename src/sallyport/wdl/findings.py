@@ -18,6 +18,8 @@ class Finding:
     #: JSON pointer, from the root of the definition (or of the file, where a template could not be evaluated).
     pointer: str
     message: str
+    #: The expression that is at fault with a caret under the place, as two lines; empty where there is none.
+    excerpt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

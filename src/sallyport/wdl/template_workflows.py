@@ -21,7 +21,8 @@ from sallyport.wdl.workflow import ConnectionReference, Workflow
 
 WORKFLOW = "Microsoft.Logic/workflows"
 CONNECTION = "Microsoft.Web/connections"
-#: Resources that only hold other resources; they are followed, and need no mention.
+#: Resources that only hold other resources; they are followed, and need no mention. Nor do connections: nobody signs in
+#: to them here.
 _FOLLOWED = frozenset({"microsoft.resources/deployments"})
 
 
@@ -33,9 +34,7 @@ def load(document: Mapping[str, Json], given: Mapping[str, Json], environment: E
     for resource in template.resources(scope):
         if resource.is_a(WORKFLOW):
             found.append(resource)
-        elif resource.is_a(CONNECTION):
-            report.note(f"The connection '{resource.name}' needs sign-in after the import.")
-        elif resource.type.casefold() not in _FOLLOWED:
+        elif not resource.is_a(CONNECTION) and resource.type.casefold() not in _FOLLOWED:
             report.note(f"The resource '{resource.name}' of the type '{resource.type}' is not imported.")
     workflows = [_of_template(resource) for resource in _ordered(found)]
     if not workflows and report.problems:

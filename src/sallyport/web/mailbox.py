@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser, BytesParser
 from pathlib import Path
 
@@ -188,13 +188,18 @@ def _received(path: Path) -> Received:
         id=path.stem,
         path=path,
         received_at=_moment(path.stem),
-        sender=str(head.get("From", "")),
-        to=str(head.get("To", "")),
-        subject=str(head.get("Subject", "")),
-        message_id=str(head.get("Message-ID", "")).strip(),
+        sender=_text(head, "From"),
+        to=_text(head, "To"),
+        subject=_text(head, "Subject"),
+        message_id=_text(head, "Message-ID"),
         recipients=tuple(str(head.get("X-Envelope-To", "")).replace(",", " ").split()),
         bytes=path.stat().st_size,
     )
+
+
+def _text(head: Message, name: str) -> str:
+    """Answer a field of a mail; where it begins on a line of its own, that line's blank is not part of it."""
+    return str(head.get(name, "")).strip()
 
 
 def _moment(mail_id: str) -> str:

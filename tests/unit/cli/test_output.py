@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from sallyport.cli import bodies, output, run_tree
+from sallyport.cli import alert, bodies, output, run_tree
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,46 @@ def test_a_run_is_drawn_in_the_order_and_nesting_of_its_definition() -> None:
             "Last",
         )
     ]
-    assert any(line.endswith("Deep 1 x Succeeded 1 x Failed") for line in lines)
+    assert any(line.endswith("Deep 1 x Succeeded 1 x Failed NotFound Gone for good") for line in lines)
     assert any(line.endswith("Each Failed NotFound Gone for good") for line in lines)
 
 
 def test_actions_that_wait_for_one_another_in_a_circle_are_still_drawn() -> None:
     circle = {"A": {"runAfter": {"B": ["Succeeded"]}}, "B": {"runAfter": {"A": ["Succeeded"]}}}
     assert [name for name, _ in run_tree.in_order(circle)] == ["A", "B"]
+
+
+BIG = 2**80
+
+
+def test_numbers_of_any_size_are_printed_digit_by_digit(capsys: pytest.CaptureFixture[str]) -> None:
+    output.emit({"n": BIG})
+    output.emit_pretty({"n": BIG})
+    output.emit_pretty({"n": 1})
+    assert capsys.readouterr().out == f'{{"n":{BIG}}}\n{{\n  "n": {BIG}\n}}\n{{\n  "n": 1\n}}\n'
+
+
+def test_numbers_of_any_size_are_sent_digit_by_digit() -> None:
+    assert bodies.parsed(f'{{"n": {BIG}}}') == {"n": BIG}
+    content, _ = alert._prepared(f'{{"value": [{{"n": {BIG}}}]}}'.encode())
+    assert content == f'[{{"n":{BIG}}}]'.encode()
+
+
+def test_an_action_in_a_loop_says_why_it_failed() -> None:
+    definition = {"actions": {"Each": {"type": "Foreach", "actions": {"Call": {}}}}}
+    done = {"status": "Succeeded", "code": "OK"}
+    failed = {"status": "Failed", "code": "NoMock", "error": {"message": "Nobody\nanswers."}}
+    actions = {"Each": {"status": "Failed"}}
+    run = {
+        "name": "R",
+        "properties": {
+            "status": "Failed",
+            "workflow": {"properties": {"definition": definition}},
+            "actions": actions,
+        },
+    }
+    tree = run_tree.draw(run, lambda _: [{"properties": done}, {"properties": failed}, {"properties": failed}])
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(tree)
+    assert captured.get().rstrip().endswith("Call  1 x Succeeded  2 x Failed  NoMock  Nobody answers.")

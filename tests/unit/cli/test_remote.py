@@ -9,6 +9,7 @@ import pytest
 from sallyport.cli import lock, remote
 from sallyport.cli.lock import Lock, Running
 from sallyport.cli.remote import Refused, Remote, Unreachable
+from sallyport.cli.sources import Unusable
 
 
 def server(monkeypatch: pytest.MonkeyPatch, *answers: httpx.Response) -> tuple[Remote, list[httpx.Request]]:
@@ -104,3 +105,8 @@ def test_a_lock_file_that_a_crash_left_names_no_server(tmp_path: Path) -> None:
     assert lock.holder(tmp_path) is None
     (tmp_path / lock.NAME).write_text("half a li")
     assert lock.holder(tmp_path) is None
+
+
+def test_what_a_server_says_is_one_line_and_what_a_command_says_keeps_its_lines() -> None:
+    assert remote.sentence(Refused("Gone", "It is\n gone.", 410)) == "It is gone. (Gone)"
+    assert remote.sentence(Unusable("Wanted:\n  a\n  b")) == "Wanted:\n  a\n  b"

@@ -71,6 +71,7 @@ def test_one_json_object_is_printed_per_file(tmp_path: Path) -> None:
             "code": "UnknownAction",
             "pointer": "/actions/a/inputs",
             "message": "body('ghost') refers to an action that does not exist.",
+            "excerpt": "",
         }
     ]
     assert result.exit_code == 1
@@ -155,3 +156,58 @@ def test_every_public_file_that_is_refused_is_there() -> None:
     assert len(names) > 200
     for refused in REFUSED:
         assert sum(refused in name for name in names) == 1
+
+
+def polled(recurrence: Any, connection: str = "microsoftgraphsecurity") -> dict[str, Any]:
+    host = {"connection": {"name": f"@parameters('$connections')['{connection}']['connectionId']"}}
+    inputs = {"host": host, "method": "get", "path": "/trigger/v1.0/security/alerts"}
+    trigger = {"type": "ApiConnection", "inputs": inputs, "recurrence": recurrence}
+    return {
+        **SOUND,
+        "parameters": {"$connections": {"type": "Object", "defaultValue": {}}},
+        "triggers": {"poll": trigger},
+    }
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "pointer"),
+    [
+        ({"frequency": "Day", "interval": 1, "timeZone": "Central Europe"}, "/triggers/poll/recurrence/timeZone"),
+        (
+            {"frequency": "Day", "interval": 1, "schedule": {"hours": [24]}},
+            "/triggers/poll/recurrence/schedule/hours/0",
+        ),
+        (None, "/triggers/poll/recurrence"),
+    ],
+)
+def test_a_trigger_that_no_server_would_follow_is_an_error(tmp_path: Path, recurrence: Any, pointer: str) -> None:
+    result = run("--json", written(tmp_path / "w.json", polled(recurrence)))
+    (found,) = json.loads(result.stdout)["findings"]
+    assert (found["severity"], found["pointer"]) == ("error", pointer)
+    assert result.exit_code == 1
+
+
+def test_a_connection_to_an_api_that_no_connector_answers_for_is_a_warning(tmp_path: Path) -> None:
+    every = {"frequency": "Minute", "interval": 3}
+    result = run("--json", written(tmp_path / "w.json", polled(every, "azuresentinel_1")))
+    (found,) = json.loads(result.stdout)["findings"]
+    assert (found["severity"], found["code"]) == ("warning", "UnknownConnector")
+    assert found["pointer"] == "/triggers/poll/inputs"
+    assert "no connector 'azuresentinel'" in found["message"]
+    assert "--connection azuresentinel_1=API" in found["message"]
+    assert result.exit_code == 0
+
+
+def test_what_stands_beside_a_workflow_says_which_api_a_connection_belongs_to(tmp_path: Path) -> None:
+    written(tmp_path / "w" / "connections.json", {"mine": "microsoftgraphsecurity"})
+    report = validate(
+        Path(written(tmp_path / "w" / "workflow.json", polled({"frequency": "Day", "interval": 1}, "mine"))), {}
+    )
+    assert report.findings == ()
+
+
+def test_an_expression_that_is_wrong_is_drawn_with_a_caret(tmp_path: Path) -> None:
+    broken = {**SOUND, "actions": {"a": {"type": "Compose", "inputs": "@concat('a', toUper('b'))"}}}
+    lines = run(written(tmp_path / "w.json", broken)).stdout.splitlines()
+    assert lines[1].startswith("  error   The function 'toUper' does not exist")
+    assert lines[2:] == ["          @concat('a', toUper('b'))", "                       ^"]

@@ -117,3 +117,54 @@ def test_a_chain_of_thousands_of_actions_is_checked_in_seconds() -> None:
     started = time.perf_counter()
     assert findings({"actions": actions}, actions=3000) == []
     assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("action", "meant"),
+    [
+        ({"type": "Compose", "inputs": "@triggerBdy()"}, "triggerBody"),
+        ({"type": "Compose", "inputs": "@lenght('a')"}, "length"),
+        ({"type": "Compse", "inputs": 1}, "Compose"),
+        ({**COMPOSE, "runAfter": {"Frist": ["Succeeded"]}}, "First"),
+        ({"type": "Compose", "inputs": "@body('Firrst')", "runAfter": {"First": ["Succeeded"]}}, "First"),
+    ],
+)
+def test_a_name_that_is_one_slip_away_from_one_that_exists_is_followed_by_that(
+    action: dict[str, Any], meant: str
+) -> None:
+    (found,) = findings({"actions": {"First": COMPOSE, "Second": action}})
+    assert found.message.endswith(f". Did you mean '{meant}'?")
+
+
+@pytest.mark.parametrize("name", ["ghost", "abs", "x" * 81])
+def test_a_name_that_is_like_no_other_is_followed_by_nothing(name: str) -> None:
+    (found,) = findings({"actions": {"a": {"type": "Compose", "inputs": f"@{name}()"}}})
+    assert found.message.endswith("(column 1 of the expression).")
+
+
+def test_a_hundred_thousand_names_that_do_not_exist_are_told_in_seconds() -> None:
+    actions = {f"{at:05}{'y' * 70}": COMPOSE for at in range(450)}
+    wrong = " ".join(f"@{{body('{at:05}{'x' * 70}')}}" for at in range(60))
+    actions |= {f"w{at}": {"type": "Compose", "inputs": [wrong] * 40} for at in range(42)}
+    began = time.process_time()
+    assert len(findings({"actions": actions})) > 100_000
+    assert time.process_time() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("inputs", "shown"),
+    [
+        ("@concat('a', tru())", "@concat('a', tru())\n             ^"),
+        ("@concat('a'", "@concat('a'\n           ^"),
+        ("@{add(1)} of them", "@{add(1)} of them\n  ^"),
+    ],
+)
+def test_an_expression_that_is_wrong_is_shown_with_a_caret_under_the_place(inputs: str, shown: str) -> None:
+    (found,) = findings({"actions": {"a": {"type": "Compose", "inputs": inputs}}})
+    assert found.excerpt == shown
+
+
+def test_a_loop_that_is_not_around_an_action_is_told_with_those_that_are() -> None:
+    inner = {"type": "Compose", "inputs": "@items('Each_alert')"}
+    (found,) = findings({"actions": {"Each": {"type": "Foreach", "foreach": [1], "actions": {"a": inner}}}})
+    assert found.message == "items('Each_alert') in 'a' names no loop around that action. Around it: 'Each'."

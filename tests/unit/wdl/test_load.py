@@ -108,7 +108,6 @@ def test_the_import_report_names_what_is_not_imported_and_what_has_no_value() ->
     (workflow,) = loaded(document)
     assert workflow.notes == [
         "The parameter 'p' has no value.",
-        "The connection 'graph' needs sign-in after the import.",
         "The resource 'book' of the type 'Microsoft.Insights/workbooks' is not imported.",
     ]
     assert [missing.name for missing in workflow.missing] == ["p"]

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from sallyport.wdl.checks import variables
 from sallyport.wdl.checks.reach import Reach
-from sallyport.wdl.checks.subject import Subject, error, warning
+from sallyport.wdl.checks.subject import Subject, error, meant, warning
 from sallyport.wdl.checks.variables import Declaration
 from sallyport.wdl.definition import MISSING, Action, Operation, Output, pointer_to
-from sallyport.wdl.errors import ExpressionError
+from sallyport.wdl.errors import ExpressionError, caret
 from sallyport.wdl.findings import Finding
-from sallyport.wdl.template import Reference, Template
+from sallyport.wdl.functions import FUNCTIONS
+from sallyport.wdl.template import FaultyCall, Reference, Template
 
 #: What of an operation is not a template: structure, blocks (checked as actions of their own) and texts.
 _NOT_TEMPLATES = frozenset(
@@ -111,6 +112,7 @@ class _Checker:
             self.subject.definition.action(reference.name or "")
         except KeyError:
             text = f"{_call(reference)} refers to an action that does not exist."
+            text += meant(reference.name or "", self.subject.definition.actions)
             yield error("UnknownAction", place, text)
 
     def action(self, reference: Reference, place: str, action: Action, key: str) -> Iterator[Finding]:
@@ -134,11 +136,13 @@ class _Checker:
         around = [*action.loops, action.name] if action.type == "Until" else action.loops
         if (reference.name or "").casefold() not in {loop.casefold() for loop in around}:
             text = f"{_call(reference)} in '{action.name}' names no loop around that action."
-            yield error("InvalidReference", place, text)
+            named = ", ".join(f"'{loop}'" for loop in around)
+            yield error("InvalidReference", place, f"{text} Around it: {named}." if named else text)
 
     def declared_variable(self, reference: Reference, place: str) -> Iterator[Finding]:
         if reference.name is not None and reference.name.casefold() not in self.variables:
             text = f"{_call(reference)} refers to a variable that no action initialises."
+            text += meant(reference.name, (each.name for each in self.variables.values()))
             yield error("UndeclaredVariable", place, text)
 
     def variable(self, reference: Reference, place: str, action: Action) -> Iterator[Finding]:
@@ -157,6 +161,7 @@ class _Checker:
         declared = {name.casefold() for name in (*self.subject.definition.parameters, *(self.subject.supplied or ()))}
         if reference.name.casefold() not in declared:
             text = f"{_call(reference)} refers to a workflow parameter that is not declared."
+            text += meant(reference.name, self.subject.definition.parameters)
             is_placeholder = "#workflowname#" in reference.name  # what template galleries put a name in place of
             kind = warning if self.declared_elsewhere or is_placeholder else error
             yield kind("UndeclaredParameter", place, text)
@@ -175,15 +180,21 @@ class _Checker:
 
 def _faults(template: Template, pointer: str) -> Iterator[Finding]:
     for fault in template.unknown_functions:
+        names = (each.name for each in FUNCTIONS.values())
         text = f"The function '{fault.function}' does not exist (column {fault.column} of the expression)."
-        yield error("UnknownFunction", pointer + fault.pointer, text)
+        text += meant(fault.function, names)
+        yield error("UnknownFunction", pointer + fault.pointer, text, _excerpt(fault))
     for fault in template.misused_functions:
         text = f"{fault.message.rstrip('.')} (column {fault.column} of the expression)."
-        yield error("InvalidCall", pointer + fault.pointer, text)
+        yield error("InvalidCall", pointer + fault.pointer, text, _excerpt(fault))
 
 
 def _unreadable(fault: ExpressionError, pointer: str) -> Finding:
-    return error("InvalidExpression", pointer + fault.pointer, fault.message)
+    return error("InvalidExpression", pointer + fault.pointer, fault.message, fault.caret())
+
+
+def _excerpt(fault: FaultyCall) -> str:
+    return caret(fault.expression, fault.column) if fault.expression else ""
 
 
 def _call(reference: Reference) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sallyport import statuses
-from sallyport.wdl.checks.subject import Subject, error, warning
+from sallyport.wdl.checks.subject import Subject, error, meant, warning
 from sallyport.wdl.definition import Action, Block, pointer_to
 from sallyport.wdl.findings import Finding
 
@@ -27,8 +27,8 @@ def _run_after(subject: Subject, block: Block, action: Action) -> Iterator[Findi
     for name, allowed in action.run_after.items():
         pointer = pointer_to(action.pointer, "runAfter", name)
         if name not in block.actions:
-            where = _elsewhere(subject, name)
-            yield error("UnknownRunAfter", pointer, f"The action '{action.name}' runs after '{name}', {where}.")
+            text = f"The action '{action.name}' runs after '{name}', {_elsewhere(subject, name)}."
+            yield error("UnknownRunAfter", pointer, text + meant(name, block.actions.keys() - {action.name}))
         if not allowed:
             yield warning(
                 "EmptyRunAfter", pointer, f"The action '{action.name}' names no status of '{name}' to run after."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from sallyport.wdl import operation_types
-from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, warning
+from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, meant, warning
 from sallyport.wdl.definition import Action, Trigger, pointer_to
 from sallyport.wdl.findings import Finding
 
@@ -35,6 +35,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     for trigger in definition.triggers.values():
         if trigger.type not in operation_types.TRIGGERS.values():
             text = f"The trigger '{trigger.name}' has the type '{trigger.type}', which does not exist."
+            text += meant(trigger.type, operation_types.TRIGGERS.values())
             yield error("UnknownTriggerType", pointer_to(trigger.pointer, "type"), text)
         elif trigger.type.casefold() not in known:
             text = f"The trigger '{trigger.name}' has the type '{trigger.type}', which cannot be run yet."
@@ -44,6 +45,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     for action in definition.actions.values():
         if action.type not in operation_types.ACTIONS.values():
             text = f"The action '{action.name}' has the type '{action.type}', which does not exist."
+            text += meant(action.type, operation_types.ACTIONS.values())
             yield error("UnknownActionType", pointer_to(action.pointer, "type"), text)
         elif action.type.casefold() not in known:
             text = f"The action '{action.name}' has the type '{action.type}', which cannot be run yet."

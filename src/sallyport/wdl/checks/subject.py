@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import functools
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sallyport.wdl.definition import Action, Block, Definition
 from sallyport.wdl.findings import Finding, Limits
+
+#: Among so many names somebody's slip is looked for, and in a name of so many characters: in a short one, anything is.
+_MOST_NAMES = 500
+_NAME_LENGTHS = (4, 80)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +44,37 @@ class Subject:
         return (action for action in self.definition.actions.values() if action.type in types)
 
 
-def error(code: str, pointer: str, message: str) -> Finding:
+def error(code: str, pointer: str, message: str, excerpt: str = "") -> Finding:
     """Answer a finding that keeps the definition from being saved."""
-    return Finding("error", code, pointer, message)
+    return Finding("error", code, pointer, message, excerpt)
 
 
 def warning(code: str, pointer: str, message: str) -> Finding:
     """Answer a finding that the author should know about."""
     return Finding("warning", code, pointer, message)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Answer the words that name what an author meant who slipped once, to follow a sentence; else nothing."""
+    names = tuple(known)
+    if len(names) > _MOST_NAMES or not _NAME_LENGTHS[0] <= len(name) <= _NAME_LENGTHS[1]:
+        return ""
+    by_slip = _by_slip(names)
+    found = next((by_slip[slip] for slip in _slips(name) if slip in by_slip), None)
+    return "" if found is None else f" Did you mean '{found}'?"
+
+
+@functools.lru_cache(maxsize=4)
+def _by_slip(names: tuple[str, ...]) -> dict[str, str]:
+    # A definition may hold any number of names that do not exist; none of them is compared with every one that does.
+    return {slip: name for name in names if len(name) <= _NAME_LENGTHS[1] for slip in _slips(name)}
+
+
+def _slips(name: str) -> Iterator[str]:
+    """Give a name, and what is left of it without one character: whoever slips once shares one of these."""
+    folded = name.casefold()
+    yield folded
+    yield from (folded[:at] + folded[at + 1 :] for at in range(len(folded)))
 
 
 def inputs_of(action: Action) -> Mapping[str, object]:
