@@ -1,22 +1,22 @@
 """Lets the limits on requests hold for all processes on one PostgreSQL database together.
 
 The rule: every second a process tells the others how many requests it has let pass, and takes from its own buckets what
-they tell; between two such moments it counts alone. So an application that asks many processes at once may pass more
-within a second than a limit allows, and waits for it afterwards: over time the limit holds.
+they tell; between two such moments, and while the database is gone, it counts alone. So an application that asks many
+processes at once may pass more within a second than a limit allows, and waits for it afterwards: over time the limit
+holds.
 """
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from datetime import timedelta
 
 import structlog
 
 from sallyport.clock import Clock
-from sallyport.errors import SallyportError
 from sallyport.graph.throttle import Throttle
 from sallyport.odata import instants
+from sallyport.rounds import Rounds
 from sallyport.store import throttle_counts
 from sallyport.store.database import Database
 from sallyport.store.throttle_counts import Key
@@ -42,31 +42,31 @@ class Sharing:
         self._told: dict[Key, int] = {}
         #: What others have told, and when that was heard; None before anything was read.
         self._heard: dict[tuple[str, Key], tuple[int, float]] | None = None
+        #: When was read last; at first everything is read that others may go on counting from.
+        self._read_at = clock.now() - _KEPT
         self._forget_at = clock.monotonic()
-        self._loop: asyncio.Task[None] | None = None
+        self._rounds = Rounds(_log, "throttle", self.exchange, lambda: clock.sleep(EVERY_SECONDS))
 
     async def open(self) -> None:
         """Begin, when there are limits and may be other processes."""
         if self._throttle.limited and self._database.dialect == "postgresql":
-            await self._try()
-            self._loop = asyncio.create_task(self._work())
+            self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     async def exchange(self) -> None:
         """Tell the others what has passed here, and take from the buckets what has passed there."""
         passed = self._throttle.passed()
         news = {key: number for key, number in passed.items() if self._told.get(key) != number}
         now = self._clock.now()
-        at, since = instants.of_datetime(now), instants.of_datetime(now - _OVERLAP)
+        at, since = instants.of_datetime(now), instants.of_datetime(self._read_at - _OVERLAP)
         if news:
             await self._database.write(lambda connection: throttle_counts.put(connection, self._process, news, at))
             self._told = passed
         found = await self._database.read(lambda connection: throttle_counts.others(connection, self._process, since))
+        self._read_at = now
         self._hear(found)
         if self._clock.monotonic() >= self._forget_at:
             self._forget_at = self._clock.monotonic() + _KEPT.total_seconds()
@@ -83,15 +83,3 @@ class Sharing:
                 self._throttle.spend(*key[1], since)
         kept = {key: told for key, told in (before or {}).items() if now - told[1] <= _KEPT.total_seconds()}
         self._heard = {**kept, **{key: (number, now) for key, number in found.items()}}
-
-    async def _work(self) -> None:
-        while True:
-            await self._clock.sleep(EVERY_SECONDS)
-            await self._try()
-
-    async def _try(self) -> None:
-        try:
-            await self.exchange()
-        except SallyportError as error:
-            # Each process counts alone meanwhile; what was not told is told later.
-            _log.warning("throttle.alone", reason=error.code)

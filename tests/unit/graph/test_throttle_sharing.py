@@ -118,6 +118,34 @@ async def test_a_process_that_begins_takes_nothing_for_what_passed_before(
     assert late.passed(3) == 3
 
 
+async def test_a_process_that_begins_takes_nothing_for_what_passed_minutes_before_either(
+    database: Database, clock: ManualClock
+) -> None:
+    one = Process(database, clock)
+    await told(one)
+    assert one.passed(10) == 10
+    await told(one)
+    await clock.advance(120)
+    late = Process(database, clock)
+    await told(late)
+    # The application comes back before its requests are counted anew.
+    assert one.passed(1) == 1
+    await told(one, late)
+    assert late.passed(20) == 9
+
+
+async def test_what_was_told_while_a_process_could_not_read_is_taken_afterwards(
+    database: Database, clock: ManualClock
+) -> None:
+    one, other = Process(database, clock, SLOWLY), Process(database, clock, SLOWLY)
+    await told(one, other)
+    assert one.passed(6) == 6
+    await told(one)
+    await clock.advance(120)
+    await told(other)
+    assert other.passed(20) == 4
+
+
 async def test_an_application_that_comes_back_after_a_long_time_is_not_charged_twice(
     database: Database, clock: ManualClock
 ) -> None:
@@ -143,6 +171,8 @@ async def test_the_loop_tells_by_itself_and_counts_alone_while_the_database_is_g
     await one.sharing.open()
     await other.sharing.open()
     try:
+        while one.sharing._heard is None or other.sharing._heard is None:
+            await database.read(lambda connection: throttle_counts.others(connection, "nobody", ""))
         with monkeypatch.context() as gone:
 
             async def unavailable(work: object) -> None:
