@@ -24,15 +24,20 @@ def sqlite(folder: Path) -> Iterator[Database]:
         database.close()
 
 
-@contextmanager
-def postgresql_database(server_url: str) -> Iterator[str]:
-    """Create a database of one's own on a server, with every table; gives its URL."""
+def created(server_url: str) -> str:
+    """Create a database of one's own on a server, without any table, and answer its URL."""
     name = f"sallyport_{uuid.uuid4().hex}"
     engine = sa.create_engine(server_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
     engine.dispose()
-    url = sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def postgresql_database(server_url: str) -> Iterator[str]:
+    """Create a database of one's own on a server, with every table; gives its URL."""
+    url = created(server_url)
     database = Database(url)
     tables.create(database)
     database.close()

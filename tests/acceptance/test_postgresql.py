@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import databases
 import postgresql
 import processes
 from acceptance.server import ALERT, serving
@@ -22,12 +22,7 @@ pytestmark = pytest.mark.postgresql
 @pytest.fixture
 def database_url(postgresql_url: str) -> str:
     """The address of an empty database."""
-    name = f"up_{os.urandom(6).hex()}"
-    engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return sa.make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    return databases.created(postgresql_url)
 
 
 @pytest.fixture

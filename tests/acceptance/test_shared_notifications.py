@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 import processes
-from acceptance.server import Server, serving
+from acceptance.pair import pair
+from acceptance.server import Server
 from acceptance.test_notifications import alerts, subscribe, subscribed
 from sallyport.store import lanes, leases
 from sallyport.store.database import Database
@@ -38,44 +36,25 @@ def ingest(server: Server, first: int, last: int) -> None:
 def test_two_processes_tell_everything_once_and_the_one_that_is_left_tells_the_rest(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    url = created(postgresql_url)
-    more = {"SALLYPORT_DATABASE_URL": url, "SALLYPORT_EGRESS_ALLOW": "127.0.0.1"}
-    database = Database(url)
     kinds = {"healthy": HEALTHY, "hanging": 0, "failing": 0, "slow": 0}
     with (
-        serving(tmp_path / "one", tmp_path / "one.log", "--tls", "none", **more) as one,
+        pair(postgresql_url, tmp_path, SALLYPORT_EGRESS_ALLOW="127.0.0.1") as servers,
         subscribed(EVENTS, kinds) as hearing,
     ):
-        (tmp_path / "two").mkdir()
-        # What is sealed in the database opens for every process that has the same key.
-        shutil.copy(tmp_path / "one" / "master.key", tmp_path / "two" / "master.key")
-        with serving(tmp_path / "two", tmp_path / "two.log", "--tls", "none", **more) as two:
-            for port in hearing.ports["healthy"]:
-                subscribe(one.client, port)
-            processes.until(
-                lambda: sorted(holders(database).values()) == [lanes.SHARES // 2] * 2, "each process to have its part"
-            )
-            ingest(one, 0, EVENTS // 3)
-            heard = [EVENTS // 3] * HEALTHY
-            processes.until(lambda: hearing.ask()["heard"] == heard, "everything while both live")
-            assert hearing.ask("end")["repeated"] == 0
-            ingest(one, EVENTS // 3, EVENTS // 2)
-            one.kill()
-            ingest(two, EVENTS // 2, EVENTS)
-            processes.until(
-                lambda: hearing.ask()["heard"] == [EVENTS] * HEALTHY, "everything from the one that is left"
-            )
-            assert list(holders(database).values()) == [lanes.SHARES]
-            assert hearing.ask("end")["changed"] == 0
-    database.close()
-    assert "Traceback" not in (tmp_path / "one.log").read_text() + (tmp_path / "two.log").read_text()
-
-
-def created(server_url: str) -> str:
-    """Answer the address of an empty database."""
-    name = f"shared_{time.monotonic_ns()}"
-    engine = sa.create_engine(server_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        one, two, database = servers.one, servers.two, servers.database
+        for port in hearing.ports["healthy"]:
+            subscribe(one.client, port)
+        processes.until(
+            lambda: sorted(holders(database).values()) == [lanes.SHARES // 2] * 2, "each process to have its part"
+        )
+        ingest(one, 0, EVENTS // 3)
+        heard = [EVENTS // 3] * HEALTHY
+        processes.until(lambda: hearing.ask()["heard"] == heard, "everything while both live")
+        assert hearing.ask("end")["repeated"] == 0
+        ingest(one, EVENTS // 3, EVENTS // 2)
+        one.kill()
+        ingest(two, EVENTS // 2, EVENTS)
+        processes.until(lambda: hearing.ask()["heard"] == [EVENTS] * HEALTHY, "everything from the one that is left")
+        assert list(holders(database).values()) == [lanes.SHARES]
+        assert hearing.ask("end")["changed"] == 0
+        assert "Traceback" not in servers.log()
