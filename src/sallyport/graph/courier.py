@@ -16,16 +16,13 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.engine.ports import HttpPort
-from sallyport.errors import SallyportError
-from sallyport.graph import endpoint_health, notification_bodies, shapes
+from sallyport.graph import endpoint_health, notification_bodies, sender, shapes
 from sallyport.graph.addressees import Addressees
 from sallyport.graph.addresses import Address
-from sallyport.graph.endpoint_health import Health
 from sallyport.graph.notice_window import PORTION, NoticeWindow
 from sallyport.graph.notification_bodies import Telling, ValidationToken
 from sallyport.graph.receipts import Receipts
-from sallyport.http_messages import OutboundRequest
+from sallyport.graph.sender import Sender
 from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.recorder import Recorder
@@ -41,11 +38,7 @@ log = structlog.stdlib.get_logger(__name__)
 _ROWS = 10
 #: How many dead letters are made in one transaction.
 _BURIED = 256
-_HEADERS = {"content-type": "application/json; charset=utf-8"}
 _TOO_OLD = "nobody took it for four hours; last"
-_TOO_LARGE = 413
-#: What is said of a POST that is to be made smaller, and sent again at once.
-_SMALLER = "smaller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +56,20 @@ class Courier:
         self,
         database: Database,
         clock: Clock,
-        http: HttpPort,
+        sender: Sender,
         validation_token: ValidationToken,
         chance: Callable[[], float],
         recorder: Recorder,
-        window: NoticeWindow,
-        receipts: Receipts,
-        health: Callable[[str], Health],
     ) -> None:
         self._database = database
         self._clock = clock
-        self._http = http
+        self._sender = sender
         self._validation_token = validation_token
         self._chance = chance
         self._recorder = recorder
-        self._window = window
-        self._receipts = receipts
-        self._health = health
+        #: The newest notices, and what of them was taken.
+        self.window = NoticeWindow()
+        self.receipts = Receipts(database, clock)
         self._addressees = Addressees(database, clock)
 
     async def bring(self, address: Address) -> bool:
@@ -90,7 +80,7 @@ class Courier:
             await self._put_off(address, refusal)
             return False
         if failing and not address.attempts:
-            self._receipts.recovered(address.lane.id)
+            self.receipts.recovered(address.lane.id)
         return address.is_due(self._now())
 
     def _now(self, less: timedelta = timedelta()) -> str:
@@ -108,7 +98,7 @@ class Courier:
         whole = through if refusal is None else _whole(told, refusal.told)
         if whole is not None and whole > address.position:
             address.position = whole
-            self._receipts.moved(address.lane.id, whole)
+            self.receipts.moved(address.lane.id, whole)
         if refusal is None and told:
             address.took(len(told), room)
         return refusal
@@ -117,7 +107,7 @@ class Courier:
         """Answer what one POST has room for of what an address wants, and how far that is; one notice may be larger."""
         last, through, found = address.newest, address.position, list[Notice]()
         address.held_until = None
-        delay = timedelta(seconds=self._health(address.lane.endpoint).delay_seconds)
+        delay = timedelta(seconds=self._sender.health(address.lane.endpoint).delay_seconds)
         ready = self._now(delay)
         behind, complete = await self._behind(address.position)
         for notice in behind:
@@ -135,8 +125,8 @@ class Courier:
 
     async def _behind(self, position: int) -> tuple[Iterable[Notice], bool]:
         """Answer what follows a place, and whether that is all there is."""
-        if self._window.reaches(position):
-            return self._window.after(position), True
+        if self.window.reaches(position):
+            return self.window.after(position), True
         found = await self._database.read(lambda connection: notices.after(connection, position, PORTION))
         return found, len(found) < PORTION
 
@@ -161,7 +151,7 @@ class Courier:
 
     async def _deliver(self, address: Address, row: Delivery, events: Sequence[Event]) -> Refusal | None:
         if row.body is not None:
-            why = await self._post(address, orjson.dumps(row.body), 1)
+            why = await self._sender.send(address, orjson.dumps(row.body), 1)
             return None if why is None else Refusal(why, 0)
         named = await self._addressees.named(row.wanted)
         return await self._tell(address, list(notification_bodies.tellings(row.id, events, row.wanted, named)))
@@ -173,8 +163,8 @@ class Courier:
             part = told[done : done + address.room]
             contents = await self._contents({each.event.resource_id for each in part if each.is_rich})
             for post in notification_bodies.posts(part, contents, self._validation_token):
-                why = await self._post(address, post.body, post.count)
-                if why == _SMALLER:
+                why = await self._sender.send(address, post.body, post.count)
+                if why == sender.SMALLER:
                     break
                 if why is not None:
                     address.refused(post.count)
@@ -184,35 +174,6 @@ class Courier:
 
     async def _contents(self, ids: set[str]) -> dict[str, dict[str, Any]]:
         return await self._database.read(lambda connection: _contents(connection, ids)) if ids else {}
-
-    async def _post(self, address: Address, body: bytes, count: int) -> str | None:
-        """Send one body; answers why it was not taken, None when it was."""
-        seconds = endpoint_health.SLOW_SECONDS
-        request = OutboundRequest(
-            "POST", address.lane.url, _HEADERS, body, timeout_seconds=seconds, follow_redirects=False
-        )
-        began = self._clock.monotonic()
-        try:
-            status = (await self._http.send(request)).status
-            why = None if 200 <= status < 300 else f"the endpoint answered {status}"
-        except SallyportError as error:
-            status, why = 0, error.message
-        await self._note(address.lane.endpoint, self._clock.monotonic() - began)
-        if why is None:
-            self._recorder.count("notifications_total", "delivered", amount=count)
-        elif status == _TOO_LARGE and count > 1:
-            address.too_large(count)
-            return _SMALLER
-        return why
-
-    async def _note(self, endpoint: str, seconds: float) -> None:
-        health = self._health(endpoint)
-        spared = health.is_dropping
-        health.note(seconds)
-        if health.is_dropping and not spared:
-            # Whoever holds changes against subscriptions, perhaps another process, is to know.
-            until = instants.of_datetime(self._clock.now() + timedelta(seconds=health.dropping_seconds))
-            await self._database.write(lambda connection: lanes.spare(connection, endpoint, until))
 
     async def _put_off(self, address: Address, refusal: Refusal) -> None:
         lane_id, at = address.lane.id, self._now()
@@ -225,7 +186,7 @@ class Courier:
             lanes.put_off(connection, lane_id, attempts, due_at)
             return deliveries.bury(connection, lane_id, oldest, at, reason)
 
-        self._receipts.refused(lane_id)
+        self.receipts.refused(lane_id)
         buried = await self._database.write(store)
         address.attempts, address.due_at = attempts, due_at
         buried += await self._bury_news(address, oldest, reason)

@@ -7,26 +7,20 @@ answer holds a connection for ten seconds at a time, and nothing in memory in be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Alarm, Clock
-from sallyport.engine.ports import HttpPort
 from sallyport.errors import SallyportError
 from sallyport.graph import notice_window
 from sallyport.graph.addresses import Address
 from sallyport.graph.courier import Courier
-from sallyport.graph.endpoint_health import Health
 from sallyport.graph.gates import Gates
-from sallyport.graph.notice_window import NoticeWindow
-from sallyport.graph.notification_bodies import ValidationToken
-from sallyport.graph.receipts import Receipts
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
-from sallyport.recorder import Recorder
 from sallyport.rounds import Rounds
 from sallyport.store import deliveries, lanes
 from sallyport.store.database import Database
@@ -35,8 +29,6 @@ from sallyport.store.notices import Notice
 
 log = structlog.stdlib.get_logger(__name__)
 
-#: Above so many endpoints, those that nothing is known of any more are forgotten.
-_ENDPOINTS = 1_000
 _REST_SECONDS = 0.5
 #: How often the places of those that want nothing are noted, and all addresses are read anew.
 _SWEEP_SECONDS = 5.0
@@ -59,28 +51,14 @@ class _Look:
 class Couriers:
     """The workers; one set for each process."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        http: HttpPort,
-        validation_token: ValidationToken,
-        chance: Callable[[], float],
-        recorder: Recorder,
-        shares: Shares,
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, courier: Courier, shares: Shares) -> None:
         self._database = database
         self._clock = clock
+        self._courier = courier
         self._shares = shares
         self._alarm = Alarm(clock)
         self._gates = Gates()
-        self._health: dict[str, Health] = {}
-        self._window = NoticeWindow()
-        self._receipts = Receipts(database, clock)
-        self._courier = Courier(
-            *(database, clock, http, validation_token, chance, recorder),
-            *(self._window, self._receipts, self.health),
-        )
+        self._window, self._receipts = courier.window, courier.receipts
         self._addresses: dict[int, Address] = {}
         #: Of which shares every address is known.
         self._known: frozenset[int] = frozenset()
@@ -105,12 +83,6 @@ class Couriers:
     def ring(self) -> None:
         """Look at once: there is something to bring."""
         self._alarm.ring()
-
-    def health(self, endpoint: str) -> Health:
-        """Answer how an endpoint is doing."""
-        if len(self._health) > _ENDPOINTS:
-            self._health = {key: each for key, each in self._health.items() if not each.is_idle}
-        return self._health.setdefault(endpoint, Health(self._clock.monotonic))
 
     async def look(self) -> None:
         """Give every address of this process's shares that something is due for a worker, unless it has one."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from sallyport.clock import Clock
 from sallyport.engine.ports import HttpPort
+from sallyport.graph.courier import Courier
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.lifecycle import Lifecycle
 from sallyport.graph.notification_bodies import ValidationToken
 from sallyport.graph.notifier import Notifier
+from sallyport.graph.sender import Sender
 from sallyport.graph.shares import Shares
 from sallyport.graph.standing import Rights, Standing
 from sallyport.recorder import Recorder, Silent
@@ -33,8 +35,10 @@ class Notifications:
     ) -> None:
         recorder = recorder or Silent()
         self.shares = Shares(database, clock)
-        self.couriers = Couriers(database, clock, http, validation_token, chance, recorder, self.shares)
-        self.notifier = Notifier(database, clock, self.couriers, recorder, self.shares)
+        self.sender = Sender(database, clock, http, recorder)
+        courier = Courier(database, clock, self.sender, validation_token, chance, recorder)
+        self.couriers = Couriers(database, clock, courier, self.shares)
+        self.notifier = Notifier(database, clock, self.couriers, self.sender, recorder, self.shares)
         self.lifecycle = Lifecycle(database, clock, self.couriers, self.shares)
         self.standing = Standing(database, clock, self.couriers, rights, self.shares)
 

@@ -18,6 +18,7 @@ from sallyport.clock import Clock
 from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.notification_rules import Watch, Watches
+from sallyport.graph.sender import Sender
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.recorder import Recorder
@@ -67,11 +68,18 @@ class Notifier:
     """The loop; of several processes, one works at a time."""
 
     def __init__(
-        self, database: Database, clock: Clock, couriers: Couriers, recorder: Recorder, shares: Shares
+        self,
+        database: Database,
+        clock: Clock,
+        couriers: Couriers,
+        sender: Sender,
+        recorder: Recorder,
+        shares: Shares,
     ) -> None:
         self._database = database
         self._clock = clock
         self._couriers = couriers
+        self._sender = sender
         self._shares = shares
         self._recorder = recorder
         self._watches: dict[tuple[str, str, str, str], Watch] = {}
@@ -156,7 +164,7 @@ class Notifier:
 
     def _spared_until(self, found: _Round, endpoint: str) -> str | None:
         """Answer until when an endpoint is not told of what is new: this process knows, or another one has noted it."""
-        health = self._couriers.health(endpoint)
+        health = self._sender.health(endpoint)
         return self._later(health.dropping_seconds) if health.is_dropping else found.spared.get(endpoint)
 
     def _missed(self, found: _Round, parcel: Parcel, due_at: str) -> list[Parcel]:

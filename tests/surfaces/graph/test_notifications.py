@@ -403,7 +403,7 @@ async def test_what_everybody_was_told_of_is_forgotten_and_what_a_letter_holds_i
 
 async def test_a_slow_endpoint_is_told_later_and_one_that_does_not_answer_is_spared(told: Told) -> None:
     await told.subscribe(lifecycleNotificationUrl="https://lifecycle.contoso.com/")
-    health = told.notifications.couriers.health("https://soc.contoso.com:443")
+    health = told.notifications.sender.health("https://soc.contoso.com:443")
     for number in range(16):
         health.note(11 if number >= 14 else 0.1)
     assert (health.is_dropping, health.delay_seconds) == (False, 10)
