@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.graph import notification_rules, notifier
+from sallyport.graph import notification_rules
 from sallyport.graph.couriers import Couriers
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
@@ -87,7 +87,7 @@ class Lifecycle:
         await self._forget_told()
         if self._clock.monotonic() - self._lanes_at >= _LANES_SECONDS:
             self._lanes_at = self._clock.monotonic()
-            gone += await self._database.write(_forget_lanes)
+            gone += await self._database.write(deliveries.forget_lanes)
         return gone
 
     async def _forget_told(self) -> None:
@@ -103,11 +103,6 @@ class Lifecycle:
         if self._shares.leads:
             await self.remind()
             await self.forget()
-
-
-def _forget_lanes(connection: Connection) -> int:
-    outbox.hold(connection, notifier.CURSOR)
-    return deliveries.forget_lanes(connection)
 
 
 def _is_soon(subscription: Subscription, at: str) -> bool:

@@ -42,7 +42,7 @@ async def remove(call: Call) -> Response:
     subscription_id, at = call.names["id"], call.at()
 
     def work(connection: Connection) -> bool:
-        gone = stored.remove(connection, subscription_id)
+        gone = stored.remove(connection, subscription_id, at)
         if gone is None:
             return False
         deliveries.tell(connection, (), notification_rules.lifecycle_parcels([gone], _REMOVED), at)

@@ -48,10 +48,14 @@ class Watch:
 def watch(subscription: Subscription) -> Watch:
     """Answer a subscription, read."""
     document = subscription.document
-    target = subscription_rules.target(document["resource"])
+    target = _target(document["resource"])
     changes = frozenset(document["changeType"].split(","))
     url = document["notificationUrl"]
     return Watch(subscription, url, endpoint_of(url), changes, target.alert_id, target.query)
+
+
+#: Most subscriptions are read again and again, and share their filters.
+_target = lru_cache(maxsize=16_384)(subscription_rules.target)
 
 
 def endpoint_of(url: str) -> str:

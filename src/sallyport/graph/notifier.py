@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sallyport.clock import Clock
 from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
-from sallyport.graph.notification_rules import Watch, Watches
+from sallyport.graph.notification_rules import Watches
 from sallyport.graph.sender import Sender
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
@@ -39,6 +39,8 @@ ROUND = 1_000
 _BLOCK = 100
 #: How long to rest when there was no change.
 _REST_SECONDS = 0.25
+#: Later than any subscription ends.
+_NEVER = "9999"
 _DROPPED = "The endpoint answered too slowly too often: what was new was dropped."
 _MISSED = "missed"
 
@@ -52,14 +54,25 @@ class _Block:
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """Who subscribes, as everything up to a place in the outbox has left it."""
+
+    through: int
+    #: When the first of them expires.
+    until: str
+    #: Everybody's subscriptions, by id, and ready to be held against changes.
+    subscriptions: Mapping[str, Subscription]
+    watches: Watches
+
+
+@dataclass(frozen=True, slots=True)
 class _Round:
     """What one look at the outbox found."""
 
     before: int
     after: int
+    known: _Known
     blocks: tuple[_Block, ...] = ()
-    #: Everybody's subscriptions, by id.
-    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
     #: The endpoints that are spared what is new, each with until when.
     spared: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,9 +95,9 @@ class Notifier:
         self._sender = sender
         self._shares = shares
         self._recorder = recorder
-        self._watches: dict[tuple[str, str, str, str], Watch] = {}
-        #: By endpoint that is spared: which subscriptions will be told that they missed something.
-        self._told: dict[str, set[str]] = {}
+        self._known = _Known(-1, "", {}, Watches(()))
+        #: By endpoint that is spared: until when, and which subscriptions will then be told that they missed something.
+        self._told: dict[str, tuple[str, set[str]]] = {}
         self._rounds = Rounds(log, "notifications", self._turn, lambda: clock.sleep(_REST_SECONDS))
 
     async def open(self) -> None:
@@ -101,6 +114,7 @@ class Notifier:
         found = await self._database.read(lambda connection: self._look(connection, now))
         if found.after == found.before:
             return False
+        self._known = found.known
         blocks = [self._held(found, each) for each in found.blocks]
 
         def store(connection: Connection) -> bool:
@@ -121,33 +135,33 @@ class Notifier:
         before = outbox.place(connection, CURSOR)
         changes = outbox.after(connection, before, ROUND)
         if not changes:
-            return _Round(before, before)
+            return _Round(before, before, self._known)
         after = changes[-1].sequence
-        active = subscriptions.active(connection, now)
+        known = replace(self._known_at(connection, before, changes, now), through=after)
         mine = [each for each in changes if each.kind == alerts.KIND]
-        if not active or not mine:
-            return _Round(before, after)
-        watches = Watches(self._watch(each) for each in active)
+        if not known.subscriptions or not mine:
+            return _Round(before, after, known)
         stored = alerts.of_ids(connection, {each.resource_id for each in mine})
         documents = {alert_id: alert_shapes.without_private(each.document) for alert_id, each in stored.items()}
         blocks = []
         for first in range(0, len(mine), _BLOCK):
             events = [_event(each, stored) for each in mine[first : first + _BLOCK]]
-            parcels = watches.parcels(events, documents)
+            parcels = known.watches.parcels(events, documents)
             if parcels:
                 blocks.append(_Block(events, parcels))
-        spared = lanes.spared(connection, now)
-        return _Round(before, after, tuple(blocks), {each.id: each for each in active}, spared)
+        return _Round(before, after, known, tuple(blocks), lanes.spared(connection, now))
 
-    def _watch(self, subscription: Subscription) -> Watch:
-        document = subscription.document
-        key = (subscription.id, document["resource"], document["changeType"], document["notificationUrl"])
-        found = self._watches.get(key)
-        if found is None:
-            found = self._watches[key] = notification_rules.watch(subscription)
-            if len(self._watches) > 20_000:
-                self._watches.pop(next(iter(self._watches)))
-        return found
+    def _known_at(self, connection: Connection, before: int, changes: Sequence[outbox.Event], now: str) -> _Known:
+        """Answer who subscribes now: read again only when somebody's subscription has changed or expired."""
+        known = self._known
+        changed = any(each.kind == subscriptions.KIND for each in changes)
+        # Another process may have gone through the events before these.
+        if known.through == before and not changed and now < known.until:
+            return known
+        active = subscriptions.active(connection, now)
+        until = min((each.expires_at for each in active), default=_NEVER)
+        watches = Watches(map(notification_rules.watch, active))
+        return _Known(before, until, {each.id: each for each in active}, watches)
 
     def _held(self, found: _Round, block: _Block) -> _Block:
         """Answer a block without what is dropped, because its endpoint is spared, and with what tells of that."""
@@ -172,10 +186,14 @@ class Notifier:
 
         It is stored now, with what was dropped, so that no crash forgets it.
         """
-        told = self._told.setdefault(parcel.endpoint, set())
+        until, told = self._told.get(parcel.endpoint, ("", set[str]()))
+        if until <= self._later(0):
+            # It was spared before, and they have been told so: what is dropped from now on they have not.
+            told = set()
         news = [each for each in parcel.wanted or () if each not in told]
-        told.update(news)
-        return notification_rules.lifecycle_parcels([found.subscriptions[each] for each in news], _MISSED, due_at)
+        self._told[parcel.endpoint] = due_at, told.union(news)
+        missing = [found.known.subscriptions[each] for each in news]
+        return notification_rules.lifecycle_parcels(missing, _MISSED, due_at)
 
     def _later(self, seconds: float) -> str:
         return instants.of_datetime(self._clock.now() + timedelta(seconds=seconds))

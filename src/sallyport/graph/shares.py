@@ -109,7 +109,8 @@ class Shares:
             return
         began, owner = self._clock.monotonic(), self._owner
         found = await self._database.read(leases.everything)
-        planned = plan(found, self._deaths(found, began), owner)
+        # The holder's time runs from before it wrote, ours from after we read: it always ends first.
+        planned = plan(found, self._deaths(found, self._clock.monotonic()), owner)
         # What is to be given is left alone from now on, and given once nothing of it is under way.
         self._giving = planned.give
         given = [name for name, number in _NAMES.items() if number in planned.give and not self.busy(number)]

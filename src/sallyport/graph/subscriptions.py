@@ -86,15 +86,17 @@ async def update(call: Call) -> Response:
         found = _existing(connection, call)
         document = subscription_rules.renewed(found.document, change)
         expires_at = instants.sortable(document["expirationDateTime"]) or found.expires_at
-        return subscriptions.update(connection, found, expires_at, document)
+        return subscriptions.update(connection, found, expires_at, document, call.at())
 
     return envelope.entity(call, CONTEXT, drawn(await call.deps.database.write(renew)))
 
 
 async def delete(call: Call) -> Response:
     """Delete one of the caller's subscriptions."""
-    owner, subscription_id = _owner(call), call.names["id"]
-    if not await call.deps.database.write(lambda connection: subscriptions.delete(connection, owner, subscription_id)):
+    owner, subscription_id, at = _owner(call), call.names["id"], call.at()
+    if not await call.deps.database.write(
+        lambda connection: subscriptions.delete(connection, owner, subscription_id, at)
+    ):
         raise SubscriptionNotFound(subscription_id)
     return empty()
 

@@ -37,6 +37,10 @@ _LIVE = deliveries.c.dead_at.is_(None)
 sa.Index("ix_deliveries_due_at", deliveries.c.due_at, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
 
+#: What whoever gives addresses something, and whoever forgets those that nothing is for, wait for each other behind.
+_LANES = "lanes"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What one address is to hear about by itself."""
@@ -83,6 +87,7 @@ def tell(connection: Connection, events: Sequence[notices.Event], parcels: Seque
     """Store some events as one notice for the addresses that want them, and what goes to one of them alone."""
     if not parcels:
         return
+    schema.ordered(connection, _LANES)
     numbers = lanes.of(connection, {each.url: each.endpoint for each in parcels})
     notice_id = None
     if events:
@@ -106,9 +111,14 @@ def head(connection: Connection, lane_id: int, now: str, limit: int) -> list[Del
 
 
 def forget(connection: Connection, ids: Sequence[int]) -> None:
-    """Delete what was delivered; the notices are deleted when nobody needs them any more."""
-    if ids:
-        connection.execute(deliveries.delete().where(deliveries.c.id.in_(ids)))
+    """Delete some of it, delivered or given up for good, and the notices that nobody needs any more."""
+    if not ids:
+        return
+    chosen = deliveries.c.id.in_(ids)
+    numbers = set(connection.scalars(sa.select(deliveries.c.notice_id).where(chosen))) - {None}
+    connection.execute(deliveries.delete().where(chosen))
+    if numbers:
+        _forget_notices(connection, numbers)
 
 
 def bury(connection: Connection, lane_id: int, before: str, at: str, reason: str) -> int:
@@ -160,11 +170,9 @@ def revive(connection: Connection, delivery_id: int | None, at: str) -> int:
 
 def forget_dead(connection: Connection, before: str, limit: int) -> int:
     """Delete dead letters that died before a moment, a portion at a time; answers how many."""
-    statement = sa.select(deliveries.c.id, deliveries.c.notice_id).where(deliveries.c.dead_at < before).limit(limit)
-    rows = connection.execute(statement).all()
-    forget(connection, [row.id for row in rows])
-    _forget_notices(connection, {row.notice_id for row in rows} - {None})
-    return len(rows)
+    ids = list(connection.scalars(sa.select(deliveries.c.id).where(deliveries.c.dead_at < before).limit(limit)))
+    forget(connection, ids)
+    return len(ids)
 
 
 def forget_told(connection: Connection, after: int, limit: int) -> int | None:
@@ -184,10 +192,9 @@ def forget_told(connection: Connection, after: int, limit: int) -> int | None:
 
 
 def forget_lanes(connection: Connection) -> int:
-    """Delete the addresses that nothing is on its way to; answers how many.
-
-    Whoever adds notices must not do so meanwhile: it may have read the number of an address that is deleted here.
-    """
+    """Delete the addresses that nothing is on its way to; answers how many."""
+    # Whoever tells meanwhile may have read the number of an address that is deleted here.
+    schema.ordered(connection, _LANES)
     newest = notices.highest(connection)
     nothing = sa.not_(sa.exists().where(deliveries.c.lane_id == lanes.lanes.c.id))
     done = lanes.lanes.delete().where(lanes.lanes.c.position >= newest, lanes.lanes.c.attempts == 0, nothing)
@@ -198,8 +205,7 @@ def _forget_notices(connection: Connection, numbers: set[int]) -> None:
     table = notices.notices
     low = lanes.slowest(connection)
     gone = table.delete().where(table.c.id.in_(numbers), sa.not_(_named(table.c.id)))
-    if numbers:
-        connection.execute(gone if low is None else gone.where(table.c.id <= low))
+    connection.execute(gone if low is None else gone.where(table.c.id <= low))
 
 
 def _named(notice_id: sa.Column[int]) -> sa.ColumnElement[bool]:

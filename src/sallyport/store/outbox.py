@@ -44,7 +44,7 @@ class Event:
     """One change of one resource."""
 
     sequence: int
-    #: `alert` or `tiIndicator`.
+    #: `alert`, `incident`, `subscription` or `tiIndicator`.
     kind: str
     resource_id: str
     change_type: ChangeType
@@ -85,11 +85,6 @@ def advance(connection: Connection, name: str, before: int, after: int) -> bool:
         return False
     connection.execute(cursors.insert().values(name=name, sequence=after))
     return True
-
-
-def hold(connection: Connection, name: str) -> None:
-    """Keep a reader where it is until the end of this transaction."""
-    connection.execute(sa.select(cursors.c.sequence).where(cursors.c.name == name).with_for_update())
 
 
 def forget_read(connection: Connection, limit: int) -> int:

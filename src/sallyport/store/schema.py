@@ -35,9 +35,9 @@ Document = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null
 #: A number that the database draws, ascending in the order of commits where the writer called `ordered`.
 Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-#: Sequences that one transaction may draw from in any order: they share a lock, so that no two transactions wait for
-#: each other. Each of them ends at the outbox anyway.
-_RESOURCES = frozenset({"alert", "incident", "match", "outbox", "stix", "tiIndicator"})
+#: Sequences that one transaction may draw from in any order, because what different callers write is gathered into one:
+#: they share a lock, so that no two transactions wait for each other. Most of them end at the outbox anyway.
+_RESOURCES = frozenset({"alert", "incident", "lanes", "leases", "match", "outbox", "stix", "tiIndicator"})
 
 
 def instant(moment: datetime) -> str:

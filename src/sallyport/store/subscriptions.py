@@ -1,6 +1,7 @@
 """Subscriptions to changes: who asked, for what, where to, and until when.
 
-The rule: an expired subscription is never answered; whoever reads says what time it is.
+The rule: an expired subscription is never answered; whoever reads says what time it is. Every change is an event in the
+outbox, so that whoever keeps what it has read finds out in the order of commits that it has to read again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import schema
+from sallyport.store import outbox, schema
+
+#: What its events are of.
+KIND = "subscription"
 
 subscriptions = sa.Table(
     "subscriptions",
@@ -60,6 +64,7 @@ class Subscription:
 
 def insert(connection: Connection, subscription: Subscription) -> None:
     """Store a new subscription."""
+    outbox.append(connection, KIND, [(subscription.id, "created")], subscription.created_at)
     connection.execute(
         subscriptions.insert().values(
             id=subscription.id,
@@ -115,6 +120,7 @@ def remove_of(connection: Connection, owner: Owner, now: str) -> list[Subscripti
     mine = sa.and_(subscriptions.c.app_id == owner.app_id, subscriptions.c.user_id.is_not_distinct_from(owner.user_id))
     found = sa.select(subscriptions).where(mine, subscriptions.c.expires_at > now)
     gone = [Subscription(*row) for row in connection.execute(found)]
+    outbox.append(connection, KIND, [(each.id, "deleted") for each in gone], now)
     connection.execute(subscriptions.delete().where(mine))
     return gone
 
@@ -143,8 +149,9 @@ def reminded(connection: Connection, subscription: Subscription) -> None:
     connection.execute(reminders.insert().values(subscription_id=subscription.id, expires_at=subscription.expires_at))
 
 
-def remove(connection: Connection, subscription_id: str) -> Subscription | None:
+def remove(connection: Connection, subscription_id: str, at: str) -> Subscription | None:
     """Delete anybody's subscription, and answer what it was, or None."""
+    outbox.append(connection, KIND, [(subscription_id, "deleted")], at)
     statement = sa.select(subscriptions).where(subscriptions.c.id == subscription_id)
     row = connection.execute(statement).one_or_none()
     connection.execute(subscriptions.delete().where(subscriptions.c.id == subscription_id))
@@ -152,9 +159,10 @@ def remove(connection: Connection, subscription_id: str) -> Subscription | None:
 
 
 def update(
-    connection: Connection, subscription: Subscription, expires_at: str, document: dict[str, Any]
+    connection: Connection, subscription: Subscription, expires_at: str, document: dict[str, Any], at: str
 ) -> Subscription:
     """Give a subscription another expiry and document."""
+    outbox.append(connection, KIND, [(subscription.id, "updated")], at)
     connection.execute(
         subscriptions.update()
         .where(subscriptions.c.id == subscription.id)
@@ -163,8 +171,9 @@ def update(
     return replace(subscription, expires_at=expires_at, document=document)
 
 
-def delete(connection: Connection, owner: Owner, subscription_id: str) -> bool:
+def delete(connection: Connection, owner: Owner, subscription_id: str, at: str) -> bool:
     """Delete one of the owner's subscriptions, and answer whether it was there."""
+    outbox.append(connection, KIND, [(subscription_id, "deleted")], at)
     statement = subscriptions.delete().where(subscriptions.c.id == subscription_id, *_of(owner))
     return connection.execute(statement).rowcount > 0
 

@@ -82,7 +82,8 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         else:
             try:
                 addresses = await self._resolver(host, port)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
+                # No name has an empty part or one of more than 63 characters: whoever asks for such a name hears so.
                 raise ConnectionFailed("dns", host) from error
         if not addresses:
             raise ConnectionFailed("dns", host)

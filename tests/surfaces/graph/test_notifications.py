@@ -228,6 +228,59 @@ async def test_expired_and_deleted_subscriptions_hear_nothing(told: Told) -> Non
     assert told.counts() == (0, 0)
 
 
+async def test_a_subscription_that_is_new_renewed_or_gone_is_seen_at_once(told: Told) -> None:
+    ends = "2026-11-23T12:30:00Z"
+    short = await told.subscribe(expirationDateTime=ends)
+    renewed = await told.subscribe(expirationDateTime=ends)
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    later = {"expirationDateTime": "2026-11-23T14:00:00Z"}
+    assert (await told.surface.client.patch(f"/v1.0/subscriptions/{renewed['id']}", json=later)).status_code == 200
+    new = await told.subscribe(resource="security/alerts/b")
+    await told.surface.ingest([alert("b", severity="high")])
+    await told.round()
+    await told.surface.clock.advance(timedelta(hours=1))
+    await told.surface.ingest([alert("c", severity="high")])
+    await told.round()
+    assert (await told.surface.client.delete(f"/v1.0/subscriptions/{renewed['id']}")).status_code == 204
+    await told.surface.ingest([alert("d", severity="high")])
+    await told.round()
+    names = {short["id"]: "short", renewed["id"]: "renewed", new["id"]: "new"}
+    assert sorted((each["resourceData"]["id"], names[each["subscriptionId"]]) for each in told.notes) == [
+        ("a", "renewed"),
+        ("a", "short"),
+        ("b", "new"),
+        ("b", "renewed"),
+        ("b", "short"),
+        ("c", "renewed"),
+    ]
+    assert told.noticed()[-1] == 3, "nothing is even noticed for who is gone"
+
+
+async def test_subscriptions_are_read_again_only_when_one_has_changed_or_expired(told: Told) -> None:
+    await told.subscribe(expirationDateTime="2026-11-23T12:30:00Z")
+    await told.subscribe()
+    reads: list[str] = []
+
+    def reading(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM subscriptions" in statement and "ORDER BY subscriptions.created_at" in statement:
+            reads.append(statement)
+
+    async def arrive(alert_id: str) -> int:
+        await told.surface.ingest([alert(alert_id, severity="high")])
+        await told.notifications.notifier.round()
+        return len(reads)
+
+    sa.event.listen(told.surface.database.engine, "before_cursor_execute", reading)
+    assert [await arrive(each) for each in "abc"] == [1, 1, 1]
+    await told.surface.clock.advance(timedelta(hours=1))
+    assert [await arrive(each) for each in "de"] == [2, 2]
+    await told.subscribe(resource="security/alerts/f")
+    assert [await arrive(each) for each in "fg"] == [3, 3]
+    await told.round()
+    assert sorted(each["resourceData"]["id"] for each in told.notes) == [*"abcdeffg"]
+
+
 async def test_what_is_refused_is_told_again_with_the_same_ids_later_and_later(told: Told) -> None:
     await told.subscribe()
     told.answers["soc.contoso.com"] = 500
@@ -307,6 +360,7 @@ async def test_events_are_forgotten_once_they_were_dealt_with(told: Told) -> Non
 
 async def test_an_address_is_told_of_much_in_few_requests(told: Told) -> None:
     await told.subscribe()
+    await told.round()
     await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(2_500))
     await told.round()
     assert [len(body["value"]) for _, body in told.posts] == [100, 200, 400, 800, 1_000]
@@ -330,6 +384,7 @@ async def test_a_crash_between_sending_and_noting_repeats_with_the_same_id(told:
 async def test_who_started_anew_goes_on_where_the_last_one_stopped(told: Told) -> None:
     await told.subscribe()
     await told.subscribe(notificationUrl="https://other.contoso.com/hook")
+    await told.round()
     told.answers["soc.contoso.com"] = 503
     await told.surface.ingest(alert(f"a{number}", severity="high") for number in range(7_000))
     await told.round()
@@ -401,6 +456,25 @@ async def test_what_everybody_was_told_of_is_forgotten_and_what_a_letter_holds_i
     assert "c" in [each["resourceData"]["id"] for each in told.notes]
 
 
+async def test_what_a_letter_held_is_forgotten_when_it_was_delivered_after_all(told: Told) -> None:
+    await told.subscribe()
+    told.answers["soc.contoso.com"] = 500
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    await told.surface.clock.advance(timedelta(hours=4, minutes=1))
+    await told.round()
+    await told.surface.ingest([alert("b", severity="high")])
+    told.answers.clear()
+    await told.surface.clock.advance(60)
+    await told.round()
+    await told.notifications.lifecycle.forget()
+    assert (told.noticed(), told.counts()) == ([1], (0, 1))
+    assert (await told.surface.calling("administrator").post("/notifications/dead/redeliver")).status_code == 202
+    await told.round()
+    assert [each["resourceData"]["id"] for each in told.notes] == ["b", "a"]
+    assert (told.noticed(), told.counts()) == ([], (0, 0))
+
+
 async def test_a_slow_endpoint_is_told_later_and_one_that_does_not_answer_is_spared(told: Told) -> None:
     await told.subscribe(lifecycleNotificationUrl="https://lifecycle.contoso.com/")
     health = told.notifications.sender.health("https://soc.contoso.com:443")
@@ -431,6 +505,24 @@ async def test_a_slow_endpoint_is_told_later_and_one_that_does_not_answer_is_spa
     await told.surface.ingest([alert("after", severity="high")])
     await told.round()
     assert told.notes[-1]["resourceData"]["id"] == "after"
+
+
+async def test_who_is_spared_twice_in_a_row_is_told_twice_that_something_was_missed(told: Told) -> None:
+    await told.subscribe(lifecycleNotificationUrl="https://lifecycle.contoso.com/")
+    health = told.notifications.sender.health("https://soc.contoso.com:443")
+
+    async def missed_after(alert_id: str) -> int:
+        for _ in range(10):
+            health.note(11)
+        assert health.is_dropping
+        await told.surface.ingest([alert(alert_id, severity="high")])
+        await told.round()
+        await told.surface.clock.advance(601)
+        await told.round()
+        return sum(each.get("lifecycleEvent") == "missed" for each in told.notes)
+
+    assert [await missed_after("lost"), await missed_after("lost too")] == [1, 2]
+    assert told.counts() == (0, 2)
 
 
 async def test_owners_are_reminded_once_of_each_expiry(told: Told) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 import databases
 from graph_surface import CALLERS, Surface, alert, echoing
@@ -14,8 +18,9 @@ from sallyport.graph import shares
 from sallyport.graph.notifications import Notifications
 from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from sallyport.recorder import SILENT
-from sallyport.store import lanes
+from sallyport.store import deliveries, lanes, notices, subscriptions
 from sallyport.store.database import Database
+from sallyport.store.deliveries import Parcel
 
 pytestmark = pytest.mark.postgresql
 ENDPOINTS = 20
@@ -173,6 +178,73 @@ async def test_a_part_that_is_given_to_a_newcomer_takes_its_place_along(pair: Pa
     await pair.arrive("b")
     await pair.bring(pair.one, pair.two)
     assert (pair.times("a"), pair.times("b")) == (ONCE, ONCE)
+
+
+async def test_the_leader_sees_at_once_who_subscribed_at_the_other_and_who_leads_again_sees_what_was_missed(
+    pair: Pair,
+) -> None:
+    await pair.subscribe()
+    await pair.divide()
+    await pair.arrive("a")
+    gone = (await pair.surface.client.get("/v1.0/subscriptions")).json()["value"]
+    assert len(gone) == ENDPOINTS
+    # What the other process does with the database, as this one sees it.
+    owner, at = subscriptions.Owner("app-1", None), "2026-11-23T12:00:00.0000000Z"
+    other = pair.two.couriers._database
+    await other.write(lambda connection: subscriptions.delete(connection, owner, gone[0]["id"], at))
+    await pair.arrive("b")
+    # The other one goes through what changes next, and this one then goes on.
+    await other.write(lambda connection: subscriptions.delete(connection, owner, gone[1]["id"], at))
+    while await pair.two.notifier.round():
+        pass
+    await pair.arrive("c")
+    await pair.bring(pair.one, pair.two)
+    heard = [sum(pair.times(alert_id)) for alert_id in "abc"]
+    assert heard == [ENDPOINTS - 2, ENDPOINTS - 2, ENDPOINTS - 2], "who is gone when it is sent hears nothing"
+    wanted = pair.surface.database.read_now(lambda connection: notices.after(connection, 0, 10))
+    assert [sum(map(len, each.wanted.values())) for each in wanted] == [ENDPOINTS, ENDPOINTS - 1, ENDPOINTS - 2]
+
+
+async def test_nobody_takes_what_its_holder_may_still_work_on_however_long_the_database_takes_to_answer(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pair.divide()
+    database, clock = pair.two.couriers._database, pair.surface.clock
+    read = database.read
+    with monkeypatch.context() as slowly:
+
+        async def after_the_holder_wrote(work: Any) -> Any:
+            await clock.advance(1)
+            await pair.one.shares.beat()
+            return await read(work)
+
+        slowly.setattr(database, "read", after_the_holder_wrote)
+        await pair.two.shares.beat()
+    await clock.advance(shares.DEAD_SECONDS - 0.5)
+    await pair.two.shares.beat()
+    assert pair.one.shares.mine
+    assert not pair.one.shares.mine & pair.two.shares.mine
+    await clock.advance(1)
+    await pair.two.shares.beat()
+    assert (len(pair.one.shares.mine), len(pair.two.shares.mine)) == (0, lanes.SHARES)
+
+
+async def test_an_address_is_not_forgotten_while_something_is_put_on_its_way(pair: Pair) -> None:
+    database, at = pair.surface.database, "2026-11-23T12:00:00.0000000Z"
+    parcel = Parcel("https://soc.contoso.com:443", "https://soc.contoso.com/life", body={"value": []})
+    known = {parcel.url: parcel.endpoint}
+    await database.write(lambda connection: lanes.of(connection, known))
+    with database.engine.connect() as telling, telling.begin():
+        deliveries.tell(telling, (), [parcel], at)
+        forgetting = asyncio.create_task(pair.two.couriers._database.write(deliveries.forget_lanes))
+        while not await database.read(_waits_for_a_lock):
+            await asyncio.sleep(0)
+    assert await forgetting == 0
+    assert await database.read(lambda connection: deliveries.due(connection, at)) != set()
+
+
+def _waits_for_a_lock(connection: Connection) -> bool:
+    return bool(connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 async def test_an_endpoint_that_one_of_them_spares_is_spared_by_the_other(pair: Pair) -> None:

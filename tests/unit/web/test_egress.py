@@ -145,6 +145,15 @@ async def test_a_redirect_is_judged_again() -> None:
     await egress.close()
 
 
+@pytest.mark.parametrize("host", ["contoso..example", f"{'x' * 64}.example"])
+async def test_a_name_that_cannot_exist_is_not_found(host: str) -> None:
+    egress = Egress(EgressPolicy(), SystemClock())
+    with pytest.raises(ConnectionFailed) as failed:
+        await egress.send(OutboundRequest("GET", f"http://{host}/"))
+    assert failed.value.kind == "dns"
+    await egress.close()
+
+
 async def test_a_redirect_never_leads_to_what_is_mounted(egress: Egress) -> None:
     egress.mount("http://graph.internal", Starlette())
     async with peer(says(answer(307, "Location: http://graph.internal/\r\n"))) as port:
