@@ -8,6 +8,7 @@ fields with `repr=False` hold secrets, and no message repeats them.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -161,6 +162,10 @@ class Settings:
     app_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
+#: Variables that begin like settings and are read by commands, not kept here.
+_NOT_SETTINGS = frozenset({"SETTINGS", "URL", "TOKEN", "MASTER_KEY", "BACKUP_PASSPHRASE"})
+#: How much a variable must have in common with a setting, from 0 to 1, to be a slip of it.
+_LIKENESS = 0.85
 _FIELDS: Mapping[str, dataclasses.Field[Any]] = MappingProxyType(
     {each.name: each for each in dataclasses.fields(Settings)}
 )
@@ -234,6 +239,20 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
             named = entries if table == "app_settings" else {name.lower(): value for name, value in entries.items()}
             found[table] = (f"{prefix}...", named)
     return found
+
+
+def ignored(environ: Mapping[str, str]) -> dict[str, str]:
+    """Answer the variables that begin like settings and are none, each with the one that may be meant, or nothing.
+
+    They are no error: what starts containers makes variables of its own after the names of its services.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in (*_FIELDS, *_NOT_SETTINGS)}
+    tables = tuple(f"{PREFIX}{table.upper()}_" for table in _TABLES)
+    unknown = [name for name in environ if name.startswith(PREFIX) and not name.startswith(tables)]
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, 1, _LIKENESS)), "")
+        for name in sorted({*unknown} - known)
+    }
 
 
 def _from_command_line(given: Mapping[str, object]) -> dict[str, tuple[str, object]]:

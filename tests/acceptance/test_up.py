@@ -58,6 +58,13 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_variable_that_is_no_setting_is_told_and_keeps_nothing_from_starting(tmp_path: Path) -> None:
+    with processes.server(tmp_path, SALLYPORT_EGRESS_PRIVAT="deny") as running:
+        code, _, told = running.end()
+    assert code == 0
+    assert "SALLYPORT_EGRESS_PRIVAT is not a setting and is ignored; did you mean SALLYPORT_EGRESS_PRIVATE?" in told
+
+
 def test_a_command_without_a_server_says_how_to_start_one(tmp_path: Path) -> None:
     with processes.server(tmp_path):
         pass

@@ -105,6 +105,22 @@ def test_a_wrong_value_names_its_variable_and_what_is_allowed(name: str, text: s
     assert says in str(caught.value)
 
 
+def test_a_variable_that_only_looks_like_a_setting_is_named_with_what_may_be_meant() -> None:
+    environ = {
+        "SALLYPORT_EGRESS_PRIVAT": "deny",
+        "SALLYPORT_8080_TCP_PROTO": "tcp",
+        "SALLYPORT_PORT": "1",
+        "SALLYPORT_URL": "http://x",
+        "SALLYPORT_LIMITS_ACTIONS": "1",
+        "SALLYPORT_APP_SETTINGS_Anything": "1",
+        "HOME": "/root",
+    }
+    assert settings.ignored(environ) == {
+        "SALLYPORT_8080_TCP_PROTO": "",
+        "SALLYPORT_EGRESS_PRIVAT": "SALLYPORT_EGRESS_PRIVATE",
+    }
+
+
 def test_a_setting_that_does_not_exist_is_refused_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "sallyport.toml"
     file.write_text('[smtp]\nhots = "x"\n')

@@ -16,9 +16,9 @@ from starlette.responses import Response
 _STYLE = (
     "body{font:16px/1.5 system-ui,'Segoe UI',sans-serif;color:#222;background:#f3f3f3;margin:0;padding:8vh 16px}"
     "main{max-width:30rem;margin:auto;background:#fff;border-radius:8px;padding:32px;box-shadow:0 1px 4px #0003}"
-    "h1{font-size:1.3rem;margin:0 0 1rem}dt{font-weight:600}dd{margin:0 0 .6rem;overflow-wrap:anywhere}"
+    "h1{font-size:1.3rem;margin:0 0 1rem}dt{font-weight:600}dd{margin:0 0 .6rem}dt,dd,p{overflow-wrap:anywhere}"
     "label{display:block;margin:0 0 1rem}input{font:inherit;width:100%;box-sizing:border-box;padding:8px;"
-    "border:1px solid #767676;border-radius:4px}.wrong{color:#a4262c}"
+    "margin-top:6px;border:1px solid #767676;border-radius:4px}.wrong{color:#a4262c}"
     "button{font:inherit;font-weight:600;color:#fff;background:#0f6cbd;border:1px solid #0f6cbd;border-radius:4px;"
     "padding:10px 24px;margin-right:8px;cursor:pointer}button.plain{color:#222;background:#fff;border-color:#767676}"
     ":focus-visible{outline:3px solid #222;outline-offset:2px}"
@@ -47,11 +47,14 @@ def page(title: str, content: str, status: int = 200, *, forms_lead_to: str = ""
 def sign_in(ticket: str, name: str, wrong: str, forms_lead_to: str) -> Response:
     """Answer the page that asks who somebody is."""
     complaint = f'<p class="wrong" role="alert">{escape(wrong)}</p>\n' if wrong else ""
+    # Whoever has said a name types the password next.
+    at_name, at_password = ("", " autofocus") if name else (" autofocus", "")
     return page(
         "Sign in",
         f'{complaint}<form method="post" action="/identity/signin">\n{_hidden("ticket", ticket)}'
-        f'<label>Name<input name="name" autocomplete="username" required autofocus value="{escape(name)}"></label>\n'
-        '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>\n'
+        f'<label>Name<input name="name" autocomplete="username" required{at_name} value="{escape(name)}"></label>\n'
+        '<label>Password<input name="password" type="password" autocomplete="current-password" required'
+        f"{at_password}></label>\n"
         '<button type="submit">Sign in</button></form>',
         forms_lead_to=forms_lead_to,
     )

@@ -57,4 +57,4 @@ def _encrypted(serving: Serving) -> list[tuple[str, str]]:
 def _mail(serving: Serving) -> str:
     if serving.house.mailbox is None:
         return f"sent through {serving.settings.smtp_host}:{serving.settings.smtp_port}"
-    return f"kept in the built-in mailbox (127.0.0.1:{serving.house.mailbox.port}); read it with: sallyport mail"
+    return f"kept in the built-in mailbox (127.0.0.1:{serving.house.mailbox.port}); read it with: sallyport mail list"

@@ -51,6 +51,8 @@ def command(*, demo: bool, **given: object) -> None:
         chosen = _chosen(given, demo=demo)
     except SallyportError as error:
         local.fail(error.message)
+    for name, meant in settings.ignored(os.environ).items():
+        output.tell(f"Note: {name} is not a setting and is ignored{f'; did you mean {meant}?' if meant else '.'}")
     # Whatever the server writes is its owner's alone, also in a folder that was there before.
     os.umask(0o077)
     try:

@@ -83,4 +83,6 @@ class IndicatorSearch:
             _log.info("indicators.looked_for", portions=portions)
         if self._clock.monotonic() >= self._purge_at:
             self._purge_at = self._clock.monotonic() + _PURGE_SECONDS
-            _log.info("indicators.forgot", indicators=await self.forget())
+            forgotten = await self.forget()
+            if forgotten:
+                _log.info("indicators.forgot", indicators=forgotten)

@@ -116,7 +116,8 @@ class _Binder:
         if left.kind is Kind.ANY:
             left, right = _as_kind(left, Kind.STRING), _as_kind(right, Kind.STRING)
         if left.kind is not right.kind:
-            raise self._wrong(node, f"{left.kind} cannot be compared with {right.kind}")
+            hint = _unquoted(node.right) if right.kind is Kind.ANY else ""
+            raise self._wrong(node, f"{left.kind} cannot be compared with {right.kind}{hint}")
         if left.kind in _INCOMPARABLE:
             raise self._wrong(node, f"{left.kind} can only be compared with null")
         if _enum_of(left) != _enum_of(right):
@@ -177,6 +178,13 @@ class _Binder:
 
     def _wrong(self, node: ast.Node, reason: str) -> InvalidQuery:
         return InvalidQuery(self._text, node.column, reason)
+
+
+def _unquoted(node: ast.Node) -> str:
+    """Answer the words for who forgot the quotes around a text, so that it reads as the name of a property."""
+    if not isinstance(node, ast.Path) or len(node.segments) > 1:
+        return ""
+    return f"; a text stands in single quotes: '{node.segments[0].name}'"
 
 
 def _as_kind(value: typed.Value, kind: Kind) -> typed.Value:

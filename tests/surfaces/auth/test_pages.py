@@ -240,6 +240,14 @@ async def test_a_wrong_password_says_the_same_as_an_unknown_name(stage: Stage) -
         assert "too many attempts" in page.text
 
 
+async def test_whoever_has_said_a_name_types_the_password_next(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await browser.get(stage.authorize_url())
+        assert re.findall(r'name="(\w+)"[^>]* autofocus', page.text) == ["name"]
+        again = await sign_in(browser, page, "root@contoso.com", password="wrong")
+        assert re.findall(r'name="(\w+)"[^>]* autofocus', again.text) == ["password"]
+
+
 async def test_a_form_counts_once_in_its_own_browser_and_from_our_own_page(stage: Stage) -> None:
     async with stage.browser() as browser, stage.browser() as thief:
         page = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
