@@ -73,6 +73,18 @@ async def test_wall_clock_time_is_kept_when_clocks_change(
     await stage.close()
 
 
+async def test_after_the_clock_was_set_back_a_workflow_that_is_enabled_again_goes_on_from_now(
+    stage: TriggerStage,
+) -> None:
+    workflow = await stage.save(recurring({"frequency": "Minute", "interval": 20}))
+    await stage.advance(minutes=30)
+    await stage.time.advance(-timedelta(hours=2))
+    await stage.set_state(workflow, "Disabled")
+    await stage.set_state(workflow, "Enabled")
+    await stage.advance(minutes=50)
+    assert await times(stage, workflow) == ["01-05T07:50", "01-05T08:10", "01-05T09:00", "01-05T09:20"]
+
+
 async def test_a_recurrence_may_be_made_of_expressions(stage: TriggerStage) -> None:
     document = recurring({"frequency": "@parameters('unit')", "interval": "@parameters('every')"})
     document["parameters"] = {"unit": {"type": "String"}, "every": {"type": "Int", "defaultValue": 30}}

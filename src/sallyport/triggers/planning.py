@@ -117,7 +117,8 @@ class Planner:
             return kept, Change.NEW
         if before.version != workflow.version:
             return kept, Change.SAVED
-        return replace(kept, saved_at=before.saved_at), Change.RESUMED
+        # Nothing was saved in the future: the clock was set back since.
+        return replace(kept, saved_at=min(before.saved_at, fresh.saved_at)), Change.RESUMED
 
     def _still(
         self, workflow: DeployedWorkflow, trigger: Trigger, before: TriggerState, now: datetime
