@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
+import databases
 from graph_surface import indicator
 from sallyport import app, settings
 from sallyport.auth.tokens import MANAGEMENT, Subject
@@ -70,21 +69,11 @@ class Sentinel:
 def sentinel(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sentinel]:
     more = {}
     if request.param == "postgresql":
-        more["SALLYPORT_DATABASE_URL"] = created(request.getfixturevalue("postgresql_url"))
+        more["SALLYPORT_DATABASE_URL"] = databases.created(request.getfixturevalue("postgresql_url"))
     given = {"SALLYPORT_DATA": str(tmp_path), "SALLYPORT_SMTP_HOST": "mail.example", **more}
     made = app.build(settings.load(given), clock=ManualClock())
     yield Sentinel(made)
     made.database.close()
-
-
-def created(server_url: str) -> str:
-    """Make an empty database, and answer its address."""
-    made = f"sallyport_{uuid.uuid4().hex}"
-    engine = sa.create_engine(server_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{made}"'))
-    engine.dispose()
-    return sa.make_url(server_url).set(database=made).render_as_string(hide_password=False)
 
 
 def name(number: int) -> str:
@@ -138,6 +127,17 @@ def test_an_indicator_of_graph_is_read_back_as_well(sentinel: Sentinel) -> None:
     assert shown["properties"]["pattern"] == "[ipv4-addr:value = '203.0.113.7']"
     sentinel.upload(stix_indicator(1))
     assert sentinel.selected({"sources": ["SecurityGraph"]}) == [shown["name"]]
+
+
+def test_a_change_over_graph_leaves_an_uploaded_indicator_where_it_came_from(sentinel: Sentinel) -> None:
+    sentinel.upload(stix_indicator(1), stix_indicator(2), source="MISP")
+    by_name = {"$filter": f"externalId eq '{name(1)}'"}
+    (found,) = sentinel.call("GET", "/beta/security/tiIndicators", params=by_name).json()["value"]
+    changed = sentinel.call("PATCH", f"/beta/security/tiIndicators/{found['id']}", json={"confidence": 7})
+    assert changed.status_code == 204, changed.text
+    shown = sentinel.page("POST", f"{MAIN}/queryIndicators", {"sources": ["MISP"]})["value"]
+    assert [(each["name"], each["properties"].get("confidence")) for each in shown] == [(name(1), 7), (name(2), None)]
+    assert sentinel.selected({"sources": ["SecurityGraph"]}) == []
 
 
 def test_filtering_criteria_select(sentinel: Sentinel) -> None:

@@ -26,7 +26,7 @@ class LetterNotFound(errors.NotFound):
     """Raised when there is no dead letter of an id."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"There is no dead letter '{key}'.")
+        super().__init__(f"There is no dead letter '{key[:80]}'.")
         self.key = key
 
 
@@ -57,6 +57,8 @@ async def dead(call: Call) -> Response:
     """Answer the dead letters, oldest first, page by page."""
     given = next((text for name, text in call.options if name.lower().lstrip("$") == "skiptoken"), "0")
     after = _number(given)
+    if after is None:
+        raise errors.BadRequest("Invalid skiptoken clause: this is not a token that was given out.")
     found = await call.deps.database.read(lambda connection: deliveries.dead(connection, after, _PAGE + 1))
     body: dict[str, Any] = {"value": [_shown(each) for each in found[:_PAGE]]}
     if len(found) > _PAGE:
@@ -68,7 +70,9 @@ async def redeliver(call: Call) -> Response:
     """Let one dead letter be delivered again, with the ids that it had."""
     key, at = call.names["id"], call.at()
     number = _number(key)
-    if not await call.deps.database.write(lambda connection: deliveries.revive(connection, number, at)):
+    if number is None or not await call.deps.database.write(
+        lambda connection: deliveries.revive(connection, number, at)
+    ):
         raise LetterNotFound(key)
     return answer({"redelivered": 1}, 202)
 
@@ -92,7 +96,5 @@ def _shown(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise LetterNotFound(text[:80])
-    return int(text)
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

@@ -139,7 +139,8 @@ def _told(given: Any) -> dict[str, str]:
 
 def _matched(options: Mapping[str, str], name: str) -> tuple[str, ...] | None:
     text = options.get(f"match[{name}]")
-    return None if text is None else tuple(filter(None, (part.strip() for part in text.split(","))))
+    # Each once: a list that says the same again and again is no more parameters for the database.
+    return None if text is None else tuple(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
 
 
 def _versions(given: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -66,8 +66,8 @@ _KILL_CHAIN = {
 }
 
 
-#: What a comparison of a pattern begins with.
-_LOOKS_FOR = re.compile(r"\[\W*([a-z0-9-]+):")
+#: What a comparison of a pattern begins with; each part of a text is looked at once, however hostile it is.
+_LOOKS_FOR = re.compile(r"\[[\s(]*([a-z0-9-]+):")
 _LONGEST_TYPE = 64
 
 

@@ -18,12 +18,13 @@ MOST_ALTERNATIVES = 100
 _LONGEST = 65_536
 _DEEPEST = 20
 
+#: Neither a number nor a word ends where the other goes on: so what is no path is looked at once, however hostile.
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>'(?:[^'\\]|\\.)*')
-      | (?P<number>-?\d+(?:\.\d+)?)
+      | (?P<number>-?\d+(?:\.\d+)?(?![\w-]))
       | (?P<path>[a-z0-9][a-z0-9-]*:[A-Za-z0-9_*\[\].-]*(?:'(?:[^'\\]|\\.)*'[A-Za-z0-9_*\[\].-]*)*)
-      | (?P<word>[A-Za-z]+)
+      | (?P<word>[A-Za-z]+(?![\w-]))
       | (?P<sign>!=|<=|>=|[\[\](),=<>])
     )""",
     re.VERBOSE | re.DOTALL,

@@ -27,8 +27,8 @@ _IPV4 = re.compile(rf"({_OCTET})\.({_OCTET})\.({_OCTET})\.({_OCTET})", re.ASCII)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 _HOST = re.compile(r"[a-z0-9+.-]+://(?:[^/?]*@)?\[?((?<=\[)[^\]]*|[^/?:\[\]]*)")
 _PATH = re.compile("[/?]")
-#: A dot that somebody put in brackets, so that nobody follows the link by mistake.
-_DEFANGED = re.compile(r"\[+\.\]+")
+#: A dot that somebody put in brackets, so that nobody follows the link by mistake; many brackets are looked at once.
+_DEFANGED = re.compile(r"(?<!\[)\[+\.\]+")
 #: What a name may not turn into: it would be read as another part of a URL.
 _NOT_IN_A_NAME = re.compile(r"[/?#@:\[\]\\%\s]")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443", "ftp": ":21"}

@@ -7,7 +7,7 @@ answered.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -114,8 +114,8 @@ class New:
     #: The STIX object that it was uploaded as, and its version.
     stix: Document | None = None
     version: str | None = None
-    #: Who says that it comes from them.
-    source: str = to_stix.SOURCE
+    #: Who says that it comes from them; None leaves that as it is.
+    source: str | None = None
 
 
 _RECORD = (indicators.c.sequence, indicators.c.id, indicators.c.app_id, indicators.c.version, indicators.c.document)
@@ -189,8 +189,12 @@ def update(connection: Connection, indicator: Indicator, new: New, at: str) -> I
     observables.name_prefixes(connection, prefixes_of_indicator(document))
     if is_active(document) and (before != after or not _looked_for(indicator.document, at)):
         pending_searches.begin(connection, [indicator.sequence])
-    if to_stix.object_id(indicator.document) != to_stix.object_id(document):
-        stix_feed.remove(connection, indicator.app_id, [to_stix.object_id(indicator.document)])
+    shown_as = to_stix.object_id(indicator.document)
+    if new.source is None:
+        shown = stix_feed.versions(connection, indicator.app_id, [shown_as]).get(shown_as)
+        new = replace(new, source=None if shown is None else shown.source)
+    if shown_as != to_stix.object_id(document):
+        stix_feed.remove(connection, indicator.app_id, [shown_as])
     stix_feed.add(connection, [_entry(indicator.app_id, indicator.sequence, new, at)], at)
     outbox.append(connection, KIND, [(indicator.id, "updated")], at)
     return Indicator(indicator.sequence, indicator.id, indicator.app_id, indicator.version + 1, document)
@@ -250,7 +254,8 @@ def _forget(connection: Connection, gone: Sequence[Indicator]) -> None:
 def _entry(app_id: str, number: int, new: New, at: str) -> Entry:
     object_id, version = to_stix.object_id(new.document), new.version or at
     looks_for = stix.pattern_type(new.stix) if new.stix else to_stix.pattern_type(new.document)
-    return Entry(object_id, app_id, stix_feed.INDICATOR, version, number, new.stix, new.source, looks_for)
+    source = new.source or to_stix.SOURCE
+    return Entry(object_id, app_id, stix_feed.INDICATOR, version, number, new.stix, source, looks_for)
 
 
 def _looked_for(document: Document, at: str) -> bool:

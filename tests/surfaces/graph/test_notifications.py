@@ -307,7 +307,9 @@ async def test_what_is_refused_is_told_again_with_the_same_ids_later_and_later(t
     await told.round()
     assert [each["resourceData"]["id"] for each in told.notes] == ["a"]
     assert told.counts() == (0, 0)
-    assert_error(await desk.post("/notifications/dead/7/redeliver"), 404, "ResourceNotFound")
+    for nobody in ("7", "x", "9" * 30):
+        assert_error(await desk.post(f"/notifications/dead/{nobody}/redeliver"), 404, "ResourceNotFound")
+    assert_error(await desk.get("/notifications/dead?$skiptoken=x"), 400, "BadRequest")
 
 
 async def test_one_dead_endpoint_delays_no_other(told: Told) -> None:

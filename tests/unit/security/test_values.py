@@ -116,6 +116,13 @@ def test_only_the_eight_highest_parents_of_a_deep_domain_count() -> None:
     assert found == [".".join([*"abcdefghijkl"[first:], "evil", "example"]) for first in range(5, 13)]
 
 
+@pytest.mark.parametrize("kind", [Kind.DOMAIN, Kind.HOST, Kind.URL])
+def test_brackets_without_end_are_looked_at_once(kind: Kind) -> None:
+    hostile = "[" * 1_000_000
+    assert values.normalised(kind, hostile).endswith(hostile)
+    assert values.normalised(kind, "evil[[.]]example") == values.normalised(kind, "evil.example")
+
+
 def test_a_domain_of_one_label_has_no_parents() -> None:
     assert values.parents("localhost") == []
     assert values.parents("evil.example") == []
