@@ -443,6 +443,21 @@ def test_a_broken_definition_is_refused_with_its_fault_and_place(
     assert (code, place) in [(each["code"], each["pointer"]) for each in json.loads(validated.stdout)["findings"]]
 
 
+#: What `$connections` cannot be.
+UNBOUND: tuple[Any, ...] = (
+    [1],
+    "x",
+    {"a": 1},
+    {"a": {"api": "b"}},
+    {"a": {"id": 5}},
+    {"a": {"connectionProperties": []}},
+)
+
+
+def _bound(connections: Any) -> dict[str, Any]:
+    return {"properties": {"definition": {"actions": KEEP}, "parameters": {"$connections": {"value": connections}}}}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -454,6 +469,7 @@ def test_a_broken_definition_is_refused_with_its_fault_and_place(
         {"properties": {"definition": {"actions": KEEP}, "state": "Sleepy"}},
         {"properties": {"definition": {"actions": KEEP}, "state": {"a": 1}}},
         {"properties": {"definition": {"actions": []}}},
+        *(_bound(value) for value in UNBOUND),
         {"properties": {"definition": {"triggers": {"t": {"type": "Omen"}}}}},
         {"properties": {"definition": {"triggers": {"t": {"type": "Recurrence", "recurrence": {"frequency": "Day"}}}}}},
     ],

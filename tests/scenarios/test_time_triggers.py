@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 
 from sallyport.clock import ManualClock
 from sallyport.store import trigger_states
+from sallyport.triggers import TRIGGERS
+from sallyport.triggers.loop import Loop
+from sallyport.triggers.trigger_type import Plan
 from scenarios.trigger_stage import TriggerStage, definition
 
 HOURLY = {"frequency": "Hour", "interval": 1}
@@ -83,6 +87,23 @@ async def test_after_the_clock_was_set_back_a_workflow_that_is_enabled_again_goe
     await stage.set_state(workflow, "Enabled")
     await stage.advance(minutes=50)
     assert await times(stage, workflow) == ["01-05T07:50", "01-05T08:10", "01-05T09:00", "01-05T09:20"]
+
+
+async def test_a_workflow_whose_triggers_cannot_be_planned_keeps_no_other_from_going_on(stage: TriggerStage) -> None:
+    def broken(*_: object) -> Plan:
+        raise RuntimeError("canary")
+
+    other = await stage.save(sliding(HOURLY), name="broken")
+    going_on = await stage.save(recurring(HOURLY))
+    await stage.advance(minutes=10)
+    await stage.loop.close()
+    # It has to be planned anew when the loop opens.
+    await stage.database.write(lambda connection: trigger_states.delete(connection, other.id, "it"))
+    types = {**TRIGGERS, "SlidingWindow": replace(TRIGGERS["SlidingWindow"], begin=broken)}
+    stage.loop = Loop(stage.engine, lambda workflow, name: f"https://stage.test/{workflow.id}/{name}", types=types)
+    await stage.loop.open()
+    await stage.advance(hours=1)
+    assert await times(stage, going_on) == ["01-05T09:00", "01-05T10:00"]
 
 
 async def test_a_recurrence_may_be_made_of_expressions(stage: TriggerStage) -> None:

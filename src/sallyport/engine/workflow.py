@@ -136,12 +136,14 @@ def parameter_values(definition: Definition, given: Mapping[str, Any]) -> dict[s
 
 
 def _connection(key: str, entry: Mapping[str, Any]) -> Connection:
-    api = str(entry.get("id") or entry.get("api", {}).get("id") or key)
+    # Whatever was stored is read: a workflow that cannot be read would keep every other from being listed.
+    inner, properties = entry.get("api"), entry.get("connectionProperties")
+    api = str(entry.get("id") or (inner.get("id") if isinstance(inner, dict) else "") or key)
     name = api.rstrip("/").rsplit("/", 1)[-1].casefold().removeprefix("shared_")
     return Connection(
         key=key,
         connection_id=str(entry.get("connectionId") or key),
         name=str(entry.get("connectionName") or key),
         api=name,
-        properties=entry.get("connectionProperties") or {},
+        properties=properties if isinstance(properties, dict) else {},
     )

@@ -6,7 +6,7 @@ The rule: what `sallyport validate` calls an error is refused here, each with it
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,14 @@ from sallyport.wdl.findings import Finding, Limits
 _STATES = {"enabled": "Enabled", "disabled": "Disabled"}
 #: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 _NAME = re.compile(r"[\w().-]{1,80}")
+#: What an entry of `$connections` may say, and as what.
+_OF_CONNECTION: Mapping[str, type] = {
+    "id": str,
+    "connectionId": str,
+    "connectionName": str,
+    "api": dict,
+    "connectionProperties": dict,
+}
 #: How many errors of a definition are told at once.
 _MOST_TOLD = 10
 
@@ -67,7 +75,7 @@ def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deploymen
     if not isinstance(properties, dict) or not isinstance(properties.get("definition"), dict):
         raise InvalidWorkflow("The body must have 'properties' with a 'definition' object.")
     parameters = _values(properties.get("parameters"))
-    connections = parameters.pop("$connections", {})
+    connections = _connections(parameters.pop("$connections", None))
     state = _STATES.get(str(properties.get("state") or "Enabled").casefold())
     if state is None:
         raise InvalidWorkflow(f"The state '{properties['state']}' is not one: Enabled or Disabled is expected.")
@@ -81,7 +89,7 @@ def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deploymen
         name=name,
         document=document,
         parameters=parameters,
-        connections=connections if isinstance(connections, dict) else {},
+        connections=connections,
         state=state,
         kind=kind if isinstance(kind, str) else None,
         tags=body.get("tags") if isinstance(body.get("tags"), dict) else None,
@@ -100,6 +108,22 @@ def _demand_sound(parsed: Definition, supplied: dict[str, Any], limits: Limits) 
     found = [each for each in findings if each.severity == "error"]
     if found:
         raise DefinitionRefused(found)
+
+
+def _connections(value: Any) -> dict[str, Any]:
+    """Answer the entries of `$connections`, once they are what a run can be bound by."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidWorkflow("The value of '$connections' must be an object.")
+    for key, entry in value.items():
+        if not isinstance(entry, dict):
+            raise InvalidWorkflow(f"The connection '{key}' in '$connections' must be an object.")
+        for name, kind in _OF_CONNECTION.items():
+            if not isinstance(entry.get(name), kind | None):
+                what = "a text" if kind is str else "an object"
+                raise InvalidWorkflow(f"The '{name}' of the connection '{key}' in '$connections' must be {what}.")
+    return value
 
 
 def _values(parameters: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Loop:
         database = self._engine.database
         deployed = {each.id: each for each in await self._engine.library.listed()}
         known = await database.read(trigger_states.workflow_ids)
-        await asyncio.gather(*(self._plan(each, deployed.get(each)) for each in {*deployed, *known}))
+        await asyncio.gather(*(self._plan_again(each, deployed.get(each)) for each in {*deployed, *known}))
         await database.write(trigger_states.release_all)
         self._loop = asyncio.create_task(self._work())
 
@@ -119,6 +119,15 @@ class Loop:
         if body is not None or trigger_type is None or trigger_type.called:
             return await self._fire(workflow, trigger, body)
         return await self._ask(workflow.id, trigger.name)
+
+    async def _plan_again(self, workflow_id: str, workflow: DeployedWorkflow | None) -> None:
+        try:
+            await self._plan(workflow_id, workflow)
+        except SallyportError:
+            raise
+        except Exception:
+            # One workflow whose triggers nobody can follow keeps no server from starting.
+            log.exception("trigger.not_planned", workflow_id=workflow_id)
 
     async def _plan(self, workflow_id: str, workflow: DeployedWorkflow | None) -> None:
         await self._engine.database.write(
