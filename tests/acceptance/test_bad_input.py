@@ -141,6 +141,12 @@ def test_the_token_endpoint_refuses_in_the_words_of_oauth(server: Server) -> Non
         assert "access_token" not in response.text
 
 
+def test_the_bare_address_says_where_the_way_in_is(server: Server) -> None:
+    answered = server.stranger.get("/")
+    assert answered.status_code == 404
+    assert "/openapi.json" in error_of(answered)["message"]
+
+
 def test_an_unknown_path_or_method_is_refused_in_json(server: Server) -> None:
     for method, path, status in [
         ("GET", "/", 404),

@@ -201,7 +201,7 @@ def test_a_run_that_waits_is_cancelled(server: Server, tmp_path: Path) -> None:
     (tmp_path / "sleeper.json").write_text(json.dumps(waiting))
     started = server.json("run", str(tmp_path / "sleeper.json"), "--no-wait")
     assert started["workflow"] == "sleeper"
-    assert server.sallyport("runs", "cancel", started["run"]).returncode == 0
+    assert server.json("runs", "cancel", started["run"]) == {"run": started["run"], "status": "Cancelled"}
     assert server.json("runs", "show", started["run"])["properties"]["status"] == "Cancelled"
     assert server.sallyport("runs", "cancel", started["run"]).returncode == 1
     assert [run["name"] for run in server.lines("runs", "list", "--status", "Cancelled")] == [started["run"]]
@@ -212,11 +212,11 @@ def test_workflows_are_switched_off_and_deleted(server: Server, tmp_path: Path) 
     (tmp_path / "brief.json").write_text(json.dumps(definition))
     (deployed,) = server.lines("deploy", str(tmp_path / "brief.json"), "--disabled", "--name", "shortlived")
     assert (deployed["name"], deployed["state"]) == ("shortlived", "Disabled")
-    assert server.sallyport("workflows", "enable", "shortlived").returncode == 0
+    assert server.json("workflows", "enable", "shortlived") == {"workflow": "shortlived", "state": "Enabled"}
     assert server.json("workflows", "show", "shortlived")["properties"]["state"] == "Enabled"
     assert server.json("workflows", "trigger", "shortlived")["run"]
     assert server.sallyport("workflows", "disable", "shortlived").returncode == 0
-    assert server.sallyport("workflows", "delete", "shortlived").returncode == 0
+    assert server.json("workflows", "delete", "shortlived") == {"deleted": "shortlived"}
     assert "shortlived" not in [workflow["name"] for workflow in server.lines("workflows", "list")]
 
 

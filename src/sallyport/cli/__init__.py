@@ -13,6 +13,7 @@ from types import MappingProxyType
 import click
 
 from sallyport import errors
+from sallyport.cli.groups import Group
 
 #: Commands by name, each as "module:attribute".
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -42,7 +43,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -11,12 +11,13 @@ import orjson
 from rich.text import Text
 
 from sallyport.cli import local, output, remote
+from sallyport.cli.groups import Group
 from sallyport.store import documents
 
 _SEVERITIES = {"high": "bold red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 
 
-@click.group("alert")
+@click.group("alert", cls=Group)
 def command() -> None:
     """Send alerts, and list and show those that are stored."""
 

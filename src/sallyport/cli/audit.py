@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from sallyport.cli import local, output
+from sallyport.cli.groups import Group
 from sallyport.store import audit
 from sallyport.store.audit import AuditEvent
 
 
-@click.group("audit")
+@click.group("audit", cls=Group)
 def command() -> None:
     """Read the audit trail."""
 

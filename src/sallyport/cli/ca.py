@@ -10,12 +10,13 @@ import orjson
 
 from sallyport import settings
 from sallyport.cli import local, output
+from sallyport.cli.groups import Group
 from sallyport.errors import SallyportError
 from sallyport.web import certificates, local_authority
 from sallyport.web.local_authority import LocalAuthority
 
 
-@click.group("ca")
+@click.group("ca", cls=Group)
 def command() -> None:
     """Show or export the certificate of the local authority."""
 

@@ -15,6 +15,7 @@ from sallyport.auth.keyring import NoSigningKey
 from sallyport.auth.permissions import PERMISSIONS
 from sallyport.auth.registrations import Registered, Registration
 from sallyport.cli import client_credentials, local, output
+from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.store import clients, credentials, tenants
 from sallyport.store.clients import Client, SignIns
@@ -25,7 +26,7 @@ _data = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group("client")
+@click.group("client", cls=Group)
 def command() -> None:
     """Register applications that may ask for tokens."""
 

@@ -12,6 +12,7 @@ import click
 from sallyport.auth import credentials
 from sallyport.auth.credentials import MadeSecret, RegistrationMissing, Term
 from sallyport.cli import local, output
+from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.store import clients
 from sallyport.store import credentials as stored
@@ -33,7 +34,7 @@ def _term(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group("secret")
+@click.group("secret", cls=Group)
 def secret() -> None:
     """Give applications secrets, and take them away. An application may have several."""
 
@@ -82,7 +83,7 @@ def remove_secret(client_id: str, key_id: str, data: Path | None, as_json: bool)
     _removed(key_id, as_json)
 
 
-@click.group("certificate")
+@click.group("certificate", cls=Group)
 def certificate() -> None:
     """Give applications certificates, and take them away. An application may have several."""
 

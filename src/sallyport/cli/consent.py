@@ -9,12 +9,13 @@ import click
 
 from sallyport.auth import consents
 from sallyport.cli import local, output
+from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.store import consents as stored
 from sallyport.store.consents import Consent
 
 
-@click.group("consent")
+@click.group("consent", cls=Group)
 def command() -> None:
     """Grant applications what they ask for, or take it back."""
 

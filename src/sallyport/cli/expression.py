@@ -13,6 +13,7 @@ from typing import IO
 
 import click
 
+from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.wdl import values
 from sallyport.wdl.errors import ExpressionError
@@ -35,7 +36,7 @@ class Result:
     reason: str
 
 
-@click.group("expression")
+@click.group("expression", cls=Group)
 def command() -> None:
     """Evaluate expressions of the workflow definition language."""
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from sallyport.cli import local, output, remote
+from sallyport.cli.groups import Group
 
 #: What an indicator looks for, in the order in which a list shows the first that it has.
 _LOOKED_FOR = (
@@ -19,7 +20,7 @@ _LOOKED_FOR = (
 )
 
 
-@click.group("indicators")
+@click.group("indicators", cls=Group)
 def command() -> None:
     """List and show threat indicators, and where they were found."""
 

@@ -8,12 +8,13 @@ import click
 
 from sallyport.auth import keyring
 from sallyport.cli import local, output
+from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.store import audit, schema, sealing
 from sallyport.store.audit import AuditEvent
 
 
-@click.group("keys")
+@click.group("keys", cls=Group)
 def command() -> None:
     """Replace the keys that tokens are signed with."""
 

@@ -13,6 +13,7 @@ import orjson
 
 from sallyport import errors, settings
 from sallyport.cli import local
+from sallyport.cli.groups import Group
 
 if TYPE_CHECKING:
     from sallyport.web.mailbox import Received
@@ -23,7 +24,7 @@ _DATA = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object on a line.")
 
 
-@click.group("mail")
+@click.group("mail", cls=Group)
 def command() -> None:
     """Read the mails that the built-in mailbox took, while no mail server is configured."""
 

@@ -65,6 +65,11 @@ def tell(message: str) -> None:
     click.echo(message, err=True)
 
 
+def done(value: Any, message: str, *, as_json: bool) -> None:
+    """Say that something was done: as JSON when that is asked for, else as a message."""
+    emit(value) if as_json else tell(message)
+
+
 def failed() -> NoReturn:
     """End the command with the exit code that says: checked, and failed."""
     raise click.exceptions.Exit(FAILED)

@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from sallyport.cli import output, remote, run_tree
+from sallyport.cli.groups import Group
 from sallyport.cli.remote import EXPANDED, Refused, Remote
 
 #: What a run may be.
@@ -19,7 +20,7 @@ _STATUSES = ("Running", "Waiting", "Succeeded", "Failed", "Cancelled", "TimedOut
 workflow_option = click.option("--workflow", default="", help="The run's workflow; without it, it is looked for.")
 
 
-@click.group("runs")
+@click.group("runs", cls=Group)
 def command() -> None:
     """List runs, show them action by action, cancel and resubmit them."""
 
@@ -66,13 +67,14 @@ def show(run: str, action: str, workflow: str, as_json: bool, data: Path | None)
 @command.command("cancel")
 @click.argument("run")
 @workflow_option
+@output.json_document
 @output.data_option
-def cancel(run: str, workflow: str, data: Path | None) -> None:
+def cancel(run: str, workflow: str, as_json: bool, data: Path | None) -> None:
     """End the run RUN as cancelled."""
     with remote.opened(data) as server:
         path, _ = locate(server, run, workflow)
         server.call("POST", f"{path}/cancel")
-    output.tell(f"{run} is cancelled.")
+    output.done({"run": run, "status": "Cancelled"}, f"{run} is cancelled.", as_json=as_json)
 
 
 @command.command("resubmit")

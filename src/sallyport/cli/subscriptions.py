@@ -9,11 +9,12 @@ from urllib.parse import quote
 import click
 
 from sallyport.cli import output, remote
+from sallyport.cli.groups import Group
 
 _DESK = "/notifications"
 
 
-@click.group("subscriptions")
+@click.group("subscriptions", cls=Group)
 def command() -> None:
     """List everybody's subscriptions and remove them; look at dead letters and have them delivered again."""
 

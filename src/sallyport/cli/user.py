@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sallyport.auth import passwords, users
 from sallyport.auth.roles import ROLES
 from sallyport.cli import local, output
+from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.store import users as stored
 from sallyport.store.users import User
@@ -27,7 +28,7 @@ _role = click.option(
 _ask = click.option("--ask", is_flag=True, help="Ask for the password; otherwise one is drawn and shown this once.")
 
 
-@click.group("user")
+@click.group("user", cls=Group)
 def command() -> None:
     """Decide who may sign in, and as what."""
 

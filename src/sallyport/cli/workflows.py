@@ -9,10 +9,11 @@ import click
 from rich.text import Text
 
 from sallyport.cli import bodies, local, output, remote
+from sallyport.cli.groups import Group
 from sallyport.cli.remote import Remote
 
 
-@click.group("workflows")
+@click.group("workflows", cls=Group)
 def command() -> None:
     """List, enable, disable and delete workflows, and fire their triggers."""
 
@@ -47,33 +48,36 @@ def show(name: str, as_json: bool, data: Path | None) -> None:
 
 @command.command("enable")
 @click.argument("name")
+@output.json_document
 @output.data_option
-def enable(name: str, data: Path | None) -> None:
+def enable(name: str, as_json: bool, data: Path | None) -> None:
     """Let the triggers of the workflow NAME fire again."""
     with remote.opened(data) as server:
         server.call("POST", f"{server.workflow(name)}/enable")
-    output.tell(f"{name} is enabled.")
+    output.done({"workflow": name, "state": "Enabled"}, f"{name} is enabled.", as_json=as_json)
 
 
 @command.command("disable")
 @click.argument("name")
+@output.json_document
 @output.data_option
-def disable(name: str, data: Path | None) -> None:
+def disable(name: str, as_json: bool, data: Path | None) -> None:
     """Keep the triggers of the workflow NAME from firing. Runs that are going on go on."""
     with remote.opened(data) as server:
         server.call("POST", f"{server.workflow(name)}/disable")
-    output.tell(f"{name} is disabled.")
+    output.done({"workflow": name, "state": "Disabled"}, f"{name} is disabled.", as_json=as_json)
 
 
 @command.command("delete")
 @click.argument("name")
+@output.json_document
 @output.data_option
-def delete(name: str, data: Path | None) -> None:
+def delete(name: str, as_json: bool, data: Path | None) -> None:
     """Forget the workflow NAME. Its runs that are going on go on to their end."""
     with remote.opened(data) as server:
         server.get(server.workflow(name))
         server.call("DELETE", server.workflow(name))
-    output.tell(f"{name} is deleted.")
+    output.done({"deleted": name}, f"{name} is deleted.", as_json=as_json)
 
 
 @command.command("trigger")

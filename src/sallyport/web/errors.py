@@ -45,7 +45,9 @@ class NothingHere(errors.NotFound):
     """Raised when no surface has a path."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"There is nothing at the path '{path[:_LONGEST_PATH]}'.")
+        # Whoever opens the server's bare address looks for the way in.
+        way_in = " The API is below /v1.0 and /beta, and described at /openapi.json." if path == "/" else ""
+        super().__init__(f"There is nothing at the path '{path[:_LONGEST_PATH]}'.{way_in}")
         self.path = path
 
 
