@@ -14,8 +14,9 @@ from sallyport import errors
 from sallyport.graph import notification_rules, subscriptions
 from sallyport.graph.call import Call, answer, empty
 from sallyport.odata import instants
-from sallyport.store import deliveries
+from sallyport.store import audit, deliveries
 from sallyport.store import subscriptions as stored
+from sallyport.store.audit import AuditEvent
 from sallyport.store.deliveries import Letter
 
 _PAGE = 100
@@ -39,13 +40,16 @@ async def listed(call: Call) -> Response:
 
 async def remove(call: Call) -> Response:
     """Delete anybody's subscription, and tell its owner where an address for that was given."""
-    subscription_id, at = call.names["id"], call.at()
+    subscription_id, at, caller = call.names["id"], call.at(), call.principal
+    actor = caller.app_id if caller.user_id is None else caller.name
 
     def work(connection: Connection) -> bool:
         gone = stored.remove(connection, subscription_id, at)
         if gone is None:
             return False
         deliveries.tell(connection, (), notification_rules.lifecycle_parcels([gone], _REMOVED), at)
+        whose = {"application": gone.app_id}
+        audit.append(connection, AuditEvent(at, actor, "subscription.removed", gone.id, "success", detail=whose))
         return True
 
     if not await call.deps.database.write(work):

@@ -102,7 +102,6 @@ def _copied_postgresql(database: Database, folder: Path) -> Copy:
     (folder / TABLES).mkdir()
 
     def dump(connection: Connection) -> Copy:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         names = _names(connection)
         columns = {name: [each["name"] for each in sa.inspect(connection).get_columns(name)] for name in names}
         raw: Any = connection.connection.driver_connection

@@ -59,6 +59,9 @@ class Database:
         self.engine = _engine(url, read_seconds)
         self._read_seconds = read_seconds
         self.dialect: str = self.engine.dialect.name
+        # PostgreSQL would let each statement of a read see what was committed since the one before.
+        snapshots = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        self._reading = self.engine.execution_options(**snapshots)
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._writing: Connection | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sallyport-read")
@@ -110,7 +113,7 @@ class Database:
     def read_now(self, work: Work[T]) -> T:
         """Run work against one consistent snapshot in the calling thread."""
         try:
-            with self.engine.connect() as connection, _bounded(connection, self._read_seconds):
+            with self._reading.connect() as connection, _bounded(connection, self._read_seconds):
                 return work(connection)
         except DBAPIError as error:
             raise _translated(error) from error

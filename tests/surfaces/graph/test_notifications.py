@@ -25,7 +25,7 @@ from sallyport.graph import shares
 from sallyport.graph.notifications import Notifications
 from sallyport.http_messages import ConnectionFailed, Headers, InboundResponse, OutboundRequest
 from sallyport.principal import Principal
-from sallyport.store import deliveries, figures, lanes, notices
+from sallyport.store import audit, deliveries, figures, lanes, notices
 from sallyport.store.lanes import Lane
 from sallyport.web.metrics import PREFIX, Metrics
 
@@ -571,6 +571,9 @@ async def test_an_administrator_removes_a_subscription_and_its_owner_hears_of_it
     desk = told.surface.calling("administrator")
     assert [each["id"] for each in (await desk.get("/notifications/subscriptions")).json()["value"]] == [made["id"]]
     assert (await desk.delete(f"/notifications/subscriptions/{made['id']}")).status_code == 204
+    [noted] = told.surface.database.read_now(lambda connection: audit.latest(connection, 10))
+    assert (noted.actor, noted.activity, noted.target) == ("app-9", "subscription.removed", made["id"])
+    assert noted.detail == {"application": CALLERS["app"].app_id}
     await told.round()
     assert [body["value"][0]["lifecycleEvent"] for _, body in told.posts] == ["subscriptionRemoved"]
     assert_error(await desk.delete(f"/notifications/subscriptions/{made['id']}"), 404, "ResourceNotFound")

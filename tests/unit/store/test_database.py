@@ -115,8 +115,6 @@ async def test_a_read_sees_one_moment(database: Database) -> None:
     await database.write(lambda connection: _insert(connection, 1))
 
     def read(connection: Connection) -> tuple[list[int], list[int]]:
-        if database.dialect == "postgresql":
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         before = _ids(connection)
         other = Database(database.url)
         other.write_now(lambda inner: _insert(inner, 2))
