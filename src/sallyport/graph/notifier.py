@@ -15,9 +15,10 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
+from sallyport.errors import SallyportError
 from sallyport.graph import notification_rules, shapes
 from sallyport.graph.couriers import Couriers
-from sallyport.graph.notification_rules import Watches
+from sallyport.graph.notification_rules import Watch, Watches
 from sallyport.graph.sender import Sender
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
@@ -160,7 +161,7 @@ class Notifier:
             return known
         active = subscriptions.active(connection, now)
         until = min((each.expires_at for each in active), default=_NEVER)
-        watches = Watches(map(notification_rules.watch, active))
+        watches = Watches(watch for each in active if (watch := _read(each)) is not None)
         return _Known(before, until, {each.id: each for each in active}, watches)
 
     def _held(self, found: _Round, block: _Block) -> _Block:
@@ -202,6 +203,16 @@ class Notifier:
         # Only one of several processes needs to; if two ever do, one of them finds its place moved.
         while self._shares.leads and await self.round():
             pass
+
+
+def _read(subscription: Subscription) -> Watch | None:
+    """Answer a subscription, ready to be held against changes, or None when what was accepted once is no more."""
+    try:
+        return notification_rules.watch(subscription)
+    except SallyportError as error:
+        # One that an earlier version took must not keep everybody else from hearing.
+        log.error("notifications.unreadable", subscription_id=subscription.id, error=error.message)
+        return None
 
 
 def _event(change: outbox.Event, stored: Mapping[str, Any]) -> Event:

@@ -54,7 +54,7 @@ async def create(call: Call) -> Response:
             raise subscription_rules.TooManySubscriptions(most)
         subscriptions.insert(connection, subscription)
 
-    await call.deps.database.write(store)
+    await call.change(store)
     return envelope.entity(call, CONTEXT, shapes.shown(subscription.document, SUBSCRIPTION), 201)
 
 
@@ -88,7 +88,7 @@ async def update(call: Call) -> Response:
         expires_at = instants.sortable(document["expirationDateTime"]) or found.expires_at
         return subscriptions.update(connection, found, expires_at, document, call.at())
 
-    return envelope.entity(call, CONTEXT, drawn(await call.deps.database.write(renew)))
+    return envelope.entity(call, CONTEXT, drawn(await call.change(renew)))
 
 
 async def delete(call: Call) -> Response:

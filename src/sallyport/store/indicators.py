@@ -208,6 +208,8 @@ def delete(connection: Connection, indicator: Indicator, at: str) -> None:
 
 def forget_expired(connection: Connection, before: str, limit: int) -> int:
     """Delete indicators that expired before a moment, so many at the most; answers how many there were."""
+    # One that is submitted again meanwhile would be brought to life by whoever has found it, and then deleted here.
+    schema.ordered(connection, KIND)
     statement = sa.select(*_RECORD).where(indicators.c.expires_at < before).limit(limit)
     gone = [Indicator(*row) for row in connection.execute(statement)]
     _forget(connection, gone)

@@ -25,7 +25,7 @@ from sallyport.graph import shares
 from sallyport.graph.notifications import Notifications
 from sallyport.http_messages import ConnectionFailed, Headers, InboundResponse, OutboundRequest
 from sallyport.principal import Principal
-from sallyport.store import audit, deliveries, figures, lanes, notices
+from sallyport.store import audit, deliveries, figures, lanes, notices, subscriptions
 from sallyport.store.lanes import Lane
 from sallyport.web.metrics import PREFIX, Metrics
 
@@ -255,6 +255,24 @@ async def test_a_subscription_that_is_new_renewed_or_gone_is_seen_at_once(told: 
         ("c", "renewed"),
     ]
     assert told.noticed()[-1] == 3, "nothing is even noticed for who is gone"
+
+
+async def test_a_subscription_that_cannot_be_read_any_more_keeps_nobody_from_hearing(told: Told) -> None:
+    kept = await told.subscribe()
+    unreadable = await told.subscribe(notificationUrl="https://other.contoso.com/hook")
+    resource = "security/alerts?$filter=understood by an earlier version"
+
+    at = "2026-11-23T12:00:00.0000000Z"
+
+    def change(connection: Connection) -> None:
+        [found] = subscriptions.of_ids(connection, [unreadable["id"]], at).values()
+        document = {**found.document, "resource": resource}
+        subscriptions.update(connection, found, found.expires_at, document, at)
+
+    told.surface.database.write_now(change)
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    assert [each["subscriptionId"] for each in told.notes] == [kept["id"]]
 
 
 async def test_subscriptions_are_read_again_only_when_one_has_changed_or_expired(told: Told) -> None:

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 import databases
 from graph_surface import Surface, alert
-from sallyport.store import alerts, arrivals, indicators, matches, pending_searches, searches
+from sallyport.store import alerts, arrivals, indicators, matches, pending_searches, schema, searches
 from sallyport.store.database import Database
 
 AT = "2026-11-23T12:00:00.0000000Z"
@@ -111,3 +112,36 @@ async def test_on_postgresql_no_change_of_an_alert_is_lost_to_another_process(ur
         store.close()
     assert {each.status_code for each in answered} == {204}
     assert len(history) == 20
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_an_indicator_that_comes_to_life_again_is_not_forgotten_by_another_process(url: str) -> None:
+    stores = [Database(url), Database(url)]
+    stores[0].write_now(partial(_indicator, number=1))
+    later = "2031-01-01T00:00:00.0000000Z"
+    forgetting = threading.Thread(target=stores[1].write_now, args=(partial(_forgotten, before=later),))
+
+    def submitted_again(connection: Connection) -> None:
+        schema.ordered(connection, indicators.KIND)
+        known = indicators.identified(connection, "app", "identity-1")
+        assert known is not None
+        forgetting.start()
+        while forgetting.is_alive() and not stores[0].read_now(_waits):
+            pass
+        document = {**known.document, "expirationDateTime": "2040-01-01T00:00:00Z"}
+        indicators.update(connection, known, indicators.New("identity-1", document), later)
+
+    stores[0].write_now(submitted_again)
+    forgetting.join()
+    left = stores[0].read_now(lambda found: indicators.get(found, indicators.View(later, "app"), "i1"))
+    for store in stores:
+        store.close()
+    assert left is not None
+
+
+def _forgotten(connection: Connection, before: str) -> int:
+    return indicators.forget_expired(connection, before, 10)
+
+
+def _waits(connection: Connection) -> bool:
+    return bool(connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
