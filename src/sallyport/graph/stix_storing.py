@@ -6,7 +6,7 @@ The rule: the newest version of an object wins whatever the order of arrival, an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,10 @@ from sallyport.graph import indicator_rules
 from sallyport.graph.call import Call
 from sallyport.graph.indicator_rules import Submission
 from sallyport.graph.indicator_storing import Submitting
-from sallyport.security import stix
-from sallyport.store import stix_feed
+from sallyport.security import stix, to_stix
+from sallyport.store import indicators, stix_feed
+from sallyport.store.indicators import Indicator
+from sallyport.store.stix_feed import Placed
 
 Document = dict[str, Any]
 
@@ -46,7 +48,8 @@ def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str,
     """Store objects of the calling application, which says that they come from `source`."""
     app_id = call.principal.app_id
     stored = stix_feed.versions(connection, app_id, [each.given["id"] for each in objects])
-    last = {object_id: (each.version, each.document or {}) for object_id, each in stored.items()}
+    drawn = _drawn(connection, stored)
+    last = {key: (each.version, each.document or _shown(drawn, each)) for key, each in stored.items()}
     submitting = Submitting(connection, call, {each.identity for each in objects}, at, source)
     plain: dict[str, stix_feed.Entry] = {}
     for each in objects:
@@ -54,6 +57,10 @@ def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str,
         if not _is_news(last.get(given["id"]), given, version):
             continue
         last[given["id"]] = version, given
+        old = drawn.pop(given["id"], None)
+        if old is not None and indicator_rules.identity(old.document) != each.identity:
+            # Submitted otherwise and shown as this object: what is brought now takes its place.
+            indicators.delete(connection, old, at)
         if each.submission is not None:
             plain.pop(given["id"], None)
             submitting.put(each.submission, each.new_id, given, version)
@@ -65,6 +72,19 @@ def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str,
             )
     submitting.finish()
     stix_feed.add(connection, list(plain.values()), at)
+
+
+def _drawn(connection: Connection, stored: Mapping[str, Placed]) -> dict[str, Indicator]:
+    """Answer the indicators that some objects are drawn from, by the object's id."""
+    numbers = {key: each.indicator for key, each in stored.items() if each.document is None}
+    found = {key: indicators.numbered(connection, number) for key, number in numbers.items() if number is not None}
+    return {key: each for key, each in found.items() if each is not None}
+
+
+def _shown(drawn: Mapping[str, Indicator], placed: Placed) -> Document:
+    """Answer an object as readers see it that is drawn from an indicator."""
+    indicator = drawn.get(placed.object_id)
+    return {} if indicator is None else to_stix.indicator(indicator.document, to_stix.time(placed.version))
 
 
 def _is_news(before: tuple[str, Document] | None, given: Document, version: str) -> bool:

@@ -91,7 +91,7 @@ async def versions(call: Call) -> Response:
     page = await _page(call, taxii_rules.selection(call, _owner(call), call.names["object"]))
     await _demand(call, page)
     return _answer(
-        call, _envelope(page, "versions", [_time(each.version) for each in page.items]), headers=_added(page)
+        call, _envelope(page, "versions", [to_stix.time(each.version) for each in page.items]), headers=_added(page)
     )
 
 
@@ -165,20 +165,16 @@ def _collection(call: Call) -> dict[str, Any]:
 def _drawn(placed: Placed) -> dict[str, Any]:
     if placed.document is not None:
         return placed.document
-    return to_stix.indicator(placed.meant or {}, _time(placed.version))
+    return to_stix.indicator(placed.meant or {}, to_stix.time(placed.version))
 
 
 def _listed(placed: Placed) -> dict[str, Any]:
     return {
         "id": placed.object_id,
         "date_added": taxii_rules.added(placed.place),
-        "version": _time(placed.version),
+        "version": to_stix.time(placed.version),
         "media_type": _STIX,
     }
-
-
-def _time(version: str) -> str:
-    return f"{version[:23]}Z"
 
 
 def _envelope(page: Page, name: str, items: Sequence[Any]) -> dict[str, Any]:

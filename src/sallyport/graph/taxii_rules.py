@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from sallyport import errors
 from sallyport.graph.call import Call
 from sallyport.odata import instants
-from sallyport.security import stix
+from sallyport.security import stix, to_stix
 from sallyport.store import schema, stix_feed
 from sallyport.store.stix_feed import Placed, Selection
 
@@ -134,7 +134,7 @@ def added(place: int) -> str:
 
 def _told(given: Any) -> dict[str, str]:
     known = given if isinstance(given, dict) else {}
-    return {"id": str(known.get("id", ""))[:300], "version": f"{stix.version(known)[:23]}Z"}
+    return {"id": str(known.get("id", ""))[:300], "version": to_stix.time(stix.version(known))}
 
 
 def _matched(options: Mapping[str, str], name: str) -> tuple[str, ...] | None:

@@ -201,7 +201,7 @@ def _resources(call: Call) -> str:
 def _stix(placed: Placed) -> dict[str, Any]:
     if placed.document is not None:
         return placed.document
-    return to_stix.indicator(placed.meant or {}, f"{placed.version[:23]}Z")
+    return to_stix.indicator(placed.meant or {}, to_stix.time(placed.version))
 
 
 def _source(placed: Placed) -> str:

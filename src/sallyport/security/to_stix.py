@@ -96,6 +96,11 @@ def indicator(document: Document, modified: str) -> dict[str, Any]:
     return {name: value for name, value in drawn.items() if value is not None}
 
 
+def time(version: str) -> str:
+    """Answer a version, which is sortable text, as a time of STIX."""
+    return f"{version[:23]}Z"
+
+
 def object_id(document: Document) -> str:
     """Answer the id of an indicator's STIX object: its own when it was uploaded as one."""
     stated = document.get("stixId")
@@ -147,7 +152,7 @@ def _literal(value: Any) -> str:
 def _time(text: Any) -> str | None:
     """Answer a time as STIX writes it: three digits or six behind the second."""
     full = instants.sortable(text) if isinstance(text, str) else None
-    return None if full is None else f"{full[:23]}Z"
+    return None if full is None else time(full)
 
 
 def _until(document: Document, created: str) -> str | None:

@@ -83,6 +83,29 @@ async def test_an_uploaded_indicator_that_was_changed_elsewhere_is_shown_changed
     assert (shown["id"], shown["revoked"], shown["description"]) == (stix_indicator(1)["id"], True, "gone")
 
 
+async def test_what_was_revoked_stays_revoked_although_something_else_of_it_was_changed(surface: Surface) -> None:
+    await add(surface, stix_indicator(1, revoked=True))
+    (found,) = (await surface.client.get(INDICATORS)).json()["value"]
+    await surface.client.patch(f"{INDICATORS}/{found['id']}", json={"confidence": 7})
+    await add(surface, stix_indicator(1, modified="2030-01-01T00:00:00.000Z"))
+    (shown,) = (await get(surface, OBJECTS)).json()["objects"]
+    assert (shown["revoked"], shown["confidence"]) == (True, 7)
+
+
+async def test_an_indicator_that_is_brought_back_as_it_was_shown_is_the_same_indicator(surface: Surface) -> None:
+    await surface.client.post(INDICATORS, json=indicator())
+    (shown,) = (await get(surface, OBJECTS)).json()["objects"]
+    before = (await surface.client.get(INDICATORS)).json()["value"]
+    await surface.clock.advance(1)
+    assert (await add(surface, shown)).json()["success_count"] == 1
+    assert (await surface.client.get(INDICATORS)).json()["value"] == before
+    newer = {**shown, "modified": "2030-01-01T00:00:00.000Z", "confidence": 7}
+    assert (await add(surface, newer)).json()["success_count"] == 1
+    (left,) = (await surface.client.get(INDICATORS)).json()["value"]
+    assert (left["confidence"], left["networkIPv4"]) == (7, before[0]["networkIPv4"])
+    assert (await get(surface, OBJECTS)).json()["objects"] == [newer]
+
+
 async def test_pages_follow_one_another_without_gap_or_repetition_while_objects_arrive(surface: Surface) -> None:
     for start in (0, 5):
         objects = [stix_indicator(n) for n in range(start, start + 5)]
