@@ -191,6 +191,10 @@ def test_a_run_that_fails_is_a_failure(server: Server, greeter: str) -> None:
     done = server.sallyport("run", "greeter")
     assert (done.returncode, done.stdout) == (1, "")
     assert "Failed" in done.stderr
+    # What it names as the next thing to do can be done.
+    *_, hint = done.stderr.splitlines()
+    shown = server.sallyport(*hint.partition("sallyport ")[2].split())
+    assert "Fail" in shown.stdout
 
 
 def test_a_run_that_waits_is_cancelled(server: Server, tmp_path: Path) -> None:

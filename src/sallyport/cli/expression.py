@@ -51,7 +51,7 @@ def evaluate(expression: str, scope_file: IO[str] | None, as_json: bool) -> None
     The scope file is a JSON object with any of parameters, variables, trigger, actions, item, items, utcNow and
     appsettings.
     """
-    context = {} if scope_file is None else _object(_parse(scope_file.read(), "the scope file"), "the scope file")
+    context = {} if scope_file is None else _object(_parse(_text(scope_file), "the scope file"), "the scope file")
     try:
         value = _evaluate(expression, context)
     except ExpressionError as error:
@@ -157,6 +157,13 @@ def _complain(error: ExpressionError) -> None:
     click.echo(f"{place}{error.message}", err=True)
     if error.caret():
         click.echo(error.caret(), err=True)
+
+
+def _text(file: IO[str]) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError:
+        raise click.BadParameter("the scope file is not UTF-8 text", param_hint="--scope") from None
 
 
 def _parse(text: str, what: str) -> Json:

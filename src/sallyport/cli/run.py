@@ -97,6 +97,7 @@ def _online(
     if as_json:
         output.emit(found)
     if found["properties"]["status"] != "Succeeded":
+        output.tell(f"What each action met: sallyport runs show {run}")
         output.failed()
 
 

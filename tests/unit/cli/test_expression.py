@@ -140,3 +140,10 @@ def test_a_table_with_a_line_that_is_no_row_is_wrong_use(content: str) -> None:
     result = run("table", "-", stdin=content)
     assert result.exit_code == 2
     assert "line 1" in result.stderr
+
+
+def test_a_scope_file_that_is_no_text_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "scope").write_bytes(b"\x8e\xff")
+    result = run("eval", "@1", "--scope", str(tmp_path / "scope"))
+    assert result.exit_code == 2
+    assert "not UTF-8 text" in result.stderr
