@@ -17,7 +17,7 @@ def _required(check: Check, wanted: Any, value: Any, _schema: Mapping[str, Any],
         # Draft 3's form, which old designers wrote.
         return
     if isinstance(value, dict):
-        missing = [str(name) for name in _listed(check, wanted, at) if name not in value]
+        missing = [name for name in _names(check, wanted, at) if name not in value]
         if missing:
             check.fault(at, "required", f"Required properties are missing from object: {', '.join(missing[:10])}.")
 
@@ -75,8 +75,8 @@ def _dependencies(check: Check, wanted: Any, value: Any, _schema: Mapping[str, A
         if isinstance(needed, dict | bool):
             check.apply(needed, value, at.into(name))
             continue
-        names = [needed] if isinstance(needed, str) else _listed(check, needed, at)
-        missing = [str(each) for each in names if each not in value]
+        names = [needed] if isinstance(needed, str) else _names(check, needed, at)
+        missing = [each for each in names if each not in value]
         if missing:
             message = f"Dependencies for property '{name}' failed. Missing required keys: {', '.join(missing[:10])}."
             check.fault(at, "dependencies", message)
@@ -179,6 +179,13 @@ def _listed(check: Check, wanted: Any, at: Place) -> list[Any]:
     if not isinstance(wanted, list):
         raise check.broken(at, "an array is expected")
     return wanted
+
+
+def _names(check: Check, wanted: Any, at: Place) -> list[str]:
+    listed = _listed(check, wanted, at)
+    if not all(isinstance(each, str) for each in listed):
+        raise check.broken(at, "an array of the names of properties is expected")
+    return listed
 
 
 #: What draft 4 does not know.

@@ -101,6 +101,8 @@ def test_faults_are_told_as_the_table_says(row: dict[str, Any]) -> None:
         {"properties": {"a": 5}},
         {"properties": []},
         {"required": "a"},
+        {"required": ["a", ["b"]]},
+        {"dependencies": {"a": [{}]}},
         {"items": 7},
         {"enum": 1},
         {"minLength": "x"},
