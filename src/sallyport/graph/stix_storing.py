@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -17,7 +17,7 @@ from sallyport.graph import indicator_rules
 from sallyport.graph.call import Call
 from sallyport.graph.indicator_rules import Submission
 from sallyport.graph.indicator_storing import Submitting
-from sallyport.security import stix, to_stix
+from sallyport.security import stix
 from sallyport.store import indicators, stix_feed
 from sallyport.store.indicators import Indicator
 from sallyport.store.stix_feed import Placed
@@ -49,7 +49,8 @@ def put(connection: Connection, call: Call, objects: Sequence[Brought], at: str,
     app_id = call.principal.app_id
     stored = stix_feed.versions(connection, app_id, [each.given["id"] for each in objects])
     drawn = _drawn(connection, stored)
-    last = {key: (each.version, each.document or _shown(drawn, each)) for key, each in stored.items()}
+    shown = {key: replace(stored[key], meant=each.document).shown for key, each in drawn.items()}
+    last = {key: (each.version, each.document or shown.get(key, {})) for key, each in stored.items()}
     submitting = Submitting(connection, call, {each.identity for each in objects}, at, source)
     plain: dict[str, stix_feed.Entry] = {}
     for each in objects:
@@ -79,12 +80,6 @@ def _drawn(connection: Connection, stored: Mapping[str, Placed]) -> dict[str, In
     numbers = {key: each.indicator for key, each in stored.items() if each.document is None}
     found = {key: indicators.numbered(connection, number) for key, number in numbers.items() if number is not None}
     return {key: each for key, each in found.items() if each is not None}
-
-
-def _shown(drawn: Mapping[str, Indicator], placed: Placed) -> Document:
-    """Answer an object as readers see it that is drawn from an indicator."""
-    indicator = drawn.get(placed.object_id)
-    return {} if indicator is None else to_stix.indicator(indicator.document, to_stix.time(placed.version))
 
 
 def _is_news(before: tuple[str, Document] | None, given: Document, version: str) -> bool:

@@ -69,7 +69,7 @@ async def collection(call: Call) -> Response:
 async def objects(call: Call) -> Response:
     """Answer the objects that the caller may see, in the order in which they were added, page by page."""
     page = await _page(call, taxii_rules.selection(call, _owner(call)))
-    return _answer(call, _envelope(page, "objects", [_drawn(each) for each in page.items]), headers=_added(page))
+    return _answer(call, _envelope(page, "objects", [each.shown for each in page.items]), headers=_added(page))
 
 
 async def manifest(call: Call) -> Response:
@@ -83,7 +83,7 @@ async def get(call: Call) -> Response:
     """Answer one object."""
     page = await _page(call, taxii_rules.selection(call, _owner(call), call.names["object"]))
     await _demand(call, page)
-    return _answer(call, _envelope(page, "objects", [_drawn(each) for each in page.items]), headers=_added(page))
+    return _answer(call, _envelope(page, "objects", [each.shown for each in page.items]), headers=_added(page))
 
 
 async def versions(call: Call) -> Response:
@@ -160,12 +160,6 @@ def _collection(call: Call) -> dict[str, Any]:
         "can_write": call.principal.allows(WRITE),
         "media_types": [_STIX],
     }
-
-
-def _drawn(placed: Placed) -> dict[str, Any]:
-    if placed.document is not None:
-        return placed.document
-    return to_stix.indicator(placed.meant or {}, to_stix.time(placed.version))
 
 
 def _listed(placed: Placed) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from sallyport.management import indicator_criteria, indicator_shapes
 from sallyport.management.call import Call, Deps, answer, route
 from sallyport.management.indicator_criteria import Criteria
 from sallyport.odata import instants
-from sallyport.security import to_stix
 from sallyport.store import indicators, outbox, schema, stix_feed, stix_reading
 from sallyport.store.stix_feed import INDICATOR, Placed, Selection
 from sallyport.web import bodies
@@ -79,7 +78,7 @@ async def get(call: Call) -> Response:
     """Answer one indicator."""
     found = await call.engine.database.read(lambda connection: _named(connection, call, _owner(call)))
     drawn = indicator_shapes.indicator if found.type == INDICATOR else indicator_shapes.stix_object
-    return answer(drawn(_resources(call), _stix(found), _source(found), _added(found), found.place))
+    return answer(drawn(_resources(call), found.shown, _source(found), _added(found), found.place))
 
 
 async def delete(call: Call) -> Response:
@@ -132,7 +131,7 @@ async def _page(call: Call, criteria: Criteria) -> Response:
     drawn = indicator_shapes.stix_object if plain else indicator_shapes.indicator
     resources = _resources(call)
     body: dict[str, Any] = {
-        "value": [drawn(resources, _stix(each), _source(each), _added(each), each.place) for each in found]
+        "value": [drawn(resources, each.shown, _source(each), _added(each), each.place) for each in found]
     }
     if place is not None:
         version = call.request.query_params.get("api-version", _API_VERSION)
@@ -146,7 +145,7 @@ def _found(connection: Connection, selection: Selection, criteria: Criteria) -> 
     """Answer a page of what is asked for, and the place behind which the next one begins."""
     found: list[Placed] = []
     for seen, each in enumerate(_following(connection, selection), start=1):
-        if criteria.matches(_stix(each), _source(each)):
+        if criteria.matches(each.shown, _source(each)):
             if len(found) == criteria.page_size:
                 return found, found[-1].place
             found.append(each)
@@ -196,12 +195,6 @@ def _owner(call: Call) -> str | None:
 def _resources(call: Call) -> str:
     names = {name: call.name(name) for name in ("subscription", "group", "workspace")}
     return INSIGHTS.format(**names)
-
-
-def _stix(placed: Placed) -> dict[str, Any]:
-    if placed.document is not None:
-        return placed.document
-    return to_stix.indicator(placed.meant or {}, to_stix.time(placed.version))
 
 
 def _source(placed: Placed) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from sallyport.security import to_stix
 from sallyport.store import pages, schema, upsert
 
 KIND = "stix"
@@ -80,6 +81,13 @@ class Placed:
     def added_at(self) -> datetime:
         """Answer when the object was added."""
         return moment(self.place)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Answer the object as readers see it: as it was given, or drawn from its indicator."""
+        if self.document is not None:
+            return self.document
+        return to_stix.indicator(self.meant or {}, to_stix.time(self.version))
 
 
 @dataclass(frozen=True, slots=True)
