@@ -170,7 +170,9 @@ def revive(connection: Connection, delivery_id: int | None, at: str) -> int:
 
 def forget_dead(connection: Connection, before: str, limit: int) -> int:
     """Delete dead letters that died before a moment, a portion at a time; answers how many."""
-    ids = list(connection.scalars(sa.select(deliveries.c.id).where(deliveries.c.dead_at < before).limit(limit)))
+    old = sa.select(deliveries.c.id).where(deliveries.c.dead_at < before).limit(limit)
+    # One that somebody lets be delivered again meanwhile is dead no more.
+    ids = list(connection.scalars(old.with_for_update()))
     forget(connection, ids)
     return len(ids)
 

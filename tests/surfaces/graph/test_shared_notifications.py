@@ -243,6 +243,21 @@ async def test_an_address_is_not_forgotten_while_something_is_put_on_its_way(pai
     assert await database.read(lambda connection: deliveries.due(connection, at)) != set()
 
 
+async def test_a_dead_letter_that_is_redelivered_while_old_ones_are_forgotten_is_kept(pair: Pair) -> None:
+    database, at, later = pair.surface.database, "2026-11-23T12:00:00.0000000Z", "2026-12-01T12:00:00.0000000Z"
+    parcel = Parcel("https://soc.contoso.com:443", "https://soc.contoso.com/life", body={"value": []}, dropped="slow")
+    await database.write(lambda connection: deliveries.tell(connection, (), [parcel], at))
+    with database.engine.connect() as reviving, reviving.begin():
+        assert deliveries.revive(reviving, None, later) == 1
+        forgetting = asyncio.create_task(
+            pair.two.couriers._database.write(lambda connection: deliveries.forget_dead(connection, later, 10))
+        )
+        while not await database.read(_waits_for_a_lock):
+            await asyncio.sleep(0)
+    assert await forgetting == 0
+    assert len(await database.read(lambda connection: deliveries.due(connection, later))) == 1
+
+
 def _waits_for_a_lock(connection: Connection) -> bool:
     return bool(connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
