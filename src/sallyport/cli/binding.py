@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from sallyport.cli.sources import Given, Source, Unusable
+from sallyport.store import documents
 from sallyport.wdl.definition import pointer_to
 from sallyport.wdl.values import Json
 from sallyport.wdl.workflow import Workflow
@@ -157,7 +156,7 @@ def _object(value: Json) -> dict[str, Json]:
 
 def _named(document: Mapping[str, Json]) -> list[str]:
     """Answer the keys of the connections that a definition's actions and triggers use."""
-    text = orjson.dumps(document).decode()
+    text = documents.text(document)
     found = [match[1].replace("''", "'") for match in _NAMED.finditer(text)]
     found += re.findall(r'"referenceName":"([^"@]+)"', text)
     return found

@@ -211,3 +211,9 @@ def test_an_expression_that_is_wrong_is_drawn_with_a_caret(tmp_path: Path) -> No
     lines = run(written(tmp_path / "w.json", broken)).stdout.splitlines()
     assert lines[1].startswith("  error   The function 'toUper' does not exist")
     assert lines[2:] == ["          @concat('a', toUper('b'))", "                       ^"]
+
+
+def test_a_definition_may_hold_numbers_of_any_size(tmp_path: Path) -> None:
+    big = {**SOUND, "actions": {"a": {"type": "Compose", "inputs": 2**80}}}
+    result = run("--json", written(tmp_path / "w.json", big))
+    assert (result.exit_code, json.loads(result.stdout)["findings"]) == (0, [])
