@@ -24,11 +24,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import httpx
-
 from parts.alert_samples import Samples, lines
 from parts.bare_writers import Bare, PostgresqlBare, SqliteBare
-from runs import Server
+from parts.server import Server
 
 #: Alerts in one request, and in one portion between measurements of the bare writers.
 REQUEST, PORTION = 5_000, 20_000
@@ -109,9 +107,7 @@ class Run:
     """One run of the benchmark against one server."""
 
     def __init__(self, server: Server, bare: Bare, rows: int, repeats: int) -> None:
-        self._client = httpx.Client(
-            base_url=server.origin, headers={"Authorization": f"Bearer {server.token()}"}, timeout=120
-        )
+        self._client = server.client()
         self._bare = bare
         self._samples = Samples()
         self._ids: list[str] = []
@@ -197,21 +193,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="20,000 alerts, for a look")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--database", default="", help="postgresql+psycopg://... of an empty database")
-    parser.add_argument("--port", type=int, default=18081)
     chosen = parser.parse_args()
-    if chosen.database:
-        os.environ["SALLYPORT_DATABASE_URL"] = chosen.database
+    settings = {"SALLYPORT_DATABASE_URL": chosen.database} if chosen.database else {}
     with tempfile.TemporaryDirectory(prefix="sallyport-bench-") as folder:
-        server = Server(Path(folder), chosen.port)
+        server = Server(Path(folder), **settings)
         try:
-            server.ready()
+            server.wait()
             bare = PostgresqlBare(chosen.database) if chosen.database else SqliteBare(Path(folder))
             run = Run(server, bare, 20_000 if chosen.quick else chosen.rows, 100)
             run.ingest()
             run.ask()
-            memory = server.rss_mb()
+            memory = server.megabytes()
         finally:
-            server.close()
+            server.stop()
     report(run.figures, memory, chosen.json)
 
 

@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,77 +30,14 @@ from typing import Any
 
 import httpx
 
+from parts.server import Server
+
 SUBSCRIBERS = Path(__file__).parent.parent / "tests" / "acceptance" / "subscribers.py"
 KINDS = {"healthy": 35, "hanging": 5, "failing": 5, "slow": 5}
 BATCH = 100
-#: A machine that is busy with other things takes long to start a process.
-_READY_SECONDS = 180.0
 _PATIENCE_SECONDS = 600.0
 #: How long before and after an outage is not a steady time.
 _AROUND = 5.0
-
-
-class Server:
-    """`sallyport up` on a data folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = int(taken.getsockname()[1])
-        self.origin = f"http://127.0.0.1:{port}"
-        self._folder = folder
-        self._environment = {
-            **os.environ,
-            "SALLYPORT_DATA": str(folder / "data"),
-            "SALLYPORT_URL": self.origin,
-            "SALLYPORT_LOG_LEVEL": "error",
-            "SALLYPORT_EGRESS_ALLOW": "127.0.0.1",
-        }
-        self._command = [sys.executable, "-m", "sallyport", "up", "--port", str(port), "--https-port", "0"]
-        self.most_megabytes = 0.0
-        self.start()
-
-    def start(self) -> None:
-        """Start it, without waiting for it."""
-        with (self._folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
-
-    def kill(self) -> None:
-        """End it as a power failure would."""
-        self.most_megabytes = self.megabytes()
-        self.process.kill()
-        self.process.wait()
-
-    def wait(self) -> None:
-        """Wait until it answers."""
-        until = time.monotonic() + _READY_SECONDS
-        while True:
-            try:
-                httpx.get(f"{self.origin}/readyz", timeout=1.0).raise_for_status()
-            except httpx.HTTPError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
-
-    def client(self) -> httpx.Client:
-        """Answer a client that is signed in as the local administrator."""
-        command = [sys.executable, "-m", "sallyport", "token"]
-        done = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True)
-        headers = {"Authorization": f"Bearer {done.stdout.strip()}"}
-        return httpx.Client(base_url=self.origin, headers=headers, trust_env=False, timeout=60)
-
-    def megabytes(self) -> float:
-        """Answer how much memory any of its processes has used at the most."""
-        status = Path(f"/proc/{self.process.pid}/status")
-        if not status.exists():
-            return self.most_megabytes
-        used = (int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
-        return max(self.most_megabytes, *used, 0.0)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
 
 
 class Subscribers:
@@ -220,7 +156,7 @@ def measure(folder: Path, events: int, rate: float, kills: int) -> dict[str, Any
         while set(subscribers.ask("count")["heard"]) != {events} and time.monotonic() < until:
             time.sleep(0.5)
         told = subscribers.ask("end")
-        megabytes = server.megabytes()
+        megabytes = server.most_megabytes()
     waits = sorted(at - sent[number] for first in told["first"] for number, at in enumerate(first) if at)
     steady = [not any(down - _AROUND < at < up + _AROUND for down, up in killer.outages) for at in sent]
     calm = sorted(
@@ -256,7 +192,7 @@ def share(waits: list[float], part: float) -> float:
 @contextmanager
 def running(folder: Path, events: int) -> Iterator[tuple[Server, Subscribers]]:
     """Run a server and the subscribers, and end both."""
-    server = Server(folder)
+    server = Server(folder, SALLYPORT_EGRESS_ALLOW="127.0.0.1", SALLYPORT_LOG_LEVEL="error")
     try:
         server.wait()
         # Only now: the subscribers' ports are free ones too.
@@ -267,7 +203,7 @@ def running(folder: Path, events: int) -> Iterator[tuple[Server, Subscribers]]:
             server.stop()
             subscribers.stop()
     finally:
-        server.process.kill()
+        server.kill()
 
 
 def main() -> None:

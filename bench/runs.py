@@ -18,7 +18,6 @@ import os
 import platform
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+from parts.server import Server
 
 ACTIONS = 10
 EXPRESSIONS = (
@@ -72,65 +71,14 @@ def definition() -> dict[str, Any]:
     return {"triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}, "actions": actions}
 
 
-class Server:
-    """A server process on a data folder of its own."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.origin = f"http://127.0.0.1:{port}"
-        environment = {**os.environ, "SALLYPORT_DATA": str(folder), "SALLYPORT_URL": self.origin}
-        self._environment = {**environment, "SALLYPORT_LOG_LEVEL": "warning"}
-        command = [
-            sys.executable,
-            "-m",
-            "sallyport",
-            "up",
-            "--port",
-            str(port),
-            "--https-port",
-            "0",
-            "--data",
-            str(folder),
-        ]
-        with (folder / "server.log").open("wb") as log:
-            self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-
-    def ready(self) -> None:
-        """Wait until the server answers."""
-        ends = perf_counter() + 30
-        while perf_counter() < ends:
-            try:
-                httpx.get(f"{self.origin}/healthz")
-            except httpx.TransportError:
-                if self.process.poll() is not None:
-                    sys.exit(f"the server ended: {(self.folder / 'server.log').read_text()}")
-                continue
-            return
-        sys.exit("the server did not answer within 30 seconds")
-
-    def token(self) -> str:
-        """Answer a token of the local administrator."""
-        command = [sys.executable, "-m", "sallyport", "token"]
-        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True).stdout.strip()
-
-    def callback_url(self) -> str:
-        """Deploy the workflow and answer its address."""
-        group = f"/subscriptions/{'0' * 8}-0000-0000-0000-{'0' * 12}/resourceGroups/bench/providers/Microsoft.Logic"
-        address = f"{self.origin}{group}/workflows/bench"
-        with httpx.Client(headers={"Authorization": f"Bearer {self.token()}"}) as client:
-            client.put(address, json={"properties": {"definition": definition()}}).raise_for_status()
-            found = client.post(f"{address}/triggers/manual/listCallbackUrl").raise_for_status()
-        return str(found.json()["value"])
-
-    def rss_mb(self) -> float:
-        """Answer the process's resident memory, in MB."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-    def close(self) -> None:
-        """Stop the server."""
-        self.process.terminate()
-        self.process.wait(30)
+def deployed(server: Server) -> str:
+    """Deploy the workflow and answer its address."""
+    group = f"/subscriptions/{'0' * 8}-0000-0000-0000-{'0' * 12}/resourceGroups/bench/providers/Microsoft.Logic"
+    address = f"{group}/workflows/bench"
+    with server.client() as client:
+        client.put(address, json={"properties": {"definition": definition()}}).raise_for_status()
+        found = client.post(f"{address}/triggers/manual/listCallbackUrl").raise_for_status()
+    return str(found.json()["value"])
 
 
 async def call(url: str, concurrency: int, number: int) -> float:
@@ -252,7 +200,7 @@ def flatness(url: str, server: Server, total: int) -> dict[str, float]:
         stored += window
         first = first or passed
         last = passed
-    return {"cost_growth": last / first, "runs_stored": stored, "rss_mb": server.rss_mb()}
+    return {"cost_growth": last / first, "runs_stored": stored, "rss_mb": server.megabytes()}
 
 
 def main() -> None:
@@ -260,19 +208,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--quick", action="store_true", help="fewer runs, for a look")
-    parser.add_argument("--port", type=int, default=18080)
     chosen = parser.parse_args()
     number, seconds, total = (600, 0.5, 2_000) if chosen.quick else (6_000, 3.0, 100_000)
     with tempfile.TemporaryDirectory(prefix="sallyport-bench-") as folder:
-        server = Server(Path(folder), chosen.port)
+        server = Server(Path(folder))
         try:
-            server.ready()
-            url = server.callback_url()
+            server.wait()
+            url = deployed(server)
             asyncio.run(call(url, 10, 300))
             rounds = [measure(server, url, each, number, seconds) for each in (1, 10, 50)]
             grown = flatness(url, server, total)
         finally:
-            server.close()
+            server.stop()
     report(rounds, grown, chosen.json)
 
 
