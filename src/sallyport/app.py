@@ -44,6 +44,7 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import SallyportError
 from sallyport.graph import routes as graph_routes
 from sallyport.graph import throttle
+from sallyport.graph.alert_readers import AlertReaders, default_processes
 from sallyport.graph.call import Deps as GraphDeps
 from sallyport.graph.error_shapes import is_taxii
 from sallyport.graph.errors import Exchange as GraphExchange
@@ -100,6 +101,7 @@ class House:
     retention: Retention
     indicator_search: IndicatorSearch
     notifications: Notifications
+    readers: AlertReaders
     sharing: Sharing
     egress: Egress
     #: The mailbox on loopback that stands in while no mail server is configured.
@@ -129,6 +131,7 @@ class House:
     async def close(self) -> None:
         """Stop; whatever is not finished goes on after the next start."""
         await self.sharing.close()
+        await self.readers.close()
         await self.notifications.close()
         await self.indicator_search.close()
         await self.retention.close()
@@ -163,14 +166,13 @@ def build(
     )
     metrics = Metrics(traces)
     egress = Egress(EgressPolicy.of(chosen.egress_allow, chosen.egress_private), clock, recorder=metrics)
-    mailbox = _mailbox(chosen, clock) if mail is None else None
-    mail = mail or Smtp(chosen, mailbox_port=mailbox.port if mailbox is not None else 0)
+    mailbox, mail = (None, mail) if mail is not None else _mail(chosen, clock)
     reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
     engine = _engine(chosen, clock, database, authority, egress, reached, metrics)
     triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
     search = IndicatorSearch(database, clock, chosen.match_days, chosen.indicator_retention_days)
-    limited = Throttle(clock, _request_limits(chosen))
-    graph = _graph(chosen, clock, database, authority, egress, search, limited, metrics)
+    asked = _graph_deps(chosen, clock, database, authority, egress, search, metrics)
+    graph = _graph(chosen, authority, asked)
     egress.mount(GRAPH_ORIGIN, graph)
     surfaces = _surfaces(chosen, engine, triggers, authority, egress, graph, metrics)
     app = _app(chosen, clock, authority, surfaces, metrics)
@@ -186,7 +188,8 @@ def build(
         _retention(chosen, database, clock, metrics),
         search,
         Notifications(database, clock, egress, authority.tokens.validation, recorder=metrics, rights=standing.rights),
-        Sharing(database, clock, limited),
+        asked.readers,
+        Sharing(database, clock, asked.throttle),
         egress,
         mailbox,
         app,
@@ -202,8 +205,10 @@ def _database(chosen: settings.Settings) -> Database:
     return database
 
 
-def _mailbox(chosen: settings.Settings, clock: Clock) -> Mailbox | None:
-    return None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
+def _mail(chosen: settings.Settings, clock: Clock) -> tuple[Mailbox | None, MailPort]:
+    """Answer the mailbox that stands in for a mail server where there is none, and who sends mail."""
+    mailbox = None if chosen.smtp_host else Mailbox(chosen.data / MAIL_FOLDER, clock, chosen.mailbox_port)
+    return mailbox, Smtp(chosen, mailbox_port=mailbox.port if mailbox is not None else 0)
 
 
 def _retention(chosen: settings.Settings, database: Database, clock: Clock, metrics: Metrics) -> Retention:
@@ -279,27 +284,31 @@ def _trigger_url(chosen: settings.Settings, workflow: DeployedWorkflow, name: st
     return signed_urls.trigger_url(chosen.public_url, workflow.id, workflow.access_key, name)
 
 
-def _graph(
+def _graph_deps(
     chosen: settings.Settings,
     clock: Clock,
     database: Database,
     authority: Authority,
     egress: Egress,
     search: IndicatorSearch,
-    limited: Throttle,
     recorder: Recorder,
-) -> ASGIApp:
-    deps = GraphDeps(
+) -> GraphDeps:
+    processes = default_processes() if chosen.reading_processes is None else chosen.reading_processes
+    return GraphDeps(
         database,
         clock,
         egress,
         authority.tenant_id,
-        throttle=limited,
+        throttle=Throttle(clock, _request_limits(chosen)),
         workspaces=frozenset(each.lower() for each in chosen.workspace_ids),
         strict_indicators=chosen.strict_indicators,
         indicators_stored=search.ring,
+        readers=AlertReaders(clock, processes),
         recorder=recorder,
     )
+
+
+def _graph(chosen: settings.Settings, authority: Authority, deps: GraphDeps) -> ASGIApp:
     checked = Middleware(Bearer, authority=authority, accept_bare=chosen.accept_bare_tokens)
     by_secret = Middleware(Basic, authority=authority, takes=is_taxii)
     return graph_routes.graph_app(deps, [checked, by_secret])

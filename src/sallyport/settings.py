@@ -143,6 +143,9 @@ class Settings:
     throttle_limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     #: How many runs are worked on at the same time; what is waiting for a timer or an answer does not count.
     max_concurrent_runs: int = field(default=100, metadata={"range": (1, 100_000)})
+    #: How many processes read the alerts of large bodies; 0 for the server's own alone. They run only while there is
+    #: something to read. Where nothing is said: 2, or none on a machine with one processor.
+    reading_processes: int | None = field(default=None, metadata={"range": (0, 64)})
     #: How long an outbound request, and a caller of a synchronous workflow, waits for its response, in seconds.
     request_timeout_seconds: int = field(default=120, metadata={"range": (1, 3_600)})
     #: How long the database may take to answer one read, in seconds; a query that takes longer is answered 504.

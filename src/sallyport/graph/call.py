@@ -21,6 +21,7 @@ from sallyport import errors, principal
 from sallyport.clock import Clock, SystemClock
 from sallyport.engine.ports import HttpPort
 from sallyport.graph import prefer
+from sallyport.graph.alert_readers import AlertReaders
 from sallyport.graph.endpoint import Endpoint
 from sallyport.graph.errors import JSON
 from sallyport.graph.federation import Source
@@ -80,6 +81,8 @@ class Deps:
     workspaces: frozenset[str] = frozenset()
     #: Told when indicators were stored that stored alerts may mention.
     indicators_stored: Callable[[], None] = _nobody
+    #: Who reads the alerts of large bodies.
+    readers: AlertReaders = field(default_factory=lambda: AlertReaders(SystemClock()))
     recorder: Recorder = SILENT
 
 

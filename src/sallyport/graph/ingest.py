@@ -8,7 +8,8 @@ Deviation: this endpoint is our own; Azure has no public one for alerts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.graph import alert_rules, ingest_stream
+from sallyport.graph import alert_readers, alert_rules, ingest_stream
 from sallyport.graph.call import Call
 from sallyport.graph.errors import Exchange
 from sallyport.odata import instants
@@ -43,19 +44,21 @@ class TooManyFailures(errors.BadRequest):
         self.most = most
 
 
-@dataclass(slots=True)
-class _Read:
-    """An alert that was read and waits for its transaction."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A batch that is being read, and the moment at which that began."""
 
-    line: int
-    arrival: Arrival
+    pieces: list[ingest_stream.Piece]
+    at: str
+    now: str
+    arrivals: asyncio.Task[list[Arrival | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """Alerts that are being written, and what will become of each."""
+class _Writing:
+    """A batch that is being written: its alerts by their lines, and what will become of each."""
 
-    reads: list[_Read]
+    reads: list[tuple[int, Arrival]]
     outcomes: asyncio.Future[list[stored_alerts.Outcome]]
 
 
@@ -64,67 +67,102 @@ class _Ingest:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._waiting: list[_Read] = []
+        self._waiting: list[ingest_stream.Piece] = []
         self._weight = 0
-        #: The batch that the store is writing while the next one is read.
-        self._writing: _Batch | None = None
-        self._at = call.at()
-        self._now = instants.wire(self._at) or self._at
+        #: The batches that are being read, in order, and the one that the store writes meanwhile.
+        self._reading: deque[_Reading] = deque()
+        self._writing: _Writing | None = None
+        #: The last line that was read.
+        self._line = 0
         #: Results by line, as they will be answered.
         self.results: list[tuple[int, dict[str, Any]]] = []
         self.failures: list[errors.SallyportError] = []
         self.stored = 0
 
     async def run(self, pieces: AsyncIterator[ingest_stream.Piece]) -> None:
-        """Read and store piece by piece; a body that breaks off keeps what was cut from it before."""
+        """Read and store batch by batch; a body that breaks off keeps what was cut from it before."""
+        try:
+            await self._take(pieces)
+            await self._pass_on(0)
+        except TooManyFailures as error:
+            self._fail(self._line + 1, error)
+        finally:
+            for each in self._reading:
+                each.arrivals.cancel()
+            # Even when nobody will be told: what is being written is waited for.
+            await self._settle()
+
+    async def _take(self, pieces: AsyncIterator[ingest_stream.Piece]) -> None:
         line = 0
         try:
             async for piece in pieces:
                 line = piece.line
-                self._read(piece)
-                if len(self.failures) > self._call.deps.limits.ingest_failures:
-                    raise TooManyFailures(self._call.deps.limits.ingest_failures)
+                self._waiting.append(piece)
+                self._weight += len(piece.data or b"")
                 if len(self._waiting) >= BATCH or self._weight >= _BATCH_BYTES:
-                    await self._hand_over()
+                    self._begin_reading()
+                    await self._pass_on(self._call.deps.readers.ahead)
+        except TooManyFailures:
+            raise
         except errors.SallyportError as error:
             # The body broke off: too large, too slow, no array. What was committed before stays, and is told.
             self._fail(line + 1, error)
         except ClientDisconnect:
-            # Nobody will be told; what is being written is waited for all the same.
-            await self._settle()
+            # What is no whole batch is left out: nobody knows whether more would have come.
+            await self._pass_on(0)
             raise
-        await self._hand_over()
-        await self._settle()
+        self._begin_reading()
 
-    def _read(self, piece: ingest_stream.Piece) -> None:
+    def _begin_reading(self) -> None:
+        pieces, self._waiting, self._weight = self._waiting, [], 0
+        if not pieces:
+            return
+        at = self._call.at()
+        now = instants.wire(at) or at
+        data = [each.data for each in pieces if each.data is not None]
+        read = self._call.deps.readers.read(data, self._call.deps.tenant_id, now)
+        self._reading.append(_Reading(pieces, at, now, asyncio.create_task(read)))
+
+    async def _pass_on(self, ahead: int) -> None:
+        """Give the store what was read, in order, until so many batches are left that are still being read."""
+        while self._reading and (len(self._reading) > ahead or self._reading[0].arrivals.done()):
+            batch = self._reading[0]
+            arrivals = iter(await batch.arrivals)
+            self._reading.popleft()
+            await self._settle()
+            reads: list[tuple[int, Arrival]] = []
+            try:
+                for piece in batch.pieces:
+                    self._sort(piece, arrivals, batch.now, reads)
+            finally:
+                self._write(reads, batch.at, batch.now)
+
+    def _sort(
+        self, piece: ingest_stream.Piece, arrivals: Iterator[Arrival | None], now: str, reads: list[tuple[int, Arrival]]
+    ) -> None:
+        """Put an alert where those that will be stored are, or tell what keeps it from that."""
+        self._line = piece.line
         try:
             if piece.data is None:
                 raise bodies.BodyTooLarge(self._call.deps.limits.line_bytes)
-            given = bodies.parse(piece.data)
-            arrival = alert_rules.arriving(given, alert_rules.new_id, self._call.deps.tenant_id, self._now)
+            arrival = next(arrivals) or alert_readers.read(piece.data, self._call.deps.tenant_id, now)
         except errors.SallyportError as error:
             self._fail(piece.line, error)
+            if len(self.failures) > self._call.deps.limits.ingest_failures:
+                raise TooManyFailures(self._call.deps.limits.ingest_failures) from None
             return
-        self._waiting.append(_Read(piece.line, arrival))
-        self._weight += len(piece.data)
+        reads.append((piece.line, arrival))
 
-    async def _hand_over(self) -> None:
-        """Give the store what is waiting, as soon as it has written what it was given before."""
-        await self._settle()
-        reads, self._waiting, self._weight = self._waiting, [], 0
+    def _write(self, reads: list[tuple[int, Arrival]], at: str, now: str) -> None:
         if not reads:
             return
-        at, now = self._at, self._now
-        arrivals = [each.arrival for each in reads]
+        arrivals = [arrival for _, arrival in reads]
         outcomes = self._call.deps.database.begin_write(
             lambda connection: stored_alerts.ingest(
                 connection, arrivals, at, lambda stored, given: alert_rules.merged(stored, given, now)
             )
         )
-        self._writing = _Batch(reads, outcomes)
-        # What the next batch is given is the time at which its reading begins.
-        self._at = self._call.at()
-        self._now = instants.wire(self._at) or self._at
+        self._writing = _Writing(reads, outcomes)
 
     async def _settle(self) -> None:
         """Wait for the batch that is being written, and tell what became of its alerts."""
@@ -134,16 +172,15 @@ class _Ingest:
         try:
             outcomes = await batch.outcomes
         except errors.SallyportError as error:
-            for each in batch.reads:
-                self._fail(each.line, error, each.arrival.id)
+            for line, arrival in batch.reads:
+                self._fail(line, error, arrival.id)
             return
         for outcome in ("created", "updated", "unchanged"):
             if counted := outcomes.count(outcome):
                 self._call.deps.recorder.count("alerts_ingested_total", outcome, amount=counted)
-        for each, outcome in zip(batch.reads, outcomes, strict=True):
+        for (line, arrival), outcome in zip(batch.reads, outcomes, strict=True):
             self.stored += 1
-            told = {"line": each.line, "id": each.arrival.id, "status": _STATUS[outcome]}
-            self.results.append((each.line, told))
+            self.results.append((line, {"line": line, "id": arrival.id, "status": _STATUS[outcome]}))
 
     def _fail(self, line: int, error: errors.SallyportError, alert_id: str | None = None) -> None:
         self._call.deps.recorder.count("alerts_ingested_total", "refused")
