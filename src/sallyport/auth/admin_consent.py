@@ -7,14 +7,13 @@ https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.auth import applications, authorize, forms, html, refusals, resources, scopes
+from sallyport.auth import applications, authorize, forms, html, redirects, refusals, resources, scopes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.discovery import address as own_address
@@ -69,7 +68,7 @@ class AdminConsent:
 
     def leads_to(self, asked: Asked) -> str:
         """Answer where the answer goes."""
-        return authorize.origin(asked["redirect_uri"]) if "redirect_uri" in asked else ""
+        return redirects.origin(asked["redirect_uri"]) if "redirect_uri" in asked else ""
 
     async def arrive(self, visit: Visit, asked: Asked) -> Response:
         """Show what the application asks for."""
@@ -116,9 +115,7 @@ class AdminConsent:
         told = {"tenant": self._authority.tenant_id, **fields}
         if "state" in asked:
             told["state"] = asked["state"]
-        address = asked["redirect_uri"]
-        mark = "&" if urlsplit(address).query else "?"
-        return RedirectResponse(f"{address}{mark}{urlencode(told)}", 302, {"Cache-Control": "no-store"})
+        return redirects.answered(asked["redirect_uri"], told)
 
 
 def _wanted(application: Application, asked: Asked) -> tuple[list[str], list[str]]:

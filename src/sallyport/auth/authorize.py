@@ -11,14 +11,13 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.auth import applications, forms, html, refusals, resources, scopes
+from sallyport.auth import applications, forms, html, redirects, refusals, resources, scopes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.codes import hashed
@@ -93,7 +92,7 @@ class Authorize:
 
     def leads_to(self, asked: Asked) -> str:
         """Answer where the answer goes."""
-        return origin(asked["redirect_uri"])
+        return redirects.origin(asked["redirect_uri"])
 
     async def arrive(self, visit: Visit, asked: Asked) -> Response:
         """Answer with a code, or ask for consent first."""
@@ -153,21 +152,13 @@ def answered(asked: Mapping[str, str], fields: Mapping[str, str]) -> Response:
     told = {**fields, **({"state": asked["state"]} if "state" in asked else {})}
     if mode == "form_post":
         return html.post_to(back, told)
-    mark = "#" if mode == "fragment" else "&" if urlsplit(back).query else "?"
-    return RedirectResponse(f"{back}{mark}{urlencode(told)}", 302, {"Cache-Control": "no-store"})
+    return redirects.answered(back, told, in_fragment=mode == "fragment")
 
 
 def check_redirect(application: Application, address: str) -> None:
-    """Raise RedirectRefused unless an address is registered, to the letter.
-
-    A program on somebody's desktop listens on whatever port is free: for `http://localhost` and loopback addresses the
-    port does not count, RFC 8252, section 7.3.
-    """
-    registered = application.sign_ins.redirect_uris
-    local = _without_port(address)
-    if address in registered or (local is not None and local in map(_without_port, registered)):
-        return
-    raise RedirectRefused(address, application.client.client_id)
+    """Raise RedirectRefused unless an address is registered for an application."""
+    if not redirects.fits(address, application.sign_ins.redirect_uris):
+        raise RedirectRefused(address, application.client.client_id)
 
 
 def facts(application: Application, visit: Visit) -> dict[str, str]:
@@ -184,22 +175,6 @@ def facts(application: Application, visit: Visit) -> dict[str, str]:
 def described(names: tuple[str, ...]) -> list[tuple[str, str]]:
     """Answer permissions with what they mean."""
     return [(name, scopes.SUMMARIES.get(name, "")) for name in names]
-
-
-def origin(address: str) -> str:
-    """Answer scheme, host and port of an address; a scheme of a program's own as it is."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
-
-
-def _without_port(address: str) -> str | None:
-    """Answer a loopback address without its port; None for any other."""
-    parts = urlsplit(address)
-    try:
-        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1") and not parts.username
-    except ValueError:
-        return None
-    return f"http://{parts.hostname}{parts.path or '/'}?{parts.query}#{parts.fragment}" if local else None
 
 
 def _fault(application: Application, given: Mapping[str, str]) -> dict[str, str] | None:

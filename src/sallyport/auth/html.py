@@ -13,6 +13,8 @@ from html import escape
 
 from starlette.responses import Response
 
+from sallyport.auth import redirects
+
 _STYLE = (
     "body{font:16px/1.5 system-ui,'Segoe UI',sans-serif;color:#222;background:#f3f3f3;margin:0;padding:8vh 16px}"
     "main{max-width:30rem;margin:auto;background:#fff;border-radius:8px;padding:32px;box-shadow:0 1px 4px #0003}"
@@ -105,7 +107,7 @@ def post_to(address: str, fields: Mapping[str, str]) -> Response:
     return page(
         "One more step",
         f'<form method="post" action="{escape(address)}">\n{inputs}<button type="submit">Continue</button></form>',
-        forms_lead_to=address,
+        forms_lead_to=redirects.origin(address),
     )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
 from sallyport import errors
-from sallyport.auth import client_keys, connector, credentials, permissions, scopes
+from sallyport.auth import client_keys, connector, credentials, permissions, redirects, scopes
 from sallyport.auth.credentials import RegistrationMissing
 from sallyport.auth.permissions import UnknownPermission
 from sallyport.clock import Clock
@@ -21,7 +19,6 @@ from sallyport.store.clients import Client, SignIns
 from sallyport.store.consents import Consent
 
 _NAME_LIMIT = 120
-_ADDRESS_LIMIT = 2_048
 #: What an application may call a permission that it offers.
 _OFFERED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}\Z")
 
@@ -155,24 +152,11 @@ def _check_offered(connection: Connection, scope: str) -> None:
 
 def _check_address(address: str) -> None:
     """Raise `RegistrationInvalid` unless users may be sent to an address: https, or a program on their own machine."""
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        host, parts = "", urlsplit("")
-    local = parts.scheme == "http" and _on_this_machine(host)
-    plain = address.isascii() and address.isprintable() and not set(address) & set(' #*\\<>"')
-    if not host or parts.username is not None or not plain or len(address) > _ADDRESS_LIMIT:
+    parts = redirects.parts(address)
+    if parts is None:
         raise RegistrationInvalid(f"'{address[:200]}' is no address that users can be sent to.")
-    if parts.scheme != "https" and not local:
+    if parts.scheme != "https" and not (parts.scheme == "http" and redirects.is_local(parts)):
         raise RegistrationInvalid(f"'{address[:200]}' must begin https://, or http://localhost on the user's machine.")
-
-
-def _on_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _guid(text: str) -> str:

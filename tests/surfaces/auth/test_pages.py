@@ -125,6 +125,8 @@ async def test_a_refusal_goes_back_to_the_application(stage: Stage) -> None:
         "http://localhost@evil.example/back",
         "//evil.example",
         "javascript:alert(1)",
+        "http://localhost:80;script-src */back",
+        "http://localhost:\u4e2d/back",
         "",
     ],
 )
@@ -223,6 +225,7 @@ async def test_the_answer_comes_as_the_application_asked(stage: Stage, mode: str
         else:
             assert f'action="{BACK}"' in answer.text
             assert "<script>" not in answer.text
+            assert "form-action 'self' https://app.contoso.com;" in answer.headers["content-security-policy"]
 
 
 async def test_a_wrong_password_says_the_same_as_an_unknown_name(stage: Stage) -> None:

@@ -123,6 +123,7 @@ def test_a_disabled_application_gets_no_token_until_it_is_enabled(house: Install
         (("--scope", "user_impersonation", "--redirect-uri", "https://*.contoso.com/"), "no address"),
         (("--scope", "user_impersonation", "--redirect-uri", "https://ada@contoso.com/"), "no address"),
         (("--scope", "user_impersonation", "--redirect-uri", "https://[x/"), "no address"),
+        (("--scope", "user_impersonation", "--redirect-uri", "https://app.contoso.com;sandbox/"), "no address"),
     ],
 )
 def test_what_makes_no_sense_is_refused(house: Installation, words: tuple[str, ...], told: str) -> None:
