@@ -80,17 +80,19 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path) -> Iterator[Installation]:
-    """Start an installation for the first time."""
-    db = Database(sqlite_url(folder / "sallyport.db"))
+def installation(folder: Path, opened: Database | None = None) -> Iterator[Installation]:
+    """Start an installation for the first time, on a database of its own or on one that is open and empty."""
+    db = opened or Database(sqlite_url(folder / "sallyport.db"))
     try:
-        tables.create(db)
+        if opened is None:
+            tables.create(db)
         clock = ManualClock()
         authority, first = administrator.start(db, folder, clock)
         assert first is not None
         yield Installation(folder, db, clock, authority, first)
     finally:
-        db.close()
+        if opened is None:
+            db.close()
 
 
 async def _me(request: Request) -> Response:

@@ -118,12 +118,10 @@ class Device:
         event = visit.event("device.signed_in" if accepted else "device.refused", asked["client_id"], success=accepted)
 
         def keep(connection: Connection) -> bool:
-            if accepted:
-                grants.begin(connection, family)
-            state, family_id = ("granted", family.id) if accepted else ("refused", None)
-            moved = grants.move(connection, asked["grant"], "waiting", state, family_id)  # type: ignore[arg-type]
+            if not grants.answer(connection, asked["grant"], family if accepted else None, now):
+                return False
             audit.append(connection, event)
-            return moved
+            return True
 
         if not await self._authority.db.write(keep):
             return html.told("Enter code", _UNKNOWN, 400)

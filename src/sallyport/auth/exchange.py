@@ -16,6 +16,7 @@ from sallyport.auth.authority import Authority
 from sallyport.auth.tokens import Subject
 from sallyport.store import credentials, schema
 from sallyport.store.credentials import ClientSecret
+from sallyport.store.grants import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,11 @@ class Granted:
 
     subject: Subject
     audience: str
+    #: The code or refresh token that it is given for, which counts no more once it is given.
+    used: Grant | None = None
+    #: What comes in its place, and what is stored of that.
     refresh_token: str | None = None
+    stored: Grant | None = None
     #: Whether a token that says who the user is was asked for, and what it must repeat.
     identity: bool = False
     nonce: str = ""

@@ -18,6 +18,8 @@ class Refused(errors.SallyportError):
     status = 400
     #: The number behind `AADSTS`.
     number: ClassVar[int] = 90014
+    #: Whether it leaves a line in the audit trail: what only tells somebody to wait, or says the same again, does not.
+    audited: bool = True
 
 
 class TenantNotFound(Refused):
@@ -186,6 +188,7 @@ class TooManyFailures(Refused):
     code = "temporarily_unavailable"
     status = 429
     number = 50053
+    audited = False
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__("There were too many sign-in attempts with an incorrect secret. Try again later.")

@@ -11,12 +11,13 @@ from urllib.parse import unquote_plus
 
 import orjson
 import structlog
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from sallyport import errors
-from sallyport.auth import forms, refusals, scopes
+from sallyport.auth import forms, refusals, scopes, user_grants
 from sallyport.auth.authority import Authority
 from sallyport.auth.discovery import address
 from sallyport.auth.exchange import Exchange, Granted
@@ -25,7 +26,7 @@ from sallyport.auth.refusals import Refused
 from sallyport.auth.refused import UNCACHED, refused
 from sallyport.auth.tenant import check_tenant
 from sallyport.clock import Clock
-from sallyport.store import audit, schema
+from sallyport.store import audit, grants, schema
 from sallyport.store.audit import AuditEvent
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -55,12 +56,11 @@ async def _granted(authority: Authority, request: Request) -> dict[str, object]:
         if grant is None:
             raise refusals.GrantUnsupported(grant_type[:64])
         granted = await grant(exchange)
+        await _settle(exchange, granted)
     except Refused as refusal:
-        await _audit(authority, request, exchange, refusal)
+        await _note(authority, request, exchange, refusal)
         raise
     access_token = authority.tokens.mint(granted.subject, granted.audience)
-    person = granted.subject.person
-    await _audit(authority, request, exchange, None, user="" if person is None else person.name)
     return _answer(request, authority, exchange, granted, access_token)
 
 
@@ -84,7 +84,7 @@ async def _exchange(request: Request, authority: Authority) -> Exchange:
         parameters=parameters,
         client_id=client_id.strip().lower()[:256],
         client_secret=client_secret,
-        remote_address=request.client.host if request.client else "",
+        remote_address=_address(request),
         endpoint=f"{address(request)}{request.url.path}",
     )
 
@@ -147,23 +147,48 @@ def _of_user(request: Request, authority: Authority, granted: Granted) -> dict[s
     return found
 
 
-async def _audit(
-    authority: Authority, request: Request, exchange: Exchange | None, refusal: Refused | None, user: str = ""
-) -> None:
-    """Write down who asked and what came of it; a flood that is refused for being one is only logged."""
-    actor = exchange.client_id if exchange else ""
-    address = request.client.host if request.client else ""
-    if refusal is not None:
-        _log.info("token.refused", client_id=actor, code=refusal.number, address=address)
-        if exchange is None or isinstance(refusal, refusals.TooManyFailures):
-            return
-    event = AuditEvent(
-        at=schema.instant(authority.clock.now()),
-        actor=actor,
-        activity="token.issued" if refusal is None else "token.refused",
-        target=exchange.parameters.get("grant_type", "") if exchange else "",
-        outcome="success" if refusal is None else "failure",
-        remote_address=address,
-        detail=({"user": user} if user else {}) if refusal is None else {"code": f"AADSTS{refusal.number}"},
+async def _settle(exchange: Exchange, granted: Granted) -> None:
+    """Use up what the token is given for, store what comes in its place and write it down, all or nothing.
+
+    Raises `GrantInvalid` for all but one of those who bring the same at once.
+    """
+    person, used, stored = granted.subject.person, granted.used, granted.stored
+    event = _event(exchange, "token.issued", {"user": person.name} if person is not None else {})
+
+    def settle(connection: Connection) -> bool:
+        if used is not None and not grants.use(connection, used):
+            return False
+        if stored is not None:
+            grants.insert(connection, stored)
+        audit.append(connection, event)
+        return True
+
+    if not await exchange.authority.db.write(settle):
+        assert used is not None
+        await user_grants.end(exchange, used)
+        raise user_grants.GrantInvalid(used.kind)
+
+
+async def _note(authority: Authority, request: Request, exchange: Exchange | None, refusal: Refused) -> None:
+    """Write down who asked and was refused; a flood that is refused for being one is only logged."""
+    actor, address = exchange.client_id if exchange else "", _address(request)
+    _log.info("token.refused", client_id=actor, code=refusal.number, address=address)
+    if exchange is not None and refusal.audited:
+        event = _event(exchange, "token.refused", {"code": f"AADSTS{refusal.number}"})
+        await authority.db.write(lambda connection: audit.append(connection, event))
+
+
+def _event(exchange: Exchange, activity: str, detail: dict[str, str]) -> AuditEvent:
+    return AuditEvent(
+        at=schema.instant(exchange.authority.clock.now()),
+        actor=exchange.client_id,
+        activity=activity,
+        target=exchange.parameters.get("grant_type", ""),
+        outcome="success" if activity == "token.issued" else "failure",
+        remote_address=exchange.remote_address,
+        detail=detail,
     )
-    await authority.db.write(lambda connection: audit.append(connection, event))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

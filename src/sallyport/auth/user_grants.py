@@ -1,7 +1,8 @@
 """Tokens in a user's name: for a code (RFC 6749, section 4.1), a refresh token (section 6), a device (RFC 8628).
 
-The rule: a code and a refresh token count once; whoever brings one a second time ends everything that came from that
-sign-in, because one of the two who had it is a thief.
+The rule: a code and a refresh token count once, and only once something was given for them: what is refused leaves
+them as they were. Whoever brings one a second time ends everything that came from that sign-in, because one of the two
+who had it is a thief.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
@@ -20,7 +21,8 @@ from sallyport.auth.applications import read as read_application
 from sallyport.auth.codes import hashed
 from sallyport.auth.exchange import Exchange, Granted, grant
 from sallyport.auth.tokens import Person, Subject
-from sallyport.store import grants, schema, users
+from sallyport.store import audit, grants, schema, users
+from sallyport.store.audit import AuditEvent
 from sallyport.store.grants import Grant, Kind
 from sallyport.store.users import User
 
@@ -41,7 +43,8 @@ class GrantInvalid(refusals.Refused):
     number = 70008
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The provided {what} is invalid, has expired, or was used before.")
+        named = {"code": "authorization code", "refresh": "refresh token", "device": "device code"}.get(what, what)
+        super().__init__(f"The provided {named} is invalid, has expired, or was used before.")
         self.what = what
 
 
@@ -74,6 +77,7 @@ class AuthorizationPending(refusals.Refused):
 
     code = "authorization_pending"
     number = 70016
+    audited = False
 
     def __init__(self) -> None:
         super().__init__("OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
@@ -84,6 +88,7 @@ class SlowDown(refusals.Refused):
 
     code = "slow_down"
     number = 50196
+    audited = False
 
     def __init__(self, interval_seconds: int) -> None:
         super().__init__(f"The device asks too often. Wait {interval_seconds} seconds before each request.")
@@ -115,9 +120,9 @@ async def authorization_code(exchange: Exchange) -> Granted:
     """Grant a user's token for a code."""
     code = exchange.parameter("code")
     application, proved = await exchange.application()
-    found = await _used(exchange, "code", code, application)
+    found = await _held(exchange, "code", code, application)
     if found.detail.get("redirect_uri", "") != exchange.parameters.get("redirect_uri", ""):
-        raise GrantInvalid("authorization code")
+        raise GrantInvalid("code")
     _check_verifier(found, exchange.parameters.get("code_verifier", ""), proved=proved)
     return await _granted(exchange, application, found, proved=proved)
 
@@ -127,25 +132,27 @@ async def refresh_token(exchange: Exchange) -> Granted:
     """Grant a user's token for a refresh token, and another one in its place."""
     token = exchange.parameter("refresh_token")
     application, proved = await exchange.application()
-    found = await _used(exchange, "refresh", token, application)
+    found = await _held(exchange, "refresh", token, application)
     return await _granted(exchange, application, found, proved=proved)
 
 
 @grant(DEVICE)
 async def device_code(exchange: Exchange) -> Granted:
     """Grant a user's token to a device, once somebody has let it in."""
-    code = exchange.parameters.get("device_code") or exchange.parameter("code")
+    # The v1.0 endpoint names it `code`.
+    code = exchange.parameters.get("code") or exchange.parameter("device_code")
     application, proved = await exchange.application()
-    now = schema.instant(exchange.authority.clock.now())
-    found = await exchange.authority.db.read(lambda connection: grants.get(connection, "device", hashed(code)))
-    if found is None or found.client_id != application.client.client_id or found.expires_at <= now:
+    found = await _found(exchange, "device", code, application)
+    if found is None:
         raise DeviceCodeExpired
+    if found.state != "used" and found.expires_at <= schema.instant(exchange.authority.clock.now()):
+        raise await _told(exchange, found, DeviceCodeExpired())
     if found.state == "waiting":
         await _asked_again(exchange, found)
         raise AuthorizationPending
     if found.state == "refused":
-        raise AuthorizationDeclined
-    return await _granted(exchange, application, await _used(exchange, "device", code, application), proved=proved)
+        raise await _told(exchange, found, AuthorizationDeclined())
+    return await _granted(exchange, application, await _unused(exchange, found), proved=proved)
 
 
 async def _asked_again(exchange: Exchange, found: Grant) -> None:
@@ -162,27 +169,51 @@ async def _asked_again(exchange: Exchange, found: Grant) -> None:
         raise SlowDown(seconds)
 
 
-async def _used(exchange: Exchange, kind: Kind, text: str, application: Application) -> Grant:
-    """Answer a grant that is used now, for the first time; a second time ends its family."""
-    now = schema.instant(exchange.authority.clock.now())
+async def _found(exchange: Exchange, kind: Kind, text: str, application: Application) -> Grant | None:
+    """Answer what is stored of a grant of the application that asks, or None."""
+    found = await exchange.authority.db.read(lambda connection: grants.get(connection, kind, hashed(text)))
+    return found if found is not None and found.client_id == application.client.client_id else None
 
-    def use(connection: Connection) -> tuple[Grant | None, bool]:
-        found = grants.get(connection, kind, hashed(text))
-        if found is None or found.client_id != application.client.client_id or found.expires_at <= now:
-            return None, False
-        if grants.move(connection, found.hash, "granted", "used"):
-            family = grants.family(connection, found.family) if found.family else None
-            return (found, False) if family is not None and family.revoked_at is None else (None, False)
-        if found.family is not None:
-            grants.revoke(connection, found.family, now)
-        return None, True
 
-    found, stolen = await exchange.authority.db.write(use)
-    if stolen:
-        await exchange.authority.reload()
-    if found is None:
-        raise GrantInvalid({"code": "authorization code", "refresh": "refresh token"}.get(kind, "device code"))
-    return found
+async def _held(exchange: Exchange, kind: Kind, text: str, application: Application) -> Grant:
+    """Answer a grant that counts now; raises `GrantInvalid`."""
+    found = await _found(exchange, kind, text, application)
+    if found is None or found.expires_at <= schema.instant(exchange.authority.clock.now()):
+        raise GrantInvalid(kind)
+    return await _unused(exchange, found)
+
+
+async def _unused(exchange: Exchange, found: Grant) -> Grant:
+    """Answer a grant that was not used; one that was ends its family, and `GrantInvalid` is raised."""
+    if found.state == "granted":
+        return found
+    await end(exchange, found)
+    raise await _told(exchange, found, GrantInvalid(found.kind))
+
+
+async def end(exchange: Exchange, found: Grant) -> None:
+    """End all that came from the sign-in of a grant that was brought a second time."""
+    authority, family = exchange.authority, found.family
+    if family is None:
+        return
+    now = schema.instant(authority.clock.now())
+    event = AuditEvent(now, found.client_id, "sign_in.ended", found.kind, "failure", exchange.remote_address)
+
+    def revoke(connection: Connection) -> None:
+        if grants.revoke(connection, family, now):
+            audit.append(connection, event)
+
+    await authority.db.write(revoke)
+    await authority.reload()
+
+
+async def _told(exchange: Exchange, found: Grant, refusal: refusals.Refused) -> refusals.Refused:
+    """Answer a refusal that is final: written down the first time, however often the same is brought again."""
+    refusal.audited = "told" not in found.detail
+    if refusal.audited:
+        detail = {**found.detail, "told": True}
+        await exchange.authority.db.write(lambda connection: grants.remember(connection, found.hash, detail))
+    return refusal
 
 
 async def _granted(exchange: Exchange, application: Application, found: Grant, *, proved: bool) -> Granted:
@@ -198,7 +229,8 @@ async def _granted(exchange: Exchange, application: Application, found: Grant, *
     asked = given if scopes.names_something(given) else original
     nonce = str(found.detail.get("nonce", ""))
     wish = Wish(asked, original, f"{original} {given}", nonce)
-    return await in_the_name_of(exchange, application, user, family_id, allowed, wish, proved=proved)
+    granted = await in_the_name_of(exchange, application, user, family_id, allowed, wish, proved=proved)
+    return replace(granted, used=found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,19 +269,15 @@ async def in_the_name_of(
     wids, claimed = tuple(roles.ids(user.roles)), scopes.claimed(wish.scope, held)
     person = Person(user.id, user.name, user.display_name, wids, held, family_id, proved, claimed)
     words = frozenset(wish.words.split())
-    refresh = await _refresh_token(exchange, client.client_id, family_id, wish) if "offline_access" in words else None
     subject = Subject(client.client_id, client.display_name, (), person)
-    identity = "openid" in words
-    return Granted(subject, audience, refresh, identity=identity, nonce=wish.nonce, scope=wish.scope)
-
-
-async def _refresh_token(exchange: Exchange, client_id: str, family_id: str, wish: Wish) -> str:
+    granted = Granted(subject, audience, identity="openid" in words, nonce=wish.nonce, scope=wish.scope)
+    if "offline_access" not in words:
+        return granted
     token = secrets.token_urlsafe(48)
-    until = schema.instant(exchange.authority.clock.now() + REFRESH)
+    until = schema.instant(authority.clock.now() + REFRESH)
     detail = {"scope": wish.lasting}
-    new = Grant(hashed(token), "refresh", "granted", client_id, family_id, until, None, detail)
-    await exchange.authority.db.write(lambda connection: grants.insert(connection, new))
-    return token
+    new = Grant(hashed(token), "refresh", "granted", client.client_id, family_id, until, None, detail)
+    return replace(granted, refresh_token=token, stored=new)
 
 
 def _check_verifier(found: Grant, verifier: str, *, proved: bool) -> None:

@@ -116,9 +116,11 @@ def family(connection: Connection, family_id: str) -> Family | None:
     return None if row is None else Family(*row)
 
 
-def revoke(connection: Connection, family_id: str, now: str) -> None:
-    """End a family: none of its tokens counts any more."""
+def revoke(connection: Connection, family_id: str, now: str) -> bool:
+    """End a family, none of whose tokens counts any more, and answer whether it still went on."""
+    before = family(connection, family_id)
     _revoke(connection, families.c.id == family_id, now)
+    return before is not None and before.revoked_at is None
 
 
 def revoke_of_user(connection: Connection, user_id: str, now: str) -> None:
@@ -163,13 +165,24 @@ def waiting_device(connection: Connection, user_code: str, now: str) -> Grant | 
     return _one(connection, waits)
 
 
-def move(connection: Connection, hashed: str, before: State, after: State, family_id: str | None = None) -> bool:
-    """Change a grant's state, and answer whether it was in the state before: of two who try, one succeeds."""
-    values: dict[str, object] = {"state": after}
-    if family_id is not None:
-        values["family"] = family_id
-    changed = grants.update().where(grants.c.hash == hashed, grants.c.state == before).values(values)
-    return bool(connection.execute(changed).rowcount)
+def answer(connection: Connection, hashed: str, family: Family | None, now: str) -> bool:
+    """Let a device in under a new family, or not, and answer whether it still waited; of two who try, one succeeds."""
+    waits = sa.and_(grants.c.hash == hashed, grants.c.state == "waiting", grants.c.expires_at > now)
+    if not connection.execute(grants.update().where(waits).values(state="refused")).rowcount:
+        return False
+    if family is not None:
+        begin(connection, family)
+        changed = grants.update().where(grants.c.hash == hashed)
+        connection.execute(changed.values(state="granted", family=family.id))
+    return True
+
+
+def use(connection: Connection, grant: Grant) -> bool:
+    """Use up a code or token, and answer whether it counted until now; of two who try, one succeeds."""
+    ended = sa.select(families.c.revoked_at).where(families.c.id == grant.family)
+    counts = connection.execute(ended).one_or_none() == (None,)
+    granted = sa.and_(grants.c.hash == grant.hash, grants.c.state == "granted")
+    return bool(connection.execute(grants.update().where(granted).values(state="used")).rowcount) and counts
 
 
 def spend(connection: Connection, spent_id: str, expires_at: str) -> bool:

@@ -1,0 +1,149 @@
+"""Codes and tokens that count once, on both databases: what uses one up, what does not, and what is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+import databases
+from identity import installation
+from sallyport.auth.registrations import Registered
+from sallyport.store import audit
+from stage import READ, Stage, decide, ticket
+
+WRITE = "https://graph.microsoft.com/SecurityEvents.ReadWrite.All"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@pytest.fixture(scope="session")
+def postgresql_identity(postgresql_url: str) -> Iterator[str]:
+    with databases.postgresql_database(postgresql_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """An installation on each database."""
+    if request.param == "sqlite":
+        with installation(tmp_path) as made:
+            yield Stage(made)
+    else:
+        with (
+            databases.emptied(request.getfixturevalue("postgresql_identity")) as opened,
+            installation(tmp_path, opened) as made,
+        ):
+            yield Stage(made)
+
+
+def written(stage: Stage, *activities: str) -> list[tuple[str, str]]:
+    """Answer the lines of the audit trail with these activities, oldest first, each with its detail."""
+    found = stage.made.db.read_now(lambda it: audit.latest(it, 200))
+    return [(each.activity, " ".join(each.detail.values())) for each in reversed(found) if each.activity in activities]
+
+
+async def refresh(stage: Stage, browser: httpx.AsyncClient, token: str, **more: str) -> httpx.Response:
+    return await stage.redeem(browser, None, grant_type="refresh_token", refresh_token=token, **more)
+
+
+async def test_what_is_refused_leaves_a_refresh_token_as_it_was(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        held = (await stage.redeem(browser, code=await stage.code(browser))).json()["refresh_token"]
+        for scope, error in ((WRITE, "invalid_grant"), ("https://graph.microsoft.com/Mail.Read", "invalid_client")):
+            assert (await refresh(stage, browser, held, scope=scope)).json()["error"] == error
+        answer = await refresh(stage, browser, held)
+        assert answer.status_code == 200, answer.text
+        assert (await refresh(stage, browser, answer.json()["refresh_token"])).status_code == 200
+        assert written(stage, "sign_in.ended") == []
+
+
+async def test_who_cannot_redeem_a_code_does_not_use_it_up(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        code = await stage.code(browser)
+        assert (await stage.redeem(browser, code=code, code_verifier="w" * 43)).status_code == 400
+        assert (await stage.redeem(browser, code=code)).status_code == 200
+
+
+async def test_of_many_who_bring_one_token_at_once_one_is_answered_and_then_nobody(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        held = (await stage.redeem(browser, code=await stage.code(browser))).json()["refresh_token"]
+        answers = await asyncio.gather(*(refresh(stage, browser, held) for _ in range(4)))
+        given = [each.json() for each in answers if each.status_code == 200]
+        assert len(given) == 1
+        assert (await refresh(stage, browser, given[0]["refresh_token"])).json()["error"] == "invalid_grant"
+        assert stage.made.authority.revoked
+        assert written(stage, "sign_in.ended") == [("sign_in.ended", "")]
+
+
+class Waiting:
+    """A device that waits for somebody to let it in."""
+
+    def __init__(self, stage: Stage, app: Registered, browser: httpx.AsyncClient) -> None:
+        self.stage = stage
+        self.browser = browser
+        self.form = {"client_id": app.client.client_id, "grant_type": DEVICE}
+
+    async def begin(self) -> None:
+        form = {"client_id": self.form["client_id"], "scope": READ}
+        told = (await self.browser.post("/contoso/oauth2/v2.0/devicecode", data=form)).json()
+        self.form["device_code"], self.user_code = told["device_code"], told["user_code"]
+
+    async def asked(self) -> str:
+        await self.stage.made.clock.advance(timedelta(seconds=10))
+        answer = (await self.browser.post("/contoso/oauth2/v2.0/token", data=self.form)).json()
+        return str(answer.get("error", "given"))
+
+    async def shown(self) -> httpx.Response:
+        page = await self.browser.get("/devicelogin")
+        return await self.browser.post("/identity/device", data={"ticket": ticket(page), "user_code": self.user_code})
+
+
+@pytest.fixture
+def app(stage: Stage) -> Registered:
+    return stage.register("Device", public=True)
+
+
+async def test_only_what_decides_about_a_device_is_written_down_and_once(stage: Stage, app: Registered) -> None:
+    async with stage.browser() as browser:
+        await stage.code(browser, app)
+        device = Waiting(stage, app, browser)
+        told = ("token.refused", "token.issued", "device.signed_in", "device.refused", "sign_in.ended")
+        before = len(written(stage, *told))
+        await device.begin()
+        assert [await device.asked() for _ in range(3)] == ["authorization_pending"] * 3
+        assert written(stage, *told)[before:] == []
+        await decide(browser, await device.shown(), "accept")
+        assert [await device.asked() for _ in range(3)] == ["given", "invalid_grant", "invalid_grant"]
+        await device.begin()
+        await decide(browser, await device.shown(), "cancel")
+        assert [await device.asked() for _ in range(2)] == ["authorization_declined"] * 2
+        await device.begin()
+        await stage.made.clock.advance(timedelta(minutes=16))
+        assert [await device.asked() for _ in range(2)] == ["expired_token"] * 2
+        assert written(stage, *told)[before:] == [
+            ("device.signed_in", ""),
+            ("token.issued", "root@contoso.com"),
+            ("sign_in.ended", ""),
+            ("token.refused", "AADSTS70008"),
+            ("device.refused", ""),
+            ("token.refused", "AADSTS70018"),
+            ("token.refused", "AADSTS70020"),
+        ]
+
+
+async def test_a_device_that_nobody_answered_in_time_is_not_let_in(stage: Stage, app: Registered) -> None:
+    async with stage.browser() as browser:
+        await stage.code(browser, app)
+        device = Waiting(stage, app, browser)
+        await device.begin()
+        await stage.made.clock.advance(timedelta(minutes=14))
+        page = await device.shown()
+        await stage.made.clock.advance(timedelta(minutes=2))
+        answer = await decide(browser, page, "accept")
+        assert (answer.status_code, "not one that waits" in answer.text) == (400, True)
+        assert written(stage, "device.signed_in") == []
+        assert await device.asked() == "expired_token"
