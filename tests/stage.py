@@ -6,18 +6,22 @@ import base64
 import hashlib
 import json
 import re
+import uuid
 from functools import partial
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from identity import Installation
 from sallyport.auth import registrations, users
 from sallyport.auth.registrations import Registered, Registration
-from sallyport.store import audit, clients, consents
+from sallyport.store import audit, clients, consents, credentials, schema
 from sallyport.store.clients import SignIns
+from sallyport.store.credentials import ClientKey
 
 HERE = "https://sallyport.example"
 BACK = "https://app.contoso.com/back"
@@ -25,6 +29,7 @@ PASSWORD = "correct horse battery"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
 READ = "https://graph.microsoft.com/SecurityEvents.Read.All"
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CONNECTOR = "c4829704-0edc-4c3d-a347-7c4a67586f3c"
 
 
@@ -95,6 +100,33 @@ class Stage:
             **form,
         }
         return await browser.post("/contoso/oauth2/v2.0/token", data={k: v for k, v in given.items() if v})
+
+
+class Key:
+    """A key of an application, registered or not."""
+
+    def __init__(self, made: Installation, app: Registered) -> None:
+        self.made = made
+        self.client_id = app.client.client_id
+        self.private = RSAKey.generate_key(2048)
+
+    def register(self) -> None:
+        pem = self.private.as_pem(private=False).decode()
+        now = schema.instant(self.made.clock.now())
+        key = ClientKey(str(uuid.uuid4()), self.client_id, "t", pem, now)
+        self.made.db.write_now(lambda connection: credentials.add_key(connection, key))
+
+    def assertion(self, **changed: Any) -> str:
+        now = int(self.made.clock.now().timestamp())
+        said = {
+            "aud": f"{HERE}/contoso/oauth2/v2.0/token",
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "jti": str(uuid.uuid4()),
+            "nbf": now,
+            "exp": now + 600,
+        }
+        return jwt.encode({"alg": "RS256"}, {**said, **changed}, self.private)
 
 
 def ticket(page: httpx.Response) -> str:

@@ -59,6 +59,7 @@ class AdminConsent:
         except errors.SallyportError as error:
             return html.told("Permissions requested", error.message, error.status)
         asked = {name: given[name][:4096] for name in _KEPT if given.get(name)}
+        asked["client_id"] = application.client.client_id
         try:
             await resources.check(self._authority, application, asked.get("scope", ""), own_address(request))
         except refusals.Refused as error:
@@ -73,12 +74,13 @@ class AdminConsent:
     async def arrive(self, visit: Visit, asked: Asked) -> Response:
         """Show what the application asks for."""
         application = await applications.found(self._authority, asked["client_id"])
+        roles, delegated = _wanted(application, asked)
+        shown = {**asked, "roles": roles, "scopes": delegated}
         if ADMINISTRATOR not in visit.user.roles:
             text = f"Only a {ADMINISTRATOR} can grant permissions for the whole tenant."
-            await self._note(visit, application, accepted=False)
+            await self._note(visit, shown, accepted=False)
             return self._answered(asked, _refused("consent_required", f"AADSTS90094: {text}"), text, 403)
-        roles, delegated = _wanted(application, asked)
-        ticket = visit.ticket(JOURNEY, {**asked, "roles": roles, "scopes": delegated})
+        ticket = visit.ticket(JOURNEY, shown)
         listed = authorize.described(tuple(dict.fromkeys((*roles, *delegated))))
         return html.consent(ticket, authorize.facts(application, visit), listed, self.leads_to(asked))
 
@@ -86,7 +88,7 @@ class AdminConsent:
         """Grant, or not, and tell the application."""
         application = await applications.found(self._authority, asked["client_id"])
         accepted = accepted and ADMINISTRATOR in visit.user.roles
-        await self._note(visit, application, accepted=accepted, asked=asked)
+        await self._note(visit, asked, accepted=accepted)
         if not accepted:
             text = "AADSTS65004: User declined to consent to access the app."
             return self._answered(asked, _refused("consent_required", text), "Nothing was granted.")
@@ -94,17 +96,16 @@ class AdminConsent:
         name = application.client.display_name
         return self._answered(asked, told, f"{name} may now do what it asked for. You can close this page.")
 
-    async def _note(
-        self, visit: Visit, application: Application, *, accepted: bool, asked: Asked | None = None
-    ) -> None:
-        target = application.client.client_id
-        event = visit.event("consent.granted" if accepted else "consent.refused", target, success=accepted)
+    async def _note(self, visit: Visit, shown: Asked, *, accepted: bool) -> None:
+        """Write down what was decided about what the page showed."""
+        target, roles, delegated = shown["client_id"], shown["roles"], shown["scopes"]
+        what = {"permissions": " ".join(roles), "scopes": " ".join(delegated)}
+        event = visit.event("consent.granted" if accepted else "consent.refused", target, success=accepted, **what)
         now = schema.instant(self._authority.clock.now())
 
         def keep(connection: Connection) -> None:
-            if accepted and asked is not None:
-                granted = Consent(target, tuple(asked["roles"]), tuple(asked["scopes"]), now, visit.user.name)
-                consents.put(connection, granted)
+            if accepted:
+                consents.put(connection, Consent(target, tuple(roles), tuple(delegated), now, visit.user.name))
             audit.append(connection, event)
 
         await self._authority.db.write(keep)

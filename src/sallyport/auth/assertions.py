@@ -49,7 +49,7 @@ async def check(authority: Authority, client_id: str, assertion: str, endpoint: 
         raise AssertionInvalid(client_id, "it has expired, or holds for too long")
     if not isinstance(begins, int | float) or begins > moment + _SKEW_SECONDS:
         raise AssertionInvalid(client_id, "it is not valid yet")
-    if claims.get("iss") != client_id or claims.get("sub") != client_id:
+    if any(str(claims.get(name)).lower() != client_id for name in ("iss", "sub")):
         raise AssertionInvalid(client_id, "issuer and subject must be the application's id")
     audience = claims.get("aud")
     if endpoint not in (audience if isinstance(audience, list) else [audience]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -38,8 +37,6 @@ class Authority:
     ended: Mapping[str, Ending] = field(default_factory=dict)
     tokens: Tokens = field(init=False)
     failures: Failures = field(init=False)
-    #: Hashing a secret takes 16 MB and a twentieth of a second: two at a time.
-    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(

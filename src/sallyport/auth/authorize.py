@@ -110,17 +110,20 @@ class Authorize:
         """Keep what was granted, and answer with a code; or tell the application that it was refused."""
         application = await applications.found(self._authority, asked["client_id"])
         # What the page showed, whatever was granted or taken back since.
-        wanted = asked["wanted"]
+        wanted = tuple(asked["wanted"])
         if ADMINISTRATOR not in visit.user.roles:
             accepted = False
         target = application.client.client_id
-        event = visit.event("consent.granted" if accepted else "consent.refused", target, success=accepted)
+        activity = "consent.granted" if accepted else "consent.refused"
+        event = visit.event(activity, target, success=accepted, scopes=" ".join(wanted))
         now = schema.instant(self._authority.clock.now())
 
         def keep(connection: Connection) -> None:
             if accepted:
-                together = tuple(dict.fromkeys((*application.scopes, *wanted)))
-                consents.put(connection, Consent(target, application.roles, together, now, visit.user.name))
+                # As it stands now: somebody else may have granted or taken back something meanwhile.
+                before = consents.get(connection, target) or Consent(target, (), (), now, "")
+                together = tuple(dict.fromkeys((*before.scopes, *wanted)))
+                consents.put(connection, Consent(target, before.roles, together, now, visit.user.name))
             audit.append(connection, event)
 
         await self._authority.db.write(keep)

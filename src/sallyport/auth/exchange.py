@@ -51,14 +51,14 @@ class Exchange:
         authority, client_id = self.authority, self.client_id
         if not client_id:
             raise refusals.ParameterMissing("client_id")
-        wait = authority.failures.wait_seconds(client_id, self.remote_address)
-        if wait:
-            raise refusals.TooManyFailures(wait)
+        authority.failures.check(client_id, self.remote_address)
         assertion = self.parameters.get("client_assertion", "")
         if not self.client_secret and not assertion:
             raise refusals.SecretMissing
         try:
             found = await self._asserted(assertion) if assertion else await self._by_secret()
+        except refusals.TooManyFailures:
+            raise
         except refusals.Refused:
             authority.failures.note(client_id, self.remote_address)
             raise
@@ -74,9 +74,11 @@ class Exchange:
 
     async def _by_secret(self) -> Application:
         authority, client_id = self.authority, self.client_id
-        stored = await authority.db.read(lambda connection: credentials.secrets(connection, client_id))
-        matching = await _matching(authority, self.client_secret, stored)
-        found = await authority.db.read(lambda connection: applications.read(connection, client_id))
+        stored, found = await authority.db.read(
+            lambda connection: (credentials.secrets(connection, client_id), applications.read(connection, client_id))
+        )
+        async with authority.failures.turn(client_id, self.remote_address):
+            matching = await asyncio.to_thread(_matching, self.client_secret, stored)
         if found is None:
             raise refusals.ClientUnknown(client_id, authority.tenant_id)
         now = schema.instant(authority.clock.now())
@@ -128,18 +130,13 @@ def grant(grant_type: str) -> Callable[[Handler], GrantFunction]:
     return attach
 
 
-async def _matching(authority: Authority, secret: str, stored: list[ClientSecret]) -> ClientSecret | None:
+def _matching(secret: str, stored: list[ClientSecret]) -> ClientSecret | None:
     """Answer the stored secret that was given.
 
     Every secret is compared, so that the time tells nothing of which one matches; a client without any takes as long
     as one with one.
     """
-
-    def compare() -> ClientSecret | None:
-        if not stored:
-            secret_hashes.matches(secret, secret_hashes.NOBODY)
-        matching = [each for each in stored if secret_hashes.matches(secret, each.hash)]
-        return matching[0] if matching else None
-
-    async with authority.hashing:
-        return await asyncio.to_thread(compare)
+    if not stored:
+        secret_hashes.matches(secret, secret_hashes.NOBODY)
+    matching = [each for each in stored if secret_hashes.matches(secret, each.hash)]
+    return matching[0] if matching else None

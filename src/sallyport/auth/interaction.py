@@ -17,6 +17,7 @@ from sallyport import errors
 from sallyport.auth import browsers, forms, html, passwords
 from sallyport.auth.authority import Authority
 from sallyport.auth.browsers import Browser
+from sallyport.auth.refusals import TooManyFailures
 from sallyport.store import audit, schema, users
 from sallyport.store.audit import AuditEvent
 from sallyport.store.users import User
@@ -91,10 +92,11 @@ class Interaction:
         except errors.SallyportError as error:
             return html.told("Sign in", error.message, error.status)
         name = form.get("name", "").strip()[:256]
-        wait = self._authority.failures.wait_seconds(f"user:{name.lower()}", address(request))
-        if wait:
+        try:
+            user = await self._known(request, name, form.get("password", ""))
+        except TooManyFailures as refusal:
+            wait = refusal.retry_after_seconds
             return self._again(browser, held, name, f"There were too many attempts. Wait {wait} seconds.")
-        user = await self._known(request, name, form.get("password", ""))
         if user is None:
             return self._again(browser, held, name, _WRONG)
         visit = Visit(self._authority, request, Browser(browser.id, user), user)
@@ -132,13 +134,14 @@ class Interaction:
         return response
 
     async def _known(self, request: Request, name: str, password: str) -> User | None:
-        """Answer the user whose password was given; whoever fails leaves a line in the audit trail."""
+        """Answer the user whose password was given, and leave a line in the audit trail; raises `TooManyFailures`."""
         authority = self._authority
         user = await authority.db.read(lambda connection: users.named(connection, name))
         stored = user.password_hash if user is not None else None
-        right = await passwords.verify(password, stored, authority.hashing)
-        known = user if right and user is not None and user.enabled else None
         key = f"user:{name.lower()}"
+        async with authority.failures.turn(key, address(request)):
+            right = await passwords.verify(password, stored)
+        known = user if right and user is not None and user.enabled else None
         if known is None:
             authority.failures.note(key, address(request))
         else:

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection
 
 from sallyport import errors
 from sallyport.clock import Clock
-from sallyport.store import keys, schema
+from sallyport.store import audit, keys, schema
+from sallyport.store.audit import AuditEvent
 from sallyport.store.keys import SigningKey
 from sallyport.store.sealing import Sealer
 
@@ -97,4 +98,6 @@ def rotate(connection: Connection, sealer: Sealer, clock: Clock) -> SigningKey:
     then = schema.instant(clock.now() + PUBLISHED_FOR)
     for key in keys.published(connection, schema.instant(clock.now())):
         keys.retire(connection, key.kid, then)
-    return create(connection, sealer, clock)
+    made = create(connection, sealer, clock)
+    audit.append(connection, AuditEvent(made.created_at, "local", "key.rotated", made.kid, "success"))
+    return made

@@ -1,6 +1,6 @@
 """Passwords of users: argon2id, with its parameters beside each hash so that they can be raised later.
 
-The rule: hashing runs in a thread, two at a time; the time that an answer takes does not tell whether a name exists.
+The rule: hashing runs in a thread; the time that an answer takes does not tell whether a name exists.
 """
 
 from __future__ import annotations
@@ -51,15 +51,14 @@ def matches(password: str, stored: str) -> bool:
         return False
 
 
-async def verify(password: str, stored: str | None, turn: asyncio.Semaphore) -> bool:
+async def verify(password: str, stored: str | None) -> bool:
     """Answer whether a password is right; for nobody's it takes as long as for a wrong one."""
 
     def compare() -> bool:
         right = matches(password[: LENGTH_MOST + 1], stored or _nobody())
         return right and stored is not None
 
-    async with turn:
-        return await asyncio.to_thread(compare)
+    return await asyncio.to_thread(compare)
 
 
 @functools.cache

@@ -1,15 +1,16 @@
-"""Looks now and then whether another process has changed the signing keys or ended tokens, and deletes what is over."""
+"""Looks now and then whether another process has changed the signing keys or ended tokens, and deletes what is over.
+
+The rule: what is known stays in use until the database answers again.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 
 import structlog
 
-from sallyport import errors
 from sallyport.auth.authority import Authority
+from sallyport.rounds import Rounds
 
 #: A change takes effect within so many seconds.
 EVERY_SECONDS = 10.0
@@ -24,26 +25,18 @@ class Watch:
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
-        self._task: asyncio.Task[None] | None = None
+        self._turns = itertools.count()
+        self._rounds = Rounds(_log, "identity", self._look, lambda: authority.clock.sleep(EVERY_SECONDS))
 
     async def open(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._look_forever())
+        self._rounds.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._rounds.end()
 
-    async def _look_forever(self) -> None:
-        for turn in itertools.count():
-            await self._authority.clock.sleep(EVERY_SECONDS)
-            try:
-                await self._authority.reload()
-                if turn % _TIDY_TURNS == 0:
-                    await self._authority.tidy()
-            except errors.SallyportError as error:
-                # What is known stays in use until the database answers again.
-                _log.warning("keys.unreadable", reason=error.code)
+    async def _look(self) -> None:
+        await self._authority.reload()
+        if next(self._turns) % _TIDY_TURNS == 0:
+            await self._authority.tidy()

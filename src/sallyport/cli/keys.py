@@ -10,8 +10,7 @@ from sallyport.auth import keyring
 from sallyport.cli import local, output
 from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
-from sallyport.store import audit, schema, sealing
-from sallyport.store.audit import AuditEvent
+from sallyport.store import schema, sealing
 
 
 @click.group("keys", cls=Group)
@@ -32,8 +31,6 @@ def rotate(data: Path | None, as_json: bool) -> None:
     with local.opened(data) as here:
         sealer = sealing.sealer(here.settings.data)
         made = here.db.write_now(lambda connection: keyring.rotate(connection, sealer, clock))
-        event = AuditEvent(schema.instant(clock.now()), "local", "key.rotated", made.kid, "success")
-        here.db.write_now(lambda connection: audit.append(connection, event))
     signs_at = schema.instant(clock.now() + keyring.PUBLISHED_FOR)
     if as_json:
         output.emit({"kid": made.kid, "createdDateTime": made.created_at, "signsFromDateTime": signs_at})

@@ -84,8 +84,7 @@ def add(connection: Connection, gathering: Gathering, message: Message, now: str
         "size": message.size,
         "received_at": now,
     }
-    added = upsert.ignoring(connection, batch_messages).returning(batch_messages.c.sequence)
-    return connection.execute(added, row).one_or_none() is not None
+    return upsert.added(connection, batch_messages, row)
 
 
 def measure(connection: Connection, gathering: Gathering) -> tuple[int, int]:

@@ -42,7 +42,7 @@ def receive(connection: Connection, run_id: str, callback: Callback, now: str) -
         "request": callback.request,
         "received_at": now,
     }
-    return bool(connection.execute(upsert.ignoring(connection, callbacks), row).rowcount)
+    return upsert.added(connection, callbacks, row)
 
 
 def of_run(connection: Connection, run_id: str) -> list[Callback]:

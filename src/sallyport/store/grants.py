@@ -96,7 +96,7 @@ def begin(connection: Connection, family: Family) -> None:
 
 
 def branch(connection: Connection, family: Family, parent: str) -> str:
-    """Answer the id of the family of an application that came from another family, stored now unless it is there."""
+    """Answer the id of the family of an application that came from another family, stored or renewed now."""
     known = (
         sa.select(families.c.id)
         .join(parents, parents.c.family == families.c.id)
@@ -104,6 +104,8 @@ def branch(connection: Connection, family: Family, parent: str) -> str:
     )
     found = connection.execute(known.limit(1)).scalar_one_or_none()
     if found is not None:
+        # It counts from now on again: `sweep` forgets a family once none of its tokens can hold any more.
+        connection.execute(families.update().where(families.c.id == found).values(created_at=family.created_at))
         return str(found)
     begin(connection, family)
     connection.execute(parents.insert().values(family=family.id, parent=parent))
@@ -187,9 +189,7 @@ def use(connection: Connection, grant: Grant) -> bool:
 
 def spend(connection: Connection, spent_id: str, expires_at: str) -> bool:
     """Note that something that counts once was used, and answer whether it was the first time."""
-    return bool(
-        connection.execute(upsert.ignoring(connection, spent).values(id=spent_id, expires_at=expires_at)).rowcount
-    )
+    return upsert.added(connection, spent, {"id": spent_id, "expires_at": expires_at})
 
 
 def remember(connection: Connection, hashed: str, detail: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,15 @@ def insert(connection: Connection, table: sa.Table) -> Any:
 def ignoring(connection: Connection, table: sa.Table) -> Any:
     """Answer an insert that leaves a row which is there already as it is."""
     return insert(connection, table).on_conflict_do_nothing()
+
+
+def added(connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row, and answer whether it was not there before.
+
+    The row itself tells so: the driver of PostgreSQL does not say how many rows an insert has added.
+    """
+    statement = ignoring(connection, table).returning(*table.primary_key.columns)
+    return connection.execute(statement, row).one_or_none() is not None
 
 
 def insert_many(

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 
-import databases
-from identity import installation
+from identity import Installation
 from sallyport.auth.registrations import Registered
 from sallyport.store import audit
-from stage import READ, Stage, decide, ticket
+from stage import READ, Stage, decide, sign_in, ticket
 
 WRITE = "https://graph.microsoft.com/SecurityEvents.ReadWrite.All"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
-@pytest.fixture(scope="session")
-def postgresql_identity(postgresql_url: str) -> Iterator[str]:
-    with databases.postgresql_database(postgresql_url) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    """An installation on each database."""
-    if request.param == "sqlite":
-        with installation(tmp_path) as made:
-            yield Stage(made)
-    else:
-        with (
-            databases.emptied(request.getfixturevalue("postgresql_identity")) as opened,
-            installation(tmp_path, opened) as made,
-        ):
-            yield Stage(made)
+@pytest.fixture
+def stage(stored_anywhere: Installation) -> Stage:
+    return Stage(stored_anywhere)
 
 
 def written(stage: Stage, *activities: str) -> list[tuple[str, str]]:
@@ -77,6 +59,13 @@ async def test_of_many_who_bring_one_token_at_once_one_is_answered_and_then_nobo
         assert (await refresh(stage, browser, given[0]["refresh_token"])).json()["error"] == "invalid_grant"
         assert stage.made.authority.revoked
         assert written(stage, "sign_in.ended") == [("sign_in.ended", "")]
+
+
+async def test_a_form_counts_once(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        page = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
+        assert (await decide(browser, page, "accept")).status_code == 302
+        assert (await decide(browser, page, "accept")).status_code == 400
 
 
 class Waiting:

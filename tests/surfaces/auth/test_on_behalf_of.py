@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from identity import installation
+from identity import Installation
 from sallyport.auth import consents as granting
 from sallyport.auth import registrations, users
 from sallyport.auth.registrations import Registered
 from sallyport.auth.tokens import TokenInvalid
 from sallyport.store import audit, consents
 from sallyport.store.consents import Consent
-from stage import READ, Stage, claims, fields, sign_in
+from stage import ASSERTION, READ, Key, Stage, claims, fields, sign_in
 
 WRITE = "https://graph.microsoft.com/SecurityEvents.ReadWrite.All"
 EVERYTHING = "https://graph.microsoft.com/.default"
@@ -64,11 +62,10 @@ class Tiers(Stage):
 
 
 @pytest.fixture
-def tiers(tmp_path: Path) -> Iterator[Tiers]:
-    with installation(tmp_path) as made:
-        stage = Tiers(made)
-        stage.prepare()
-        yield stage
+def tiers(stored_anywhere: Installation) -> Tiers:
+    stage = Tiers(stored_anywhere)
+    stage.prepare()
+    return stage
 
 
 def refusal(answer: httpx.Response) -> tuple[str, int]:
@@ -196,6 +193,48 @@ async def test_a_disabled_application_behind_is_refused(tiers: Tiers) -> None:
         incoming = await tiers.user_token(browser)
         tiers.made.db.write_now(lambda it: registrations.set_enabled(it, tiers.made.clock, client_id, enabled=False))
         assert refusal(await tiers.exchange(browser, incoming)) == ("unauthorized_client", 7000112)
+
+
+async def test_the_application_behind_proves_itself_with_a_certificate(tiers: Tiers) -> None:
+    key, stranger = Key(tiers.made, tiers.middle), Key(tiers.made, tiers.middle)
+    key.register()
+    async with tiers.browser() as browser:
+        incoming = await tiers.user_token(browser)
+        proof = key.assertion()
+        asserted = {"client_secret": "", "client_assertion_type": ASSERTION, "client_assertion": proof}
+        answer = await tiers.exchange(browser, incoming, **asserted)
+        assert answer.status_code == 200, answer.text
+        principal = tiers.made.authority.tokens.verify(answer.json()["access_token"])
+        assert (principal.app_id, principal.name) == (tiers.middle.client.client_id, "ada@contoso.com")
+        front = Key(tiers.made, tiers.front)
+        front.register()
+        for wrong in (proof, stranger.assertion(), front.assertion(), key.assertion(aud="https://evil.example")):
+            refused = await tiers.exchange(browser, incoming, **{**asserted, "client_assertion": wrong})
+            assert refusal(refused) == ("invalid_client", 700027)
+        # The user's token proves nothing of the application that brings it.
+        refused = await tiers.exchange(browser, incoming, **{**asserted, "client_assertion": incoming})
+        assert refusal(refused) == ("invalid_client", 700027)
+
+
+async def test_what_a_long_sign_in_gave_last_ends_with_it_too(tiers: Tiers) -> None:
+    authority = tiers.made.authority
+    async with tiers.browser() as browser:
+        page = await browser.get(tiers.authorize_url(tiers.front, scope=f"openid offline_access {tiers.scope}"))
+        code = fields(await sign_in(browser, page, "ada@contoso.com"))["code"]
+        first = (await tiers.redeem(browser, tiers.front, code=code)).json()
+        assert (await tiers.exchange(browser, first["access_token"])).status_code == 200
+        await tiers.made.clock.advance(timedelta(minutes=110))
+        again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+        second = (await tiers.redeem(browser, tiers.front, **again)).json()
+        held = (await tiers.exchange(browser, second["access_token"])).json()["access_token"]
+        await tiers.made.clock.advance(timedelta(minutes=20))
+        await authority.tidy()
+        authority.tokens.verify(held)
+        disable = partial(users.set_enabled, clock=tiers.made.clock, name="ada@contoso.com", enabled=False)
+        tiers.made.db.write_now(disable)
+        await authority.reload()
+        with pytest.raises(TokenInvalid, match="session"):
+            authority.tokens.verify(held)
 
 
 def _changed(token: str) -> str:

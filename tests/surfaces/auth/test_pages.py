@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,18 +12,18 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from joserfc import jwt
-from joserfc.jwk import RSAKey
 
 from identity import installation
+from sallyport.auth.failures import LIMIT
 from sallyport.auth.registrations import Registered
-from sallyport.store import consents, credentials, schema
-from sallyport.store.credentials import ClientKey
+from sallyport.store import audit, consents
 from stage import (
+    ASSERTION,
     BACK,
     HERE,
     PASSWORD,
     READ,
+    Key,
     Stage,
     claims,
     decide,
@@ -251,6 +251,16 @@ async def test_whoever_has_said_a_name_types_the_password_next(stage: Stage) -> 
         assert re.findall(r'name="(\w+)"[^>]* autofocus', again.text) == ["password"]
 
 
+async def test_guesses_that_come_at_once_are_counted_like_others(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        pages = [await browser.get(stage.authorize_url(prompt="login")) for _ in range(30)]
+        answers = await asyncio.gather(*(sign_in(browser, each, "root@contoso.com", "wrong") for each in pages))
+        told = ["too many attempts" in each.text for each in answers]
+        assert told.count(False) <= LIMIT + 1
+        noted = stage.made.db.read_now(lambda it: audit.latest(it, 99, "user.sign_in"))
+        assert len(noted) == told.count(False)
+
+
 async def test_a_form_counts_once_in_its_own_browser_and_from_our_own_page(stage: Stage) -> None:
     async with stage.browser() as browser, stage.browser() as thief:
         page = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
@@ -314,6 +324,9 @@ async def test_an_administrator_consents_for_the_tenant(stage: Stage, version: s
     assert granted.roles == ("SecurityEvents.Read.All",)
     assert "ThreatIndicators.ReadWrite.OwnedBy" in granted.scopes
     assert granted.granted_by == "root@contoso.com"
+    noted = stage.made.db.read_now(lambda it: audit.latest(it, 9, "consent.granted"))[0]
+    assert (noted.actor, noted.target) == ("root@contoso.com", client_id)
+    assert noted.detail == {"permissions": " ".join(granted.roles), "scopes": " ".join(granted.scopes)}
     assert stage.made.authority.tokens.verify(await _own_token(stage, app)).roles == {"SecurityEvents.Read.All"}
 
 
@@ -409,38 +422,12 @@ async def test_a_device_that_asks_too_often_is_told_to_slow_down(stage: Stage) -
         assert await after(10) == "slow_down"
 
 
-class Key:
-    """A key of an application, registered or not."""
-
-    def __init__(self) -> None:
-        self.private = RSAKey.generate_key(2048)
-
-    def register(self, stage: Stage) -> None:
-        pem = self.private.as_pem(private=False).decode()
-        now = schema.instant(stage.made.clock.now())
-        key = ClientKey(str(uuid.uuid4()), stage.app.client.client_id, "t", pem, now)
-        stage.made.db.write_now(lambda connection: credentials.add_key(connection, key))
-
-    def assertion(self, stage: Stage, **changed: Any) -> str:
-        now = int(stage.made.clock.now().timestamp())
-        client_id = stage.app.client.client_id
-        said = {
-            "aud": f"{HERE}/contoso/oauth2/v2.0/token",
-            "iss": client_id,
-            "sub": client_id,
-            "jti": str(uuid.uuid4()),
-            "nbf": now,
-            "exp": now + 600,
-        }
-        return jwt.encode({"alg": "RS256"}, {**said, **changed}, self.private)
-
-
 async def _asserted(stage: Stage, assertion: str) -> httpx.Response:
     form = {
         "client_id": stage.app.client.client_id,
         "grant_type": "client_credentials",
         "scope": "https://graph.microsoft.com/.default",
-        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion_type": ASSERTION,
         "client_assertion": assertion,
     }
     async with stage.browser() as browser:
@@ -448,10 +435,10 @@ async def _asserted(stage: Stage, assertion: str) -> httpx.Response:
 
 
 async def test_an_application_proves_itself_with_its_key(stage: Stage) -> None:
-    key = Key()
-    assertion = key.assertion(stage)
+    key = Key(stage.made, stage.app)
+    assertion = key.assertion()
     assert (await _asserted(stage, assertion)).status_code == 401
-    key.register(stage)
+    key.register()
     assert (await _asserted(stage, assertion)).status_code == 200
     replayed = await _asserted(stage, assertion)
     assert (replayed.status_code, replayed.json()["error"]) == (401, "invalid_client")
@@ -472,8 +459,8 @@ async def test_an_application_proves_itself_with_its_key(stage: Stage) -> None:
     ids=str,
 )
 async def test_an_assertion_that_says_something_else_is_refused(stage: Stage, changed: dict[str, Any]) -> None:
-    key = Key()
-    key.register(stage)
-    answer = await _asserted(stage, key.assertion(stage, **changed))
+    key = Key(stage.made, stage.app)
+    key.register()
+    answer = await _asserted(stage, key.assertion(**changed))
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     assert answer.json()["error_description"].startswith("AADSTS700027")

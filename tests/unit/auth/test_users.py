@@ -112,8 +112,8 @@ def test_the_password_of_nobody_is_compared_with_a_hash_too(monkeypatch: pytest.
         return matches(password, hashed)
 
     monkeypatch.setattr(passwords, "matches", counting)
-    assert not asyncio.run(passwords.verify("guess", None, asyncio.Semaphore(1)))
-    assert not asyncio.run(passwords.verify("guess", passwords.hashed(PASSWORD), asyncio.Semaphore(1)))
+    assert not asyncio.run(passwords.verify("guess", None))
+    assert not asyncio.run(passwords.verify("guess", passwords.hashed(PASSWORD)))
     # The same parameters, so the same work.
     assert len({each.rpartition("$")[0].rpartition("$")[0] for each in compared}) == 1
     assert len(compared) == 2

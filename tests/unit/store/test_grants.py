@@ -1,4 +1,4 @@
-"""Families of tokens that came from one another, on both databases."""
+"""Families of tokens that came from one another, and what counts once, on both databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import databases
-from sallyport.store import clients, grants, users
+from sallyport.store import callbacks, clients, grants, runs, users
+from sallyport.store.callbacks import Callback
 from sallyport.store.clients import Client
 from sallyport.store.database import Database
 from sallyport.store.grants import Family
@@ -65,3 +66,19 @@ def test_a_family_is_forgotten_when_nothing_is_left_of_it_or_of_what_came_from_i
         database.write_now(lambda it: grants.sweep(it, LATER, LATER))
         found = {each for each in "abcz" if database.read_now(lambda it, each=each: grants.family(it, each))}  # type: ignore[misc]
         assert found == left
+
+
+def test_what_counts_once_is_taken_once(database: Database) -> None:
+    taken = [database.write_now(lambda it: grants.spend(it, "ticket", LATER)) for _ in range(3)]
+    assert taken == [True, False, False]
+
+
+def test_a_callback_is_kept_once_however_often_it_comes(database: Database) -> None:
+    run = runs.Run("0858", "workflow", 1, "manual", None, "Running", NOW, "0858", "{}")
+    database.write_now(lambda it: runs.insert_once(it, run))
+    came = Callback("Approve", "", "sealed")
+    assert [database.write_now(lambda it: callbacks.receive(it, run.id, came, NOW)) for _ in range(3)] == [
+        True,
+        False,
+        False,
+    ]
