@@ -83,10 +83,8 @@ def add_secret(connection: Connection, clock: Clock, client_id: str, term: Term,
 def remove_secret(connection: Connection, clock: Clock, client_id: str, key_id: str, actor: str = "local") -> Client:
     """Take one secret away; raises `RegistrationMissing` or `CredentialMissing`."""
     client = _found(connection, client_id)
-    if not stored.remove_secret(connection, client.client_id, key_id):
-        raise CredentialMissing(client.client_id, key_id)
-    _note(connection, schema.instant(clock.now()), actor, "client.secret_removed", client, key_id)
-    return client
+    there = stored.remove_secret(connection, client.client_id, key_id)
+    return _removed(connection, clock, client, key_id, actor, "client.secret_removed", there=there)
 
 
 def replace_secrets(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> MadeSecret:
@@ -125,10 +123,8 @@ def remove_certificate(
 ) -> Client:
     """Take one certificate or public key away; raises `RegistrationMissing` or `CredentialMissing`."""
     client = _found(connection, client_id)
-    if not stored.remove_key(connection, client.client_id, key_id):
-        raise CredentialMissing(client.client_id, key_id)
-    _note(connection, schema.instant(clock.now()), actor, "client.certificate_removed", client, key_id)
-    return client
+    there = stored.remove_key(connection, client.client_id, key_id)
+    return _removed(connection, clock, client, key_id, actor, "client.certificate_removed", there=there)
 
 
 def store_secret(connection: Connection, client_id: str, now: str) -> str:
@@ -192,6 +188,15 @@ def _key(
         name,
         max(starts, default=None),
     )
+
+
+def _removed(
+    connection: Connection, clock: Clock, client: Client, key_id: str, actor: str, activity: str, *, there: bool
+) -> Client:
+    if not there:
+        raise CredentialMissing(client.client_id, key_id)
+    _note(connection, schema.instant(clock.now()), actor, activity, client, key_id)
+    return client
 
 
 def _note(connection: Connection, now: str, actor: str, activity: str, client: Client, key_id: str) -> None:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import click
-import orjson
 
 from sallyport import settings
 from sallyport.cli import local, output
@@ -29,7 +28,7 @@ def show(data: Path | None, as_json: bool) -> None:
     found = _opened(data)
     path = found.folder / local_authority.CERTIFICATE
     if as_json:
-        click.echo(orjson.dumps({**_drawn(found), "path": str(path)}).decode())
+        output.emit({**_drawn(found), "path": str(path)})
         return
     for name, value in _drawn(found).items():
         click.echo(f"{name:<18} {', '.join(value) if isinstance(value, list) else value}")
@@ -55,7 +54,7 @@ def export(data: Path | None, file: Path | None, as_json: bool) -> None:
         except OSError as error:
             local.fail(f"'{file}' cannot be written: {error.strerror or error}.")
     if as_json:
-        click.echo(orjson.dumps({**_drawn(found), "certificate": found.pem.decode()}).decode())
+        output.emit({**_drawn(found), "certificate": found.pem.decode()})
     elif file is None:
         click.echo(found.pem, nl=False)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from sqlalchemy.engine import Connection
 
 from sallyport.auth import applications, registrations
@@ -19,11 +18,6 @@ from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
 from sallyport.store import clients, credentials, tenants
 from sallyport.store.clients import Client, SignIns
-
-_data = click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group("client", cls=Group)
@@ -69,8 +63,8 @@ command.add_command(client_credentials.certificate)
     help="A certificate or public key in PEM by which it proves who it is: no secret is made.",
 )
 @click.option("--client-id", default="", metavar="GUID", help="The id that scripts already carry; otherwise a new one.")
-@_data
-@_json
+@output.data_option
+@output.json_document
 def add(name: str, *, data: Path | None, as_json: bool, **given: Any) -> None:
     """Register an application called NAME, and print its id and secret. The secret is shown this once."""
     if not given["permissions"] and not given["scopes"] and not given["exposes"]:
@@ -95,8 +89,8 @@ def add(name: str, *, data: Path | None, as_json: bool, **given: Any) -> None:
 
 @command.command("show")
 @click.argument("client_id")
-@_data
-@_json
+@output.data_option
+@output.json_document
 def show(client_id: str, data: Path | None, as_json: bool) -> None:
     """Show the application CLIENT_ID: how it signs in, what it asks for, and what it was granted."""
     with local.opened(data) as here:
@@ -110,8 +104,8 @@ def show(client_id: str, data: Path | None, as_json: bool) -> None:
 
 @command.command("enable")
 @click.argument("client_id")
-@_data
-@_json
+@output.data_option
+@output.json_document
 def enable(client_id: str, data: Path | None, as_json: bool) -> None:
     """Let the application CLIENT_ID ask for tokens again."""
     _set_enabled(client_id, data, as_json, enabled=True)
@@ -119,22 +113,22 @@ def enable(client_id: str, data: Path | None, as_json: bool) -> None:
 
 @command.command("disable")
 @click.argument("client_id")
-@_data
-@_json
+@output.data_option
+@output.json_document
 def disable(client_id: str, data: Path | None, as_json: bool) -> None:
     """Give the application CLIENT_ID no more tokens; those that it holds, and its subscriptions, end in seconds."""
     _set_enabled(client_id, data, as_json, enabled=False)
 
 
 @command.command("list")
-@_data
-@_json
+@output.data_option
+@output.json_document
 def listing(data: Path | None, as_json: bool) -> None:
     """List the registered applications."""
     with local.opened(data) as here:
         found = here.db.read_now(clients.listed)
     if as_json:
-        click.echo(orjson.dumps([_drawn(client) for client in found]).decode())
+        output.emit([_drawn(client) for client in found])
         return
     for client in found:
         state = "" if client.enabled else "  (disabled)"
@@ -143,16 +137,16 @@ def listing(data: Path | None, as_json: bool) -> None:
 
 @command.command("remove")
 @click.argument("client_id")
-@_data
-@_json
+@output.data_option
+@output.json_document
 def remove(client_id: str, data: Path | None, as_json: bool) -> None:
     """Take the application CLIENT_ID away; tokens that it holds, and its subscriptions, end in seconds."""
     with local.opened(data) as here:
         removed = here.db.write_now(lambda connection: registrations.remove(connection, SystemClock(), client_id))
     if as_json:
-        click.echo(orjson.dumps(_drawn(removed)).decode())
+        output.emit(_drawn(removed))
     else:
-        click.echo(f"Removed {removed.display_name} ({removed.client_id}).", err=True)
+        output.tell(f"Removed {removed.display_name} ({removed.client_id}).")
 
 
 def _set_enabled(client_id: str, data: Path | None, as_json: bool, *, enabled: bool) -> None:

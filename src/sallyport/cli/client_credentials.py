@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
+from sqlalchemy.engine import Connection
 
 from sallyport.auth import credentials
 from sallyport.auth.credentials import MadeSecret, RegistrationMissing, Term
 from sallyport.cli import local, output
 from sallyport.cli.groups import Group
-from sallyport.clock import SystemClock
+from sallyport.clock import Clock, SystemClock
 from sallyport.store import clients
 from sallyport.store import credentials as stored
 from sallyport.store.credentials import ClientKey, ClientSecret
@@ -62,27 +63,6 @@ def replace_secrets(client_id: str, data: Path | None, as_json: bool) -> None:
     _show(made, as_json)
 
 
-@secret.command("list")
-@_client_id
-@output.data_option
-@output.json_document
-def list_secrets(client_id: str, data: Path | None, as_json: bool) -> None:
-    """List the secrets of the application CLIENT_ID, newest first: their names and terms, never the secrets."""
-    _list(client_id, data, as_json, lambda it: [drawn_secret(each) for each in stored.secrets(it, client_id)])
-
-
-@secret.command("remove")
-@_client_id
-@_key_id
-@output.data_option
-@output.json_document
-def remove_secret(client_id: str, key_id: str, data: Path | None, as_json: bool) -> None:
-    """Take the secret KEY_ID away from the application CLIENT_ID."""
-    with local.opened(data) as here:
-        here.db.write_now(lambda it: credentials.remove_secret(it, SystemClock(), client_id, key_id))
-    _removed(key_id, as_json)
-
-
 @click.group("certificate", cls=Group)
 def certificate() -> None:
     """Give applications certificates, and take them away. An application may have several."""
@@ -105,27 +85,6 @@ def add_certificate(client_id: str, file: BinaryIO, *, data: Path | None, as_jso
         output.emit(drawn_key(made))
     else:
         click.echo(f"key_id      {made.id}\nthumbprint  {made.thumbprint}")
-
-
-@certificate.command("list")
-@_client_id
-@output.data_option
-@output.json_document
-def list_certificates(client_id: str, data: Path | None, as_json: bool) -> None:
-    """List the certificates and public keys of the application CLIENT_ID, newest first."""
-    _list(client_id, data, as_json, lambda it: [drawn_key(each) for each in stored.public_keys(it, client_id)])
-
-
-@certificate.command("remove")
-@_client_id
-@_key_id
-@output.data_option
-@output.json_document
-def remove_certificate(client_id: str, key_id: str, data: Path | None, as_json: bool) -> None:
-    """Take the certificate or public key KEY_ID away from the application CLIENT_ID."""
-    with local.opened(data) as here:
-        here.db.write_now(lambda it: credentials.remove_certificate(it, SystemClock(), client_id, key_id))
-    _removed(key_id, as_json)
 
 
 def drawn_secret(secret: ClientSecret) -> dict[str, str | None]:
@@ -158,28 +117,41 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
-def _list(
-    client_id: str,
-    data: Path | None,
-    as_json: bool,
-    read: Callable[[Any], Sequence[dict[str, str | None]]],
+def _list_and_remove(
+    group: click.Group,
+    what: str,
+    read: Callable[[Connection, str], Sequence[dict[str, str | None]]],
+    take: Callable[[Connection, Clock, str, str], object],
 ) -> None:
-    with local.opened(data) as here:
-        if here.db.read_now(lambda connection: clients.get(connection, client_id)) is None:
-            raise RegistrationMissing(client_id)
-        found = here.db.read_now(read)
-    if as_json:
-        output.emit(found)
-        return
-    for each in found:
-        click.echo("  ".join(value or "-" for value in each.values()))
+    """Add the commands in which secrets and certificates are alike; `what` is one of them in words."""
 
+    @group.command("list", help=f"List each {what} of the application CLIENT_ID, newest first: its name and term.")
+    @_client_id
+    @output.data_option
+    @output.json_document
+    def listing(client_id: str, data: Path | None, as_json: bool) -> None:
+        with local.opened(data) as here:
+            if here.db.read_now(lambda it: clients.get(it, client_id)) is None:
+                raise RegistrationMissing(client_id)
+            found = here.db.read_now(lambda it: read(it, client_id))
+        if as_json:
+            output.emit(found)
+            return
+        for each in found:
+            click.echo("  ".join(value or "-" for value in each.values()))
 
-def _removed(key_id: str, as_json: bool) -> None:
-    if as_json:
-        output.emit({"keyId": key_id})
-    else:
-        output.tell(f"Removed {key_id}.")
+    @group.command("remove", help=f"Take the {what} KEY_ID away from the application CLIENT_ID.")
+    @_client_id
+    @_key_id
+    @output.data_option
+    @output.json_document
+    def remove(client_id: str, key_id: str, data: Path | None, as_json: bool) -> None:
+        with local.opened(data) as here:
+            here.db.write_now(lambda it: take(it, SystemClock(), client_id, key_id))
+        if as_json:
+            output.emit({"keyId": key_id})
+        else:
+            output.tell(f"Removed {key_id}.")
 
 
 def _show(made: MadeSecret, as_json: bool) -> None:
@@ -190,3 +162,17 @@ def _show(made: MadeSecret, as_json: bool) -> None:
     click.echo(f"key_id         {made.kept.id}")
     click.echo(f"client_secret  {made.secret}")
     output.tell("The secret is not shown again.")
+
+
+_list_and_remove(
+    secret,
+    "secret",
+    lambda it, client_id: [drawn_secret(each) for each in stored.secrets(it, client_id)],
+    credentials.remove_secret,
+)
+_list_and_remove(
+    certificate,
+    "certificate or public key",
+    lambda it, client_id: [drawn_key(each) for each in stored.public_keys(it, client_id)],
+    credentials.remove_certificate,
+)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
-from sallyport.cli import local
+from sallyport.cli import local, output
 from sallyport.clock import SystemClock
 
 
 @click.command("token")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA.")
+@output.data_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, as the token endpoint would answer it.")
 def command(data: Path | None, as_json: bool) -> None:
     """Print a bearer token of the local administrator, valid for an hour, and nothing else.
@@ -25,7 +24,6 @@ def command(data: Path | None, as_json: bool) -> None:
         seconds = here.settings.token_lifetime_seconds
         token = administrator.local_token(here.db, here.settings.data, SystemClock(), seconds)
     if as_json:
-        answer = {"token_type": "Bearer", "expires_in": seconds, "access_token": token}
-        click.echo(orjson.dumps(answer).decode())
+        output.emit({"token_type": "Bearer", "expires_in": seconds, "access_token": token})
     else:
         click.echo(token)
