@@ -97,7 +97,7 @@ class Authorize:
     async def arrive(self, visit: Visit, asked: Asked) -> Response:
         """Answer with a code, or ask for consent first."""
         application = await applications.found(self._authority, asked["client_id"])
-        wanted = scopes.missing(asked.get("scope", ""), application.scopes)
+        wanted = scopes.consentable(asked.get("scope", ""), application.scopes, application.sign_ins.scopes)
         if not wanted:
             return await self._grant(visit, asked, application)
         if ADMINISTRATOR not in visit.user.roles:

@@ -38,5 +38,8 @@ def parse(data: bytes) -> Mapping[str, str]:
     for name, value in pairs:
         if name in parameters and not name.lower().startswith("x-client-"):
             raise refusals.ParameterRepeated(name[:64])
+        if "\0" in name or "\0" in value:
+            # No database keeps such a text, and no client means one.
+            raise refusals.FormUnreadable
         parameters[name] = value
     return parameters

@@ -6,7 +6,7 @@ the way; what a person decides counts once, and only in the browser that was ask
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,10 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.auth import browsers, forms, html, passwords
+from sallyport.auth import browsers, forms, html, passwords, refusals
 from sallyport.auth.authority import Authority
 from sallyport.auth.browsers import Browser
-from sallyport.auth.refusals import TooManyFailures
 from sallyport.store import audit, schema, users
 from sallyport.store.audit import AuditEvent
 from sallyport.store.users import User
@@ -80,7 +79,7 @@ class Interaction:
         browser = await browsers.recognise(self._authority, request)
         if browser.user is not None and not fresh:
             visit = Visit(self._authority, request, browser, browser.user)
-            return browsers.remember(request, await self._journeys[journey].arrive(visit, asked), browser)
+            return browsers.remember(request, await _answered(self._journeys[journey].arrive(visit, asked)), browser)
         return browsers.remember(request, self._sign_in(browser, journey, asked, name), browser)
 
     async def sign_in(self, request: Request) -> Response:
@@ -94,13 +93,13 @@ class Interaction:
         name = form.get("name", "").strip()[:256]
         try:
             user = await self._known(request, name, form.get("password", ""))
-        except TooManyFailures as refusal:
+        except refusals.TooManyFailures as refusal:
             wait = refusal.retry_after_seconds
             return self._again(browser, held, name, f"There were too many attempts. Wait {wait} seconds.")
         if user is None:
             return self._again(browser, held, name, _WRONG)
         visit = Visit(self._authority, request, Browser(browser.id, user), user)
-        response = await self._journeys[held["journey"]].arrive(visit, held["asked"])
+        response = await _answered(self._journeys[held["journey"]].arrive(visit, held["asked"]))
         await browsers.begin_session(self._authority, request, response, user)
         return response
 
@@ -116,7 +115,7 @@ class Interaction:
             return html.told("This did not work", error.message, error.status)
         visit = Visit(self._authority, request, browser, browser.user)
         accepted = form.get("decision") == "accept"
-        return await self._journeys[held["journey"]].decided(visit, held["asked"], accepted=accepted)
+        return await _answered(self._journeys[held["journey"]].decided(visit, held["asked"], accepted=accepted))
 
     async def sign_out(self, request: Request) -> Response:
         """Sign out whoever is signed in with this browser."""
@@ -151,6 +150,14 @@ class Interaction:
         event = AuditEvent(at, name, "user.sign_in", "", outcome, address(request))  # type: ignore[arg-type]
         await authority.db.write(lambda connection: audit.append(connection, event))
         return known
+
+
+async def _answered(going_on: Awaitable[Response]) -> Response:
+    """Answer what a journey answers; a person whom it refuses sees a page."""
+    try:
+        return await going_on
+    except refusals.Refused as error:
+        return html.told("This did not work", f"AADSTS{error.number}: {error.message}", error.status)
 
 
 def address(request: Request) -> str:

@@ -108,6 +108,15 @@ def missing(scope: str, consented: Iterable[str]) -> tuple[str, ...]:
     return tuple(each for each in requested(scope) if each not in allowed)
 
 
+def consentable(scope: str, consented: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]:
+    """Answer the permissions that somebody must grant first: those asked for that were not.
+
+    For `/.default`, all that the registration names on the resource, as long as nothing of it was granted.
+    """
+    allowed = tuple(consented)
+    return missing(scope, allowed) or (() if granted(scope, allowed) else granted(scope, registered))
+
+
 def claimed(scope: str, held: Iterable[str]) -> tuple[str, ...]:
     """Answer what a token says in `scp`: the permissions that it holds by their names alone, and who may be told."""
     words = (part.lower() for part in scope.split() if part.lower() in SIGN_IN - {"offline_access"})

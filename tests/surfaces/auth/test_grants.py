@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from identity import Installation
+from sallyport.auth import registrations
 from sallyport.auth.registrations import Registered
 from sallyport.store import audit
-from stage import READ, Stage, decide, sign_in, ticket
+from stage import READ, Stage, decide, fields, sign_in, ticket
 
 WRITE = "https://graph.microsoft.com/SecurityEvents.ReadWrite.All"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -136,3 +137,41 @@ async def test_a_device_that_nobody_answered_in_time_is_not_let_in(stage: Stage,
         assert (answer.status_code, "not one that waits" in answer.text) == (400, True)
         assert written(stage, "device.signed_in") == []
         assert await device.asked() == "expired_token"
+
+
+async def test_what_no_database_can_hold_is_refused_in_the_endpoints_own_words(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        for given in ({"state": "\0"}, {"nonce": "\0"}, {"client_id": "\0"}):
+            page = await browser.get(stage.authorize_url(None, **given))
+            assert (page.status_code, "AADSTS900144" in page.text) == (400, True)
+        page = await sign_in(browser, await browser.get(stage.authorize_url()), "root\0")
+        assert (page.status_code, page.headers["content-type"]) == (400, "text/html; charset=utf-8")
+        for form in ({"client_id": "\0"}, {"code": "\0"}, {"grant_type": "\0"}):
+            answer = await stage.redeem(browser, None, **{"code": "none", **form})
+            assert (answer.status_code, answer.json()["error_codes"]) == (400, [900144])
+
+
+async def test_an_application_that_ends_on_the_way_is_said_on_a_page(stage: Stage) -> None:
+    made, client_id = stage.made, stage.app.client.client_id
+    async with stage.browser() as browser:
+        first = await browser.get(stage.authorize_url())
+        consent = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
+        made.db.write_now(lambda it: registrations.set_enabled(it, made.clock, client_id, enabled=False))
+        for page in (await sign_in(browser, first, "root@contoso.com"), await decide(browser, consent, "accept")):
+            assert (page.status_code, "AADSTS7000112" in page.text) == (400, True)
+            assert page.headers["content-type"].startswith("text/html")
+
+
+async def test_everything_on_a_resource_is_asked_for_when_nothing_of_it_is_granted(stage: Stage) -> None:
+    app = stage.register("Console", scopes=("SecurityEvents.Read.All",))
+    async with stage.browser() as browser:
+        everything = stage.authorize_url(app, scope="https://graph.microsoft.com/.default")
+        refused = fields(await sign_in(browser, await browser.get(everything), "ada@contoso.com"))
+        assert refused["error_description"].startswith("AADSTS90094")
+        page = await sign_in(browser, await browser.get(f"{everything}&prompt=login"), "root@contoso.com")
+        assert "SecurityEvents.Read.All" in page.text
+        code = fields(await decide(browser, page, "accept"))["code"]
+        token = (await stage.redeem(browser, app, code=code)).json()["access_token"]
+        assert stage.made.authority.tokens.verify(token).allows("SecurityEvents.Read.All")
+        # From now on nobody is asked again.
+        assert "code" in fields(await browser.get(everything))
