@@ -11,7 +11,9 @@ import pytest
 import structlog
 from hypothesis import settings
 
+import databases
 import postgresql
+from sallyport.store.database import Database
 
 settings.register_profile("house", max_examples=50, deadline=None)
 settings.load_profile("house")
@@ -39,3 +41,21 @@ def postgresql_url() -> Iterator[str]:
         postgresql.server(Path(folder)) as url,
     ):
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_store(postgresql_url: str) -> Iterator[str]:
+    """The URL of a database with every table; whoever opens it empties it first."""
+    with databases.postgresql_database(postgresql_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty store, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        with databases.sqlite(tmp_path) as opened:
+            yield opened
+    else:
+        with databases.emptied(request.getfixturevalue("postgresql_store")) as opened:
+            yield opened

@@ -94,8 +94,13 @@ async def test_a_process_that_has_nothing_to_do_ends_and_another_begins(
 
 async def test_closing_ends_processes_that_are_still_loading(readers: AlertReaders) -> None:
     await read(readers)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (loading := multiprocessing.active_children()):
+            await asyncio.sleep(0)
     await readers.close()
     await ended()
+    assert [each.exitcode for each in loading] == [0]
+    assert not readers.ahead
 
 
 def test_one_processor_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

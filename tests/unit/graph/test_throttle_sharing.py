@@ -23,12 +23,10 @@ pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture
-def database(postgresql_url: str) -> Iterator[Database]:
+def database(postgresql_store: str) -> Iterator[Database]:
     """An empty database; what the processes of a test share."""
-    with databases.postgresql_database(postgresql_url) as url:
-        opened = Database(url)
+    with databases.emptied(postgresql_store) as opened:
         yield opened
-        opened.close()
 
 
 class Process:
@@ -106,13 +104,19 @@ async def test_what_passed_too_much_before_anybody_knew_is_waited_for(database: 
     assert 20 <= passed <= 30
 
 
-async def test_a_process_that_begins_takes_nothing_for_what_passed_before(
-    database: Database, clock: ManualClock
-) -> None:
+async def busy(database: Database, clock: ManualClock) -> Process:
+    """A process that has let pass all that it may, and told the others."""
     one = Process(database, clock)
     await told(one)
     assert one.passed(10) == 10
     await told(one)
+    return one
+
+
+async def test_a_process_that_begins_takes_nothing_for_what_passed_before(
+    database: Database, clock: ManualClock
+) -> None:
+    await busy(database, clock)
     late = Process(database, clock)
     await told(late)
     assert late.passed(3) == 3
@@ -121,10 +125,7 @@ async def test_a_process_that_begins_takes_nothing_for_what_passed_before(
 async def test_a_process_that_begins_takes_nothing_for_what_passed_minutes_before_either(
     database: Database, clock: ManualClock
 ) -> None:
-    one = Process(database, clock)
-    await told(one)
-    assert one.passed(10) == 10
-    await told(one)
+    one = await busy(database, clock)
     await clock.advance(120)
     late = Process(database, clock)
     await told(late)

@@ -6,7 +6,6 @@ import functools
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Connection
@@ -73,17 +72,6 @@ def test_on_postgresql_a_later_number_is_never_committed_before_an_earlier_one(u
     for database in (*databases_of_processes, reader):
         database.close()
     assert len(results[0]) == len(set(results[0])) == 100
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A store that is empty."""
-    if request.param == "sqlite":
-        with databases.sqlite(tmp_path) as opened:
-            yield opened
-    else:
-        with databases.emptied(request.getfixturevalue("url")) as opened:
-            yield opened
 
 
 def test_a_number_is_not_given_again_after_a_deletion(database: Database) -> None:

@@ -29,22 +29,12 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
     if request.param == "sqlite":
         url = sqlite_url(tmp_path / "source.db")
     else:
-        url = empty_postgresql(request.getfixturevalue("postgresql_url"))
+        url = databases.created(request.getfixturevalue("postgresql_url"))
     database = Database(url)
     migrations.upgrade(database)
     database.write_now(fill)
     yield database
     database.close()
-
-
-def empty_postgresql(server_url: str) -> str:
-    """Answer the address of a new database without tables."""
-    name = f"copy_{os.urandom(6).hex()}"
-    engine = sa.create_engine(server_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 def fill(connection: sa.Connection) -> None:
@@ -99,7 +89,7 @@ def test_what_comes_back_is_what_was_there(source: Database, tmp_path: Path, pas
     source.write_now(lambda connection: lanes.of(connection, {"https://one/hook": "https://one:443"}))
     file, _ = archived(tmp_path, source, passphrase)
     folder, manifest = taken(tmp_path, file, passphrase)
-    url = sqlite_url(folder / backup.SQLITE_FILE) if source.dialect == "sqlite" else empty_postgresql(source.url)
+    url = sqlite_url(folder / backup.SQLITE_FILE) if source.dialect == "sqlite" else databases.created(source.url)
     database = Database(url)
     try:
         backup.restored(database, folder, manifest.database)

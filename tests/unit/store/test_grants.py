@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-import databases
 from sallyport.store import callbacks, clients, grants, runs, users
 from sallyport.store.callbacks import Callback
 from sallyport.store.clients import Client
@@ -18,21 +14,10 @@ from sallyport.store.users import User
 NOW, LATER = "2026-01-05T09:00:00.0000000Z", "2026-01-05T12:00:00.0000000Z"
 
 
-@pytest.fixture(scope="session")
-def postgresql_grants(postgresql_url: str) -> Iterator[str]:
-    with databases.postgresql_database(postgresql_url) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture
+def database(database: Database) -> Database:
     """A store with an application and a user."""
-    if request.param == "sqlite":
-        with databases.sqlite(tmp_path) as opened:
-            yield prepared(opened)
-    else:
-        with databases.emptied(request.getfixturevalue("postgresql_grants")) as opened:
-            yield prepared(opened)
+    return prepared(database)
 
 
 def prepared(database: Database) -> Database:

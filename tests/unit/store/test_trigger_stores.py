@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import databases
 from sallyport.store import batches, documents, runs, trigger_histories, trigger_states
 from sallyport.store.batches import Gathering, Message
 from sallyport.store.database import Database
@@ -19,23 +16,6 @@ from sallyport.store.trigger_states import ClaimLost, TriggerState
 
 def at(minute: int) -> str:
     return f"2026-01-05T09:{minute:02}:00.0000000Z"
-
-
-@pytest.fixture(scope="session")
-def postgresql_store(postgresql_url: str) -> Iterator[str]:
-    with databases.postgresql_database(postgresql_url) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A store that is empty."""
-    if request.param == "sqlite":
-        with databases.sqlite(tmp_path) as opened:
-            yield opened
-    else:
-        with databases.emptied(request.getfixturevalue("postgresql_store")) as opened:
-            yield opened
 
 
 def state(name: str, next_at: str | None, **more: Any) -> TriggerState:
