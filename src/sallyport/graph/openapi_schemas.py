@@ -15,6 +15,7 @@ from sallyport.odata.fields import Enumeration, Field, Structure, Type
 Schema = Mapping[str, Any]
 
 _NULL = "null"
+_LATER = "One of the types below; one that Microsoft has added since is answered as it was brought."
 _SIMPLE: Mapping[Type, Schema] = MappingProxyType(
     {
         Type.STRING: {"type": "string"},
@@ -87,7 +88,7 @@ def _schema(structure: Structure) -> Schema:
     own: dict[str, Any] = {"type": "object", "properties": properties}
     derived = {f"#{each.name}": reference(each)["$ref"] for each in structure.derivations()}
     if derived:
-        own["properties"] = {"@odata.type": {"type": "string"}, **properties}
+        own["properties"] = {"@odata.type": {"type": "string", "description": _LATER}, **properties}
         own["discriminator"] = {"propertyName": "@odata.type", "mapping": derived}
     if structure.open:
         own["additionalProperties"] = True

@@ -6,6 +6,7 @@ The rule: a known property is stored in its type and casing, or refused with its
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,8 @@ Reader = Callable[[Any], Any]
 #: How many spellings of names are remembered for one structure.
 _MOST_SPELLINGS = 500
 _TEXTS = {str}
+_TYPE = "@odata.type"
+_OF_GRAPH = re.compile(r"#?microsoft\.graph\.[a-z_][\w.]{0,200}", re.ASCII | re.IGNORECASE)
 
 
 class InvalidProperty(errors.BadRequest):
@@ -61,7 +64,25 @@ def structure(given: Any, shape: Structure) -> dict[str, Any]:
     """Answer an object, read by its structure."""
     if not isinstance(given, dict):
         raise InvalidProperty((), "An object is expected")
-    return _members(given, _names(shape.of_value(given)))
+    return _typed(given, shape) if shape.derivations() else _members(given, _names(shape))
+
+
+def _typed(given: dict[str, Any], shape: Structure) -> dict[str, Any]:
+    """Answer an object whose `@odata.type` says which of several structures it has.
+
+    A type that Microsoft has added since is kept as it is written; what could be none is refused, because whoever reads
+    it chooses by it.
+    """
+    found = shape.of_value(given)
+    read = _members(given, _names(found))
+    named = read.pop(_TYPE, None)
+    if found is not shape:
+        return {_TYPE: f"#{found.name}", **read}
+    if not named:
+        return read
+    if not isinstance(named, str) or not _OF_GRAPH.fullmatch(named):
+        raise InvalidProperty((_TYPE,), f"'{_shown(named)}' is no type of Microsoft Graph")
+    return {_TYPE: named, **read}
 
 
 def _members(given: Any, names: _Names) -> dict[str, Any]:

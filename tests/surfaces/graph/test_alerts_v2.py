@@ -40,6 +40,26 @@ async def test_a_legacy_alert_is_answered_in_the_newer_shape(surface: Surface, v
     assert found["evidence"][0]["verdict"] == "unknown"
 
 
+async def test_evidence_of_a_type_that_came_later_is_kept_and_what_is_no_type_is_refused(surface: Surface) -> None:
+    later = {"@odata.type": "#microsoft.graph.security.satelliteEvidence", "orbit": "low"}
+    loud = {"@odata.type": "MICROSOFT.GRAPH.security.DEVICEevidence", "deviceDnsName": "pc"}
+    untyped = {"@odata.type": None, "verdict": "malicious"}
+    await surface.ingest([newer("a", evidence=[later, loud, untyped])])
+    found = (await surface.client.get("/v1.0/security/alerts_v2/a")).json()["evidence"]
+    assert [each.get("@odata.type") for each in found] == [later["@odata.type"], device("pc")["@odata.type"], None]
+    assert (found[0]["orbit"], found[1]["deviceDnsName"], found[2]["verdict"]) == ("low", "pc", "malicious")
+    for wrong in (
+        "evidence",
+        "#microsoft.graph.",
+        "\x1cmicrosoft.graph.security.x",
+        "#microsoft.graph.security.a b",
+        7,
+    ):
+        given = newer("b", evidence=[device("pc"), {"@odata.type": wrong}])
+        refused = await surface.client.post("/v1.0/security/alerts_v2", json=given)
+        assert "evidence/1/@odata.type" in assert_error(refused, 400, "BadRequest")
+
+
 async def test_filters_reach_every_property_of_the_newer_shape(surface: Surface) -> None:
     await surface.ingest(
         [
