@@ -20,8 +20,9 @@ import sqlite3
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -122,8 +123,15 @@ def stored(folder: Path) -> list[Stored]:
     """Answer what the server has stored of its latest runs."""
     with sqlite3.connect(folder / "sallyport.db") as connection:
         rows = connection.execute(f"SELECT * FROM runs ORDER BY id LIMIT {REPEATED}").fetchall()
-        query = f"SELECT {', '.join(ENTRY)} FROM run_history WHERE run_id = ? ORDER BY sequence"
-        return [Stored(row, connection.execute(query, row[:1]).fetchall()) for row in rows]
+        return [Stored(row, list(entries(connection, row[0]))) for row in rows]
+
+
+def entries(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[Any, ...]]:
+    """Answer the entries of a run as rows of their own: the server has one for all that it commits at a time."""
+    query = "SELECT entries FROM run_history WHERE run_id = ? ORDER BY sequence"
+    held = chain.from_iterable(json.loads(text) for (text,) in connection.execute(query, (run_id,)))
+    for sequence, (name, repetition, status, document) in enumerate(held):
+        yield run_id, sequence, name, repetition, status, json.dumps(document, separators=(",", ":"))
 
 
 def bare_writer(folder: Path, runs: Sequence[Stored], seconds: float, *, whole: bool) -> float:

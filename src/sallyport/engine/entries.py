@@ -7,7 +7,7 @@ are said so. Secrets are sealed: the history cannot show them, but a run that re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import orjson
 from sallyport.engine.records import ABSENT, Record
 from sallyport.statuses import Status
 from sallyport.store import contents, documents, schema
-from sallyport.store.history import Entry
+from sallyport.store.history import Entry, Segment
 
 REDACTED = "*sanitized*"
 
@@ -42,8 +42,11 @@ class Writer:
         #: Large contents met so far, by their hash.
         self.bodies: dict[str, bytes] = {}
 
-    def entry(self, record: Record, sequence: int) -> Entry:
-        """Answer a record as an entry of the journal."""
+    def segment(self, records: Iterable[Record], sequence: int) -> Segment:
+        """Answer records as entries that are committed together, the first of them with this number."""
+        return Segment(sequence, self._written([self._entry(record) for record in records]).decode())
+
+    def _entry(self, record: Record) -> list[Any]:
         document: dict[str, Any] = {"start": record.started_at, "tracking": record.tracking_id}
         if record.ended_at is not None:
             document["end"] = record.ended_at
@@ -64,7 +67,9 @@ class Writer:
             document["retries"] = record.retry_history
         if record.iteration:
             document["iteration"] = True
-        return Entry(sequence, record.name, record.repetition, record.status.value, self.text(document))
+        # The name is what an entry is found by: only what was computed is searched for secrets.
+        shown = orjson.Fragment(self._redacted(self._written(document))) if self._secrets else document
+        return [record.name, record.repetition, record.status.value, shown]
 
     def content(self, value: Any, *, secret: bool) -> dict[str, Any]:
         """Answer how a content stands in an entry."""
@@ -82,11 +87,7 @@ class Writer:
 
     def text(self, document: Mapping[str, Any]) -> str:
         """Answer a document as the text that is stored."""
-        try:
-            body = orjson.dumps(document, option=orjson.OPT_UTC_Z)
-        except TypeError:
-            body = orjson.dumps(_writable(document), option=orjson.OPT_UTC_Z)
-        return self._redacted(body).decode()
+        return self._redacted(self._written(document)).decode()
 
     def shown(self, value: Any) -> orjson.Fragment:
         """Answer a value as part of a document, whatever it holds."""
@@ -110,6 +111,13 @@ class Writer:
         if record.changes is not None:
             document["changes"] = self.content(record.changes, secret=record.secret_inputs)
 
+    @staticmethod
+    def _written(value: Any) -> bytes:
+        try:
+            return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+        except TypeError:
+            return orjson.dumps(_writable(value), option=orjson.OPT_UTC_Z)
+
     def _redacted(self, body: bytes) -> bytes:
         for secret in self._secrets:
             if secret in body:
@@ -126,7 +134,7 @@ class Reader:
 
     def record(self, entry: Entry) -> Record:
         """Answer the record that an entry holds."""
-        document = documents.loads(entry.document)
+        document = entry.document
         record = Record(
             name=entry.name,
             repetition=entry.repetition,

@@ -91,13 +91,11 @@ class Ledger:
         if earlier is not None and earlier.done() and earlier.exception() is not None:
             return earlier
         writer = self._writer()
-        written = []
-        for record in self._noted.values():
-            written.append(writer.entry(record, self.sequence))
-            self.sequence += 1
+        segment = writer.segment(self._noted.values(), self.sequence) if self._noted else None
+        self.sequence += len(self._noted)
         self._noted.clear()
         self._weight = 0
-        batch = history.Batch(self._row.id, self._row.epoch, None, written, writer.bodies, change, leaving)
+        batch = history.Batch(self._row.id, self._row.epoch, None, segment, writer.bodies, change, leaving)
         if self._unstored is not None:
             batch.start = self._row
             batch.contents.update(self._unstored)

@@ -27,12 +27,10 @@ class Stored:
 
 def read(connection: Connection, row: runs.Run) -> Stored:
     """Read everything that is stored of a run."""
-    found = history.read(connection, row.id)
+    found = list(history.read(connection, row.id))
     named = set(entries.digests(documents.loads(row.trigger)))
     for entry in found:
-        # Only an entry that names a large content is worth parsing for it here.
-        if '"digest"' in entry.document:
-            named.update(entries.digests(documents.loads(entry.document)))
+        named.update(entries.digests(entry.document))
     return Stored(row, found, callbacks.of_run(connection, row.id), contents.get(connection, named))
 
 

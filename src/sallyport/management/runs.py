@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -147,9 +147,9 @@ class Contents:
             row = runs.get(connection, run_id)
             document = documents.loads(row.trigger) if action == "$trigger" else {}
             if action != "$trigger":
-                found = [each for each in history.read(connection, row.id) if each.name == action]
+                found = (each for each in history.read(connection, row.id) if each.name == action)
                 entry, _ = _one(_by_key(found, lambda key: key == repetition), action, repetition)
-                document = documents.loads(entry.document)
+                document = entry.document
             return _stored(connection, document, part)
 
         return await self._engine.database.read(read)
@@ -190,7 +190,7 @@ async def _latest(call: Call, row: runs.Run, wanted: Wanted) -> Latest:
     return await call.engine.database.read(lambda connection: _by_key(history.read(connection, row.id), wanted))
 
 
-def _by_key(found: Sequence[Entry], wanted: Wanted) -> Latest:
+def _by_key(found: Iterable[Entry], wanted: Wanted) -> Latest:
     """Answer the latest entry of each action and repetition, in the order in which they were first recorded."""
     latest: dict[tuple[str, str], Entry] = {}
     for entry in found:

@@ -82,7 +82,7 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
         "trackedProperties": record.tracked_properties,
         "canResubmit": False,
     }
-    document = documents.loads(entry.document)
+    document = entry.document
     for part in ("inputs", "outputs"):
         stored = document.get(part)
         if isinstance(stored, dict):

@@ -1,30 +1,28 @@
 """The run history, which is the durability journal: entries appended in the order in which they came to be.
 
-The rule: `append` is the only way in, and what it is given about a run whose epoch has moved on is dropped whole.
+The rule: `append` is the only way in, and what it is given about a run whose epoch has moved on is dropped whole. What
+one run has committed at a time is one row: a row for each entry would cost more than all that is in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import callbacks, contents, runs, schema, upsert
+from sallyport.store import callbacks, contents, documents, runs, schema, upsert
 
 history = sa.Table(
     "run_history",
     schema.metadata,
     sa.Column("run_id", sa.String(40), primary_key=True),
+    #: The number of the first entry in the row.
     sa.Column("sequence", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String(80), nullable=False),
-    sa.Column("repetition", sa.String(80), nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
-    #: The rest of the entry, as `engine/journal` writes it.
-    sa.Column("document", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
+    #: A JSON array of entries, each `[name, repetition, status, document]`.
+    sa.Column("entries", sa.Text, nullable=False),
 )
 
 
@@ -35,7 +33,17 @@ class Entry(NamedTuple):
     name: str
     repetition: str
     status: str
-    document: str
+    #: The rest of the entry, as `engine/entries` writes it.
+    document: dict[str, Any]
+
+
+class Segment(NamedTuple):
+    """The entries that one run has committed at a time."""
+
+    #: The number of the first.
+    sequence: int
+    #: All of them, as the row holds them.
+    entries: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Batch:
     epoch: int
     #: The run itself, when this is the first that is heard of it.
     start: runs.Run | None = None
-    entries: list[Entry] = field(default_factory=list)
+    segment: Segment | None = None
     contents: dict[str, bytes] = field(default_factory=dict)
     #: New values for the run's row: its end, or until when it is put away; stored with `start` when it is given.
     change: dict[str, Any] | None = None
@@ -74,10 +82,8 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
     rows = []
     for batch in kept:
         bodies.update(batch.contents)
-        run_id = batch.run_id
-        rows += [
-            (run_id, each.sequence, each.name, each.repetition, each.status, each.document) for each in batch.entries
-        ]
+        if batch.segment is not None:
+            rows.append((batch.run_id, *batch.segment))
     contents.put(connection, bodies, now)
     upsert.insert_many(connection, history, rows)
     for batch in kept:
@@ -88,10 +94,17 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
     return stale
 
 
-def read(connection: Connection, run_id: str) -> list[Entry]:
-    """Answer every entry of a run, in order."""
-    query = sa.select(*list(history.c)[1:]).where(history.c.run_id == run_id).order_by(history.c.sequence)
-    return [Entry(*row) for row in connection.execute(query)]
+def read(connection: Connection, run_id: str) -> Iterator[Entry]:
+    """Answer every entry of a run, in order, while the transaction lasts: a long history need not be held at once."""
+    query = sa.select(history.c.sequence, history.c.entries)
+    for row in connection.execute(query.where(history.c.run_id == run_id).order_by(history.c.sequence)):
+        yield from entries_of(Segment(*row))
+
+
+def entries_of(segment: Segment) -> Iterator[Entry]:
+    """Answer the entries that a row holds, in order."""
+    for sequence, entry in enumerate(documents.loads(segment.entries), segment.sequence):
+        yield Entry(sequence, *entry)
 
 
 def _leave(connection: Connection, run_id: str, leaving: Leaving, now: str) -> None:

@@ -40,7 +40,6 @@ runs = sa.Table(
     #: When the run wants attention; null while somebody works on it, and at the end.
     sa.Column("wake_at", schema.Instant),
     sa.Index("ix_runs_workflow", "workflow_id", "id"),
-    sqlite_with_rowid=False,
 )
 #: Most runs succeed, in the transaction that stores them as often as not: they need no entry here.
 _UNUSUAL = runs.c.status != sa.literal_column("'Succeeded'")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sallyport.engine import entries
 from sallyport.engine.records import ABSENT, Record
 from sallyport.statuses import Status
-from sallyport.store import documents
+from sallyport.store import history
 from sallyport.store.sealing import Sealer
 
 SEALER = Sealer(b"k" * 32)
@@ -51,8 +51,9 @@ def _read_back(
     record: Record, inline: int = 20, seal: entries.Seal | None = SEAL, secrets: tuple[str, ...] = ()
 ) -> Record:
     writer = entries.Writer(SEAL, secrets, inline)
-    entry = writer.entry(record, 7)
-    named = entries.digests(documents.loads(entry.document))
+    (entry,) = history.entries_of(writer.segment([record], 7))
+    assert entry.sequence == 7
+    named = entries.digests(entry.document)
     assert set(named) == set(writer.bodies)
     return entries.Reader(seal, writer.bodies).record(entry)
 
@@ -72,9 +73,9 @@ def test_a_record_is_read_back_as_it_was_written(record: Record, inline: int) ->
 
 @given(record=RECORDS)
 def test_an_entry_is_text_that_any_database_takes(record: Record) -> None:
-    document = entries.Writer(SEAL, (), 20).entry(record, 0).document
-    assert "\0" not in document
-    document.encode()
+    text = entries.Writer(SEAL, (), 20).segment([record], 0).entries
+    assert "\0" not in text
+    text.encode()
 
 
 def _record(**given: Any) -> Record:
@@ -84,22 +85,40 @@ def _record(**given: Any) -> Record:
 def test_outputs_that_are_the_inputs_are_stored_once() -> None:
     value = ["x" * 5_000]
     writer = entries.Writer(SEAL, (), 100)
-    document = documents.loads(writer.entry(_record(inputs=value, outputs=value), 0).document)
-    assert document["outputs"] == {"same": True}
+    (entry,) = history.entries_of(writer.segment([_record(inputs=value, outputs=value)], 0))
+    assert entry.document["outputs"] == {"same": True}
     assert len(writer.bodies) == 1
+
+
+def test_entries_that_are_committed_together_are_numbered_on() -> None:
+    records = [_record(inputs=number) for number in range(3)]
+    found = list(history.entries_of(entries.Writer(SEAL, (), 100).segment(records, 4)))
+    assert [(each.sequence, each.document["inputs"]) for each in found] == [
+        (4, {"value": 0}),
+        (5, {"value": 1}),
+        (6, {"value": 2}),
+    ]
+
+
+def test_an_entry_is_found_by_its_name_although_a_secret_has_the_same_text() -> None:
+    segment = entries.Writer(SEAL, ("Act", "Succeeded"), 100).segment([_record(inputs="Act")], 0)
+    (entry,) = history.entries_of(segment)
+    assert (entry.name, entry.status) == ("Act", "Succeeded")
+    assert entry.document["inputs"]["value"] == "*sanitized*"
 
 
 def test_equal_large_contents_are_stored_once() -> None:
     writer = entries.Writer(SEAL, (), 100)
-    writer.entry(_record(inputs=["x" * 500], outputs=["x" * 500]), 0)
+    writer.segment([_record(inputs=["x" * 500], outputs=["x" * 500])], 0)
     assert len(writer.bodies) == 1
 
 
 def test_secret_contents_are_sealed_and_left_out_for_readers_without_the_seal() -> None:
     record = _record(inputs={"password": "canary-9f1"}, outputs="canary-9f1", secret_inputs=True, secret_outputs=True)
     writer = entries.Writer(SEAL, (), 100)
-    entry = writer.entry(record, 0)
-    assert "canary-9f1" not in entry.document
+    segment = writer.segment([record], 0)
+    assert "canary-9f1" not in segment.entries
+    (entry,) = history.entries_of(segment)
     shown = entries.Reader(None, {}).record(entry)
     assert (shown.inputs, shown.outputs) == (ABSENT, ABSENT)
 

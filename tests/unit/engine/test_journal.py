@@ -47,16 +47,16 @@ def _run(name: str, epoch: int = 1) -> runs.Run:
     return runs.Run(name, "workflow", 1, "manual", None, "Running", NOW, name, "{}", epoch=epoch, owner="me")
 
 
-def _entry(sequence: int, document: Any = "{}") -> history.Entry:
-    return history.Entry(sequence, "Act", "", "Succeeded", document)
+def _segment(sequence: int) -> history.Segment:
+    return history.Segment(sequence, '[["Act","","Succeeded",{}]]')
 
 
 def _batch(name: str, sequence: int, *, epoch: int = 1, **more: Any) -> history.Batch:
-    return history.Batch(name, epoch, entries=[_entry(sequence)], **more)
+    return history.Batch(name, epoch, segment=_segment(sequence), **more)
 
 
 async def _sequences(database: Database, name: str) -> list[int]:
-    return [entry.sequence for entry in await database.read(lambda connection: history.read(connection, name))]
+    return await database.read(lambda connection: [entry.sequence for entry in history.read(connection, name)])
 
 
 async def test_what_is_appended_is_committed_in_its_order(database: Database) -> None:
@@ -110,7 +110,7 @@ async def test_a_batch_that_cannot_be_stored_is_nobody_elses_fault(database: Dat
     journal = Journal(database, ManualClock())
     for name in "abc":
         await journal.append(_batch(name, 0, start=_run(name)))
-    broken = history.Batch("b", 1, entries=[_entry(1, object())])
+    broken = history.Batch("b", 1, segment=history.Segment(1, object()))  # type: ignore[arg-type]
     appended = [journal.append(_batch("a", 1)), journal.append(broken), journal.append(_batch("c", 1))]
     found = await asyncio.gather(*appended, return_exceptions=True)
     assert [type(each) for each in found] == [type(None), JournalFailed, type(None)]

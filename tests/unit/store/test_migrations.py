@@ -11,7 +11,18 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.engine import Connection
 
-from sallyport.store import clients, credentials, deliveries, lanes, migrations, notices, observables, tables
+from sallyport.store import (
+    clients,
+    credentials,
+    deliveries,
+    history,
+    lanes,
+    migrations,
+    notices,
+    observables,
+    runs,
+    tables,
+)
 from sallyport.store.clients import SignIns
 from sallyport.store.credentials import ClientKey, ClientSecret
 from sallyport.store.database import Database, sqlite_url
@@ -102,6 +113,40 @@ def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_ro
         assert notices.add(connection, (), {}, at) == 8
 
     database.write_now(after)
+    database.close()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_runs_and_their_entries_are_kept_when_a_commit_becomes_a_row(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
+    database = Database(server if dialect == "sqlite" else _created(server))
+    at = "2026-11-23T12:00:00.0000000Z"
+
+    def before(connection: Connection) -> None:
+        command.upgrade(migrations.configuration(connection), "0013")
+        entry = "INSERT INTO run_history (run_id, sequence, name, repetition, status, document) VALUES ('r', "
+        for statement in (
+            f"""INSERT INTO runs (id, workflow_id, version, trigger_name, status, started_at, client_tracking_id,
+                "trigger", epoch) VALUES ('r', 'w', 2, 'it', 'Succeeded', '{at}', 'c', '{{}}', 3)""",
+            f"""{entry} 0, 'Say "no"', '', 'Running', '{{"start":"{at}"}}')""",
+            f"""{entry} 1, 'Say "no"', '000001', 'Succeeded', '{{"start":"{at}","code":"\\u00f6"}}')""",
+        ):
+            connection.exec_driver_sql(statement)
+
+    database.write_now(before)
+    migrations.upgrade(database)
+
+    def after(connection: Connection) -> None:
+        [row] = runs.listed(connection, "w")
+        assert (row.id, row.version, row.status, row.trigger, row.epoch) == ("r", 2, "Succeeded", "{}", 3)
+        assert list(history.read(connection, "r")) == [
+            (0, 'Say "no"', "", "Running", {"start": at}),
+            (1, 'Say "no"', "000001", "Succeeded", {"start": at, "code": "\u00f6"}),
+        ]
+
+    database.read_now(after)
     database.close()
 
 

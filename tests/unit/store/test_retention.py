@@ -40,7 +40,7 @@ async def test_a_run_goes_whole_when_its_time_is_over_and_its_contents_with_the_
     assert forgetting > 0
     left = await stage.database.read(lambda connection: {row.id for row in runs.listed(connection)})
     assert left == {young.id}
-    entries = await stage.database.read(lambda connection: history.read(connection, old.id))
+    entries = await stage.database.read(lambda connection: list(history.read(connection, old.id)))
     assert entries == []
     assert lone.id not in left
     assert (await stage.outcome(young.id))["Large"].outputs == {"shared": "x" * 9000}

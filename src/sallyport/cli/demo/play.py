@@ -179,7 +179,7 @@ class Play:
 
     def _actions(self, run_id: str) -> int:
         """Answer how many actions a run's history holds, each repetition counted."""
-        entries = self._serving.house.database.read_now(lambda connection: history.read(connection, run_id))
+        entries = self._serving.house.database.read_now(lambda connection: list(history.read(connection, run_id)))
         return len({(entry.name, entry.repetition) for entry in entries if entry.status not in output.GOING_ON})
 
 
