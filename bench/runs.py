@@ -3,22 +3,20 @@
 A real server process over SQLite with `synchronous=FULL` runs a workflow: Request trigger, ten Compose actions with
 expressions over a body of 2 KB, Response; the full history is kept. Clients wait for each answer.
 
-Before and after each round a bare writer puts the same bytes into tables of the same shape on the same disk, with
+The server takes turns with a bare writer that puts the same bytes into tables on the same disk, with
 `synchronous=FULL` too: for every ten actions the ten entries of the history, that of the Response and the row of the
 run, which holds the body, in one transaction. Beside it stands a writer of the ten entries alone, which keeps neither
-the body nor the answer. The ratios are of the round to the mean of two measurements around it.
+the body nor the answer. The ratios are of what all turns came to.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
 import sqlite3
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,8 +24,8 @@ from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
+from parts import caller
 from parts.server import Server
 
 ACTIONS = 10
@@ -41,6 +39,8 @@ EXPRESSIONS = (
 ENTRY = ("run_id", "sequence", "name", "repetition", "status", "document")
 #: How many stored runs the bare writer repeats.
 REPEATED = 200
+#: How often the server and the bare writers take turns: a machine's speed changes within seconds.
+TURNS = 6
 
 
 def body() -> dict[str, Any]:
@@ -82,33 +82,9 @@ def deployed(server: Server) -> str:
     return str(found.json()["value"])
 
 
-async def call(url: str, concurrency: int, number: int) -> float:
+def start_runs(url: str, concurrency: int, number: int) -> float:
     """Start runs from so many connections at once and answer the seconds that all of them took."""
-    parts = urlsplit(url)
-    content = json.dumps(body()).encode()
-    head = (
-        f"POST {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
-    request = head.encode() + content
-    start = perf_counter()
-    await asyncio.gather(
-        *(_client(parts.hostname, parts.port, request, number // concurrency) for _ in range(concurrency))
-    )
-    return perf_counter() - start
-
-
-async def _client(host: str | None, port: int | None, request: bytes, number: int) -> None:
-    reader, writer = await asyncio.open_connection(host, port)
-    for _ in range(number):
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        if b" 200 " not in head[:20]:
-            sys.exit(f"the server answered {head!r}")
-        at = head.index(b"content-length: ") + 16
-        await reader.readexactly(int(head[at : head.index(b"\r", at)]))
-    writer.close()
-    await writer.wait_closed()
+    return caller.call(url, json.dumps(body()).encode(), concurrency, number)
 
 
 @dataclass
@@ -181,21 +157,19 @@ class Round:
 
 
 def measure(server: Server, url: str, concurrency: int, number: int, seconds: float) -> Round:
-    """Measure one level of concurrency between two measurements of the bare writers."""
+    """Measure one level of concurrency, taking turns with the bare writers."""
     runs = stored(server.folder)
-
-    def bare() -> tuple[float, float]:
-        return (
-            bare_writer(server.folder, runs, seconds, whole=True),
-            bare_writer(server.folder, runs, seconds, whole=False),
-        )
-
-    before = bare()
-    passed = asyncio.run(call(url, concurrency, number))
-    whole, entries = (statistics.mean(pair) for pair in zip(before, bare(), strict=True))
-    a_second = (number // concurrency) * concurrency / passed
+    passed, started = 0.0, 0
+    whole, entries = [], []
+    for _ in range(TURNS):
+        whole.append(bare_writer(server.folder, runs, seconds / TURNS, whole=True))
+        passed += start_runs(url, concurrency, number // TURNS)
+        started += number // TURNS
+        entries.append(bare_writer(server.folder, runs, seconds / TURNS, whole=False))
+    bare, plain = statistics.mean(whole), statistics.mean(entries)
+    a_second = started / passed
     actions = a_second * ACTIONS
-    return Round(concurrency, a_second, actions, whole, actions / whole, entries, actions / entries)
+    return Round(concurrency, a_second, actions, bare, actions / bare, plain, actions / plain)
 
 
 def flatness(url: str, server: Server, total: int) -> dict[str, float]:
@@ -204,7 +178,7 @@ def flatness(url: str, server: Server, total: int) -> dict[str, float]:
     stored = 0
     first = last = 0.0
     while stored < total:
-        passed = asyncio.run(call(url, 50, window))
+        passed = start_runs(url, 50, window)
         stored += window
         first = first or passed
         last = passed
@@ -217,13 +191,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--quick", action="store_true", help="fewer runs, for a look")
     chosen = parser.parse_args()
-    number, seconds, total = (600, 0.5, 2_000) if chosen.quick else (6_000, 3.0, 100_000)
+    number, seconds, total = (600, 1.0, 2_000) if chosen.quick else (6_000, 6.0, 100_000)
     with tempfile.TemporaryDirectory(prefix="sallyport-bench-") as folder:
         server = Server(Path(folder))
         try:
             server.wait()
             url = deployed(server)
-            asyncio.run(call(url, 10, 300))
+            start_runs(url, 10, 300)
             rounds = [measure(server, url, each, number, seconds) for each in (1, 10, 50)]
             grown = flatness(url, server, total)
         finally:
