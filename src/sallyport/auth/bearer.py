@@ -38,7 +38,9 @@ class Bearer:
         await self._app(scope, receive, send if isinstance(caller, Principal) else _challenging(send))
 
     def _caller(self, scope: Scope) -> Principal | errors.Unauthenticated:
-        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        if authorization is None:
+            return TokenEmpty()
         try:
             return self._authority.tokens.verify(self._token(authorization.decode("latin-1").strip()))
         except errors.Unauthenticated as reason:

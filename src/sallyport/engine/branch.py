@@ -51,6 +51,8 @@ class _Progress:
     async def go_on(self) -> None:
         while self._decisions or self._tasks:
             while self._decisions:
+                if not self.run.may_go_on():
+                    await self.run.take_turns()
                 await self._decide(self._decisions.popleft())
             if self._tasks:
                 done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -66,16 +68,18 @@ class _Progress:
 
     async def _decide(self, decision: plan.Decision) -> None:
         action = self.block.actions[decision.name]
-        if not self.run.may_go_on():
-            await self.run.take_turns()
         if isinstance(decision, Skip):
             skip(self.run, action, self.frame, decision)
             self._settle(action.name, Status.SKIPPED)
-        elif step.is_quick(self.run, action) or not (self._decisions or self._tasks):
-            self._settle(action.name, await step.take(self.run, action, self.frame, BLOCKS))
+            return
+        action_type = self.run.workflow.action_types.get(action.type)
+        taken = step.take(self.run, action, action_type, self.frame, BLOCKS)
+        # What does nothing but compute need not be a task of its own.
+        quick = action_type is None or not (action_type.effect or action_type.container)
+        if quick or not (self._decisions or self._tasks):
+            self._settle(action.name, await taken)
         else:
-            task = asyncio.ensure_future(step.take(self.run, action, self.frame, BLOCKS))
-            self._tasks[task] = action.name
+            self._tasks[asyncio.ensure_future(taken)] = action.name
 
     def _settle(self, name: str, status: Status | None) -> None:
         if status is None:

@@ -69,14 +69,14 @@ class Writer:
             document["iteration"] = True
         # The name is what an entry is found by: only what was computed is searched for secrets.
         shown = orjson.Fragment(self._redacted(self._written(document))) if self._secrets else document
-        return [record.name, record.repetition, record.status.value, shown]
+        return [record.name, record.repetition, record.status, shown]
 
     def content(self, value: Any, *, secret: bool) -> dict[str, Any]:
         """Answer how a content stands in an entry."""
         body = documents.dumps(value)
         if secret:
             return {"sealed": self._seal.close(body)}
-        shown = self._redacted(body)
+        shown = self._redacted(body) if self._secrets else body
         # Where a secret came in from outside, a run that resumes must not send the mark that stands for it.
         whole = {"whole": self._seal.close(body)} if shown is not body else {}
         if len(shown) <= self._inline:

@@ -7,7 +7,7 @@ status of a block is that of its last leaves, where a skipped leaf stands for wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,13 +39,12 @@ Reason = Callable[[str], Skip]
 class Plan:
     """The state of one block: fed with statuses, it answers decisions; each action is decided once."""
 
-    __slots__ = ("_block", "_decided", "_missing", "statuses")
+    __slots__ = ("_block", "_missing", "statuses")
 
     def __init__(self, block: Block, recorded: Mapping[str, Status]) -> None:
         """Begin from recorded statuses; an action that is recorded but not terminal is decided anew, as Ready."""
         self._block = block
         self.statuses: dict[str, Status] = {name: status for name, status in recorded.items() if status in TERMINAL}
-        self._decided = set(self.statuses)
         #: How many predecessors of each undecided action are not terminal yet.
         self._missing = dict(block.predecessors)
         for name in self.statuses:
@@ -56,18 +55,19 @@ class Plan:
 
     def begin(self) -> list[Decision]:
         """Answer everything that is decided by what was recorded."""
-        return self._decide(name for name, missing in list(self._missing.items()) if missing == 0)
+        return [self._decide(name) for name, missing in list(self._missing.items()) if missing == 0]
 
     def settle(self, name: str, status: Status) -> list[Decision]:
         """Take note that an action is terminal, and answer what that decides."""
         self.statuses[name] = status
-        freed = []
+        decisions = []
         for after in self._block.successors.get(name, ()):
-            if after in self._missing:
-                self._missing[after] -= 1
-                if self._missing[after] == 0:
-                    freed.append(after)
-        return self._decide(freed)
+            missing = self._missing.get(after)
+            if missing == 1:
+                decisions.append(self._decide(after))
+            elif missing is not None:
+                self._missing[after] = missing - 1
+        return decisions
 
     @property
     def finished(self) -> bool:
@@ -78,14 +78,9 @@ class Plan:
         """Answer the status of the block, which must be finished."""
         return block_status(self._block, self.statuses)
 
-    def _decide(self, names: Iterable[str]) -> list[Decision]:
-        decisions = []
-        for name in names:
-            if name not in self._decided:
-                self._decided.add(name)
-                self._missing.pop(name, None)
-                decisions.append(_decision(self._block.actions[name], self.statuses))
-        return decisions
+    def _decide(self, name: str) -> Decision:
+        del self._missing[name]
+        return _decision(self._block.actions[name], self.statuses)
 
 
 def block_status(block: Block, statuses: Mapping[str, Status]) -> Status:

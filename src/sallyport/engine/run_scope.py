@@ -26,7 +26,8 @@ class RunScope(Scope):
     __slots__ = ("_action", "_frame", "_has_item", "_item", "_record", "_run")
 
     def __init__(self, run: Run, frame: Frame, action: Action | None, record: Record | None) -> None:
-        super().__init__(run.meter)
+        # All that `Scope` does: one of these is made for every expression.
+        self.meter = run.meter
         self._run = run
         self._frame = frame
         self._action = action

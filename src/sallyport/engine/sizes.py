@@ -15,6 +15,8 @@ from sallyport.errors import SallyportError
 DEEPEST = 200
 #: Arrays and objects altogether: each takes many times as much in memory as in writing when it is read again.
 MOST = 1_000_000
+#: So few arrays and objects are gone through one by one: sharing cannot make much of them, nor are they too deep.
+_FEW = 64
 #: What an array or object takes in memory, and each of its members beside its text.
 _EACH = 64
 _MEMBER = 32
@@ -55,13 +57,26 @@ def check(value: Any, limit: int, what: str) -> int:
 
 
 def _weight(value: Any, limit: int) -> int | None:
+    """Answer the bytes of an array or object, None when they are too many."""
+    size = count = members = 0
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        count += 1
+        if count > _FEW:
+            return _weight_of_many(value, limit)
+        own, inside = _own_size(each)
+        size += own
+        members += len(each)
+        waiting += inside
+    return size + count * _EACH + members * _MEMBER if size <= limit else None
+
+
+def _weight_of_many(value: Any, limit: int) -> int | None:
     """Answer the bytes of an array or object, None when they are too many.
 
     It is gone through level by level, and each part looked at once a level, however often it stands there.
     """
-    own, inside = _own_size(value)
-    if not inside:
-        return own + _EACH + len(value) * _MEMBER if own <= limit else None
     size = count = members = 0
     times = {id(value): 1}
     parts = {id(value): value}

@@ -37,14 +37,10 @@ _UNSUCCESSFUL = (Failed, TimedOut, Skipped)
 _SECURED = "What went wrong is not shown, because inputs or outputs of the action are secured."
 
 
-def is_quick(run: Run, action: Action) -> bool:
-    """Answer whether an action does nothing but compute, so that it need not be a task of its own."""
-    action_type = run.workflow.action_types.get(action.type)
-    return action_type is None or not (action_type.effect or action_type.container)
-
-
-async def take(run: Run, action: Action, frame: Frame, blocks: Blocks) -> Status | None:
+async def take(run: Run, action: Action, action_type: ActionType | None, frame: Frame, blocks: Blocks) -> Status | None:
     """Run an action to its end and answer its status; None when it waits and the run is to be put away.
+
+    `action_type` is None for a type that is not known here.
 
     Raises Interruption when the run cannot go on.
     """
@@ -53,22 +49,23 @@ async def take(run: Run, action: Action, frame: Frame, blocks: Blocks) -> Status
         record = run.begin(action, frame)
     elif record.status in TERMINAL:
         return record.status
-    action_type = run.workflow.action_types.get(action.type)
     if action_type is None:
         message = f"The action type '{action.type}' is not one that can be run."
-        return _settle(run, action, record, Failed("ActionTypeNotSupported", message))
+        return _settle(run, action, record, Failed("ActionTypeNotSupported", message), soon=False)
+    # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.
+    soon = action_type.effect or action_type.responds
     step = _Step(run, action, action_type, frame, record, blocks)
     if not (action_type.effect or action_type.container):
         # What only computes is over before anybody would look for it in a trace.
         outcome = await step.outcome()
-        return None if outcome is None else _settle(run, action, record, outcome)
+        return None if outcome is None else _settle(run, action, record, outcome, soon=soon)
     told = {"sallyport.action": action.name, "sallyport.action_type": action.type}
     with run.around.recorder.span("action", told) as span:
         outcome = await step.outcome()
         span.note("sallyport.outcome", "Waiting" if outcome is None else type(outcome).__name__)
         if isinstance(outcome, Failed | TimedOut):
             span.fail(type(outcome).__name__)
-    return None if outcome is None else _settle(run, action, record, outcome)
+    return None if outcome is None else _settle(run, action, record, outcome, soon=soon)
 
 
 class _Step:
@@ -112,10 +109,10 @@ class _Step:
             limit = self.context.evaluate(action.template("limit"))
             if isinstance(limit, dict) and limit.get("timeout"):
                 self.deadline = record.started_at + retry.duration(limit["timeout"], "limit.timeout")
-        return self._static_result()
+        return self._static_result() if "runtimeConfiguration" in action.raw else None
 
     def _static_result(self) -> Outcome | None:
-        configuration = self.action.raw.get("runtimeConfiguration")
+        configuration = self.action.raw["runtimeConfiguration"]
         bound = configuration.get("staticResult") if isinstance(configuration, dict) else None
         if not isinstance(bound, dict) or str(bound.get("staticResultOptions", "")).casefold() != "enabled":
             return None
@@ -232,9 +229,13 @@ async def _within(deadline: datetime | None, now: datetime, *, late: bool) -> As
             yield
 
 
-def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Status:
-    """Record an outcome; the record of an action that ends the run goes with the end."""
-    outcome = _bounded(run, outcome, record)
+def _settle(run: Run, action: Action, record: Record, outcome: Outcome, *, soon: bool) -> Status:
+    """Record an outcome, to be committed `soon` or when there is reason to.
+
+    The record of an action that ends the run goes with the end.
+    """
+    if isinstance(outcome, _WITH_OUTPUTS) and outcome.outputs is not record.inputs:
+        outcome = _bounded(run, outcome, record)
     record.ended_at = run.clock.now()
     record.memory, record.waits_until, record.waits_for_callback = None, None, False
     if isinstance(outcome, Succeeded):
@@ -251,20 +252,17 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome) -> Statu
         raise RunEnds(outcome, record)
     run.ledger.note(record)
     run.ended_actions[record.status] = run.ended_actions.get(record.status, 0) + 1
-    action_type = run.workflow.action_types.get(action.type)
-    if action_type is not None and (action_type.effect or action_type.responds):
-        # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.
+    if soon:
         run.ledger.flush_soon()
     return record.status
 
 
-def _bounded(run: Run, outcome: Outcome, record: Record) -> Outcome:
+def _bounded(run: Run, outcome: Succeeded | Failed | TimedOut, record: Record) -> Outcome:
     """Answer an outcome whose outputs can be kept; one that is too large has failed, whatever it was."""
-    if isinstance(outcome, _WITH_OUTPUTS) and outcome.outputs is not record.inputs:
-        try:
-            run.hold(record, sizes.check(outcome.outputs, run.limits.message_bytes, "outputs"))
-        except sizes.ResultTooLarge as error:
-            return Failed(error.code, error.message)
+    try:
+        run.hold(record, sizes.check(outcome.outputs, run.limits.message_bytes, "outputs"))
+    except sizes.ResultTooLarge as error:
+        return Failed(error.code, error.message)
     return outcome
 
 
