@@ -69,3 +69,9 @@ def test_nesting_has_an_end(depth: int, refused: bool) -> None:
     for _ in range(depth - 1):
         value = [value]
     assert _refused(value, 10**9) is refused
+
+
+@given(value=VALUES)
+def test_what_is_walked_weighs_what_it_weighs_level_by_level(value: Any) -> None:
+    if isinstance(value, list | dict):
+        assert sizes.check(value, 10**9, "outputs") == sizes._weight_of_many(value, 10**9)
