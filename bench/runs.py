@@ -99,10 +99,10 @@ def stored(folder: Path) -> list[Stored]:
     """Answer what the server has stored of its latest runs."""
     with sqlite3.connect(folder / "sallyport.db") as connection:
         rows = connection.execute(f"SELECT * FROM runs ORDER BY id LIMIT {REPEATED}").fetchall()
-        return [Stored(row, list(entries(connection, row[0]))) for row in rows]
+        return [Stored(row, list(entry_rows(connection, row[0]))) for row in rows]
 
 
-def entries(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[Any, ...]]:
+def entry_rows(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[Any, ...]]:
     """Answer the entries of a run as rows of their own: the server has one for all that it commits at a time."""
     query = "SELECT entries FROM run_history WHERE run_id = ? ORDER BY sequence"
     held = chain.from_iterable(json.loads(text) for (text,) in connection.execute(query, (run_id,)))

@@ -146,10 +146,9 @@ class Run:
 
     def hold(self, record: Record, size: int) -> None:
         """Count what a record holds from now on; raises ResultTooLarge when the run would hold too much."""
-        if size:
-            self._demand(size)
-            record.weight += size
-            self.ledger.weigh(size)
+        self._demand(size)
+        record.weight += size
+        self.ledger.weigh(size)
 
     def hold_variable(self, operation: str, name: str, value: Any) -> None:
         """Count what a variable holds from now on; raises ResultTooLarge when it, or the run, would hold too much."""

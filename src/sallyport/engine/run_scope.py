@@ -26,8 +26,7 @@ class RunScope(Scope):
     __slots__ = ("_action", "_frame", "_has_item", "_item", "_record", "_run")
 
     def __init__(self, run: Run, frame: Frame, action: Action | None, record: Record | None) -> None:
-        # All that `Scope` does: one of these is made for every expression.
-        self.meter = run.meter
+        super().__init__(run.meter)
         self._run = run
         self._frame = frame
         self._action = action

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ from sallyport.store import (
 from sallyport.store.clients import SignIns
 from sallyport.store.credentials import ClientKey, ClientSecret
 from sallyport.store.database import Database, sqlite_url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table, on SQLite and on PostgreSQL."""
+    sqlite = request.param == "sqlite"
+    opened = Database(
+        sqlite_url(tmp_path / "old.db") if sqlite else _created(request.getfixturevalue("postgresql_url"))
+    )
+    yield opened
+    opened.close()
 
 
 def test_migrations_make_the_declared_tables_on_sqlite(tmp_path: Path) -> None:
@@ -57,12 +69,7 @@ def test_migrations_make_the_declared_tables_on_postgresql(postgresql_url: str) 
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def test_what_alerts_mention_is_kept_when_its_table_gets_buckets(
-    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
-    database = Database(server if dialect == "sqlite" else _created(server))
+def test_what_alerts_mention_is_kept_when_its_table_gets_buckets(bare: Database) -> None:
     rows = [(5, 1), (5, 8192), (7, 20_000), (2**62, 1)]
 
     def before(connection: Connection) -> None:
@@ -70,8 +77,8 @@ def test_what_alerts_mention_is_kept_when_its_table_gets_buckets(
         for key, sequence in rows:
             connection.exec_driver_sql(f"INSERT INTO alert_observables (key, sequence) VALUES ({key}, {sequence})")
 
-    database.write_now(before)
-    migrations.upgrade(database)
+    bare.write_now(before)
+    migrations.upgrade(bare)
 
     def under(connection: Connection) -> list[list[int]]:
         statements = (
@@ -79,16 +86,10 @@ def test_what_alerts_mention_is_kept_when_its_table_gets_buckets(
         )
         return [sorted(row.sequence for row in connection.execute(each)) for each in statements]
 
-    assert database.read_now(under) == [[1, 8192], [1, 20_000], []]
-    database.close()
+    assert bare.read_now(under) == [[1, 8192], [1, 20_000], []]
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_rows(
-    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
-    database = Database(server if dialect == "sqlite" else _created(server))
+def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_rows(bare: Database) -> None:
     at = "2026-11-23T12:00:00.0000000Z"
 
     def before(connection: Connection) -> None:
@@ -101,8 +102,8 @@ def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_ro
         ):
             connection.exec_driver_sql(statement)
 
-    database.write_now(before)
-    migrations.upgrade(database)
+    bare.write_now(before)
+    migrations.upgrade(bare)
 
     def after(connection: Connection) -> None:
         [lane] = lanes.of_ids(connection, deliveries.due(connection, at))
@@ -112,16 +113,10 @@ def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_ro
         assert lanes.of(connection, {"https://two/hook": "https://two:443"}) == {"https://two/hook": 4}
         assert notices.add(connection, (), {}, at) == 8
 
-    database.write_now(after)
-    database.close()
+    bare.write_now(after)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def test_runs_and_their_entries_are_kept_when_a_commit_becomes_a_row(
-    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
-    database = Database(server if dialect == "sqlite" else _created(server))
+def test_runs_and_their_entries_are_kept_when_a_commit_becomes_a_row(bare: Database) -> None:
     at = "2026-11-23T12:00:00.0000000Z"
 
     def before(connection: Connection) -> None:
@@ -135,8 +130,8 @@ def test_runs_and_their_entries_are_kept_when_a_commit_becomes_a_row(
         ):
             connection.exec_driver_sql(statement)
 
-    database.write_now(before)
-    migrations.upgrade(database)
+    bare.write_now(before)
+    migrations.upgrade(bare)
 
     def after(connection: Connection) -> None:
         [row] = runs.listed(connection, "w")
@@ -146,8 +141,7 @@ def test_runs_and_their_entries_are_kept_when_a_commit_becomes_a_row(
             (1, 'Say "no"', "000001", "Succeeded", {"start": at, "code": "\u00f6"}),
         ]
 
-    database.read_now(after)
-    database.close()
+    bare.read_now(after)
 
 
 def _statements(connection: Connection) -> set[tuple[str, str]]:
@@ -180,12 +174,7 @@ def _created(server_url: str) -> str:
     return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def test_an_application_keeps_its_secret_and_its_addresses_when_it_may_have_several_secrets(
-    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    server = sqlite_url(tmp_path / "old.db") if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
-    database = Database(server if dialect == "sqlite" else _created(server))
+def test_an_application_keeps_its_secret_and_its_addresses_when_it_may_have_several_secrets(bare: Database) -> None:
     at = "2026-01-01T00:00:00.0000000Z"
 
     def before(connection: Connection) -> None:
@@ -198,11 +187,8 @@ def test_an_application_keeps_its_secret_and_its_addresses_when_it_may_have_seve
         ):
             connection.exec_driver_sql(statement)
 
-    database.write_now(before)
-    migrations.upgrade(database)
-    assert database.read_now(lambda it: credentials.secrets(it, "c")) == [ClientSecret("s", "c", "hashed", "abc", at)]
-    assert database.read_now(lambda it: credentials.public_keys(it, "c")) == [
-        ClientKey("k", "c", "print", "pem", at, at)
-    ]
-    assert database.read_now(lambda it: clients.sign_ins(it, "c")) == SignIns(("https://a.example",), False, ("x",))
-    database.close()
+    bare.write_now(before)
+    migrations.upgrade(bare)
+    assert bare.read_now(lambda it: credentials.secrets(it, "c")) == [ClientSecret("s", "c", "hashed", "abc", at)]
+    assert bare.read_now(lambda it: credentials.public_keys(it, "c")) == [ClientKey("k", "c", "print", "pem", at, at)]
+    assert bare.read_now(lambda it: clients.sign_ins(it, "c")) == SignIns(("https://a.example",), False, ("x",))
