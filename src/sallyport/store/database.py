@@ -325,7 +325,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # The driver is asked directly: this is on the path of every commit, and answers nothing.
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
+    statement = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    try:
+        driver.execute(statement).close()
+    except sqlite3.Error as error:
+        raise OperationalError(statement, None, error) from error
 
 
 def _begin_postgresql(connection: Connection) -> None:

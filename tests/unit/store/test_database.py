@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -145,6 +146,21 @@ async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -
             await opened.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
     finally:
         opened.close()
+
+
+async def test_a_file_that_another_program_keeps_locked_is_unavailable_until_it_lets_go(tmp_path: Path) -> None:
+    file = tmp_path / "lines.db"
+    database = Database(sqlite_url(file))
+    database.write_now(metadata.create_all)
+    await database.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 20"))
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable):
+            await database.write(lambda connection: _insert(connection, 1))
+        other.execute("ROLLBACK")
+    assert await database.write(lambda connection: _insert(connection, 2)) == 2
+    assert await database.read(_ids) == [2]
+    database.close()
 
 
 @pytest.fixture
