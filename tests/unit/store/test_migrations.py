@@ -118,28 +118,38 @@ def test_what_was_on_its_way_is_still_delivered_when_places_take_the_place_of_ro
 
 def test_runs_and_their_entries_are_kept_when_a_commit_becomes_a_row(bare: Database) -> None:
     at = "2026-11-23T12:00:00.0000000Z"
+    # More than are moved at once, twice.
+    names = [f"{number:05d}" for number in range(2_500)]
 
     def before(connection: Connection) -> None:
         command.upgrade(migrations.configuration(connection), "0013")
-        entry = "INSERT INTO run_history (run_id, sequence, name, repetition, status, document) VALUES ('r', "
-        for statement in (
-            f"""INSERT INTO runs (id, workflow_id, version, trigger_name, status, started_at, client_tracking_id,
-                "trigger", epoch) VALUES ('r', 'w', 2, 'it', 'Succeeded', '{at}', 'c', '{{}}', 3)""",
-            f"""{entry} 0, 'Say "no"', '', 'Running', '{{"start":"{at}"}}')""",
-            f"""{entry} 1, 'Say "no"', '000001', 'Succeeded', '{{"start":"{at}","code":"\\u00f6"}}')""",
-        ):
-            connection.exec_driver_sql(statement)
+        run = sa.text(
+            """INSERT INTO runs (id, workflow_id, version, trigger_name, status, started_at, client_tracking_id,
+                "trigger", epoch) VALUES (:name, 'w', 2, 'it', 'Succeeded', :at, :name, '{}', 3)"""
+        )
+        entry = sa.text(
+            """INSERT INTO run_history (run_id, sequence, name, repetition, status, document)
+                VALUES (:name, :number, 'Say "no"', :repetition, 'Succeeded', :document)"""
+        )
+        connection.execute(run, [{"name": name, "at": at} for name in names])
+        for number, (repetition, document) in enumerate([("", '{"start":"x"}'), ("000001", '{"code":"\\u00f6"}')]):
+            said = {"number": number, "repetition": repetition, "document": document}
+            connection.execute(entry, [{"name": name, **said} for name in names])
 
     bare.write_now(before)
     migrations.upgrade(bare)
 
     def after(connection: Connection) -> None:
-        [row] = runs.listed(connection, "w")
-        assert (row.id, row.version, row.status, row.trigger, row.epoch) == ("r", 2, "Succeeded", "{}", 3)
-        assert list(history.read(connection, "r")) == [
-            (0, 'Say "no"', "", "Running", {"start": at}),
-            (1, 'Say "no"', "000001", "Succeeded", {"start": at, "code": "\u00f6"}),
-        ]
+        rows = runs.listed(connection, "w", limit=5_000)
+        assert [row.client_tracking_id for row in rows] == names
+        assert {(row.version, row.status, row.started_at, row.trigger, row.epoch) for row in rows} == {
+            (2, "Succeeded", at, "{}", 3)
+        }
+        for name in names:
+            assert list(history.read(connection, name)) == [
+                (0, 'Say "no"', "", "Succeeded", {"start": "x"}),
+                (1, 'Say "no"', "000001", "Succeeded", {"code": "\u00f6"}),
+            ]
 
     bare.read_now(after)
 

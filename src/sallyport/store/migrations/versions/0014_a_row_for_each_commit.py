@@ -11,15 +11,18 @@ down_revision = "0013"
 branch_labels = None
 depends_on = None
 
+#: How many runs one statement moves: SQLite holds in memory what it might have to undo of a statement.
+_AT_ONCE = 1_000
+
 
 def upgrade() -> None:
     """Make the tables anew beside the former ones and move the rows over: an entry of before is a row as it was."""
     connection = op.get_bind()
     sqlite = connection.dialect.name == "sqlite"
-    op.rename_table("run_history", "former_history")
+    op.rename_table("run_history", "former_run_history")
     if not sqlite:
         # Names of indexes are the whole database's there.
-        connection.exec_driver_sql("ALTER INDEX pk_run_history RENAME TO pk_former_history")
+        connection.exec_driver_sql("ALTER INDEX pk_run_history RENAME TO pk_former_run_history")
     op.create_table(
         "run_history",
         sa.Column("run_id", sa.String(40), nullable=False),
@@ -29,17 +32,14 @@ def upgrade() -> None:
     )
     quoted = "json_quote({})" if sqlite else "to_json({})::text"
     head = " || ',' || ".join(quoted.format(name) for name in ("name", "repetition", "status"))
-    connection.exec_driver_sql(
-        "INSERT INTO run_history (run_id, sequence, entries) "  # noqa: S608 - names of ours
-        f"SELECT run_id, sequence, '[[' || {head} || ',' || document || ']]' FROM former_history"
-    )
-    op.drop_table("former_history")
+    _move(connection, "run_history", "run_id", f"run_id, sequence, '[[' || {head} || ',' || document || ']]'")
     if sqlite:
-        _give_runs_a_rowid(connection)
+        _make_runs_anew(connection)
+        _move(connection, "runs", "id", "*")
 
 
-def _give_runs_a_rowid(connection: Connection) -> None:
-    """Make the table of runs anew as it stands, and its indexes, but for the order in which rows lie."""
+def _make_runs_anew(connection: Connection) -> None:
+    """Make the table of runs as it stands, and its indexes, but for the order in which rows lie."""
     kept = "SELECT name, sql FROM sqlite_master WHERE tbl_name = 'runs' AND type = ? AND sql IS NOT NULL"
     [(_, table)] = connection.exec_driver_sql(kept, ("table",)).all()
     indexes = connection.exec_driver_sql(kept, ("index",)).all()
@@ -48,6 +48,18 @@ def _give_runs_a_rowid(connection: Connection) -> None:
         op.drop_index(name)
     for statement in (table.replace("WITHOUT ROWID", "").rstrip(), *(sql for _, sql in indexes)):
         connection.exec_driver_sql(statement)
-    # Names descend in time.
-    connection.exec_driver_sql("INSERT INTO runs SELECT * FROM former_runs ORDER BY id DESC")
-    op.drop_table("former_runs")
+
+
+def _move(connection: Connection, table: str, run: str, values: str) -> None:
+    """Move rows over from the former table, which goes: the oldest runs first, and their names descend in time."""
+    former = f"former_{table}"
+    next_ = sa.text(f"SELECT DISTINCT {run} FROM {former} ORDER BY {run} DESC LIMIT 1 OFFSET {_AT_ONCE}")  # noqa: S608
+    copy = f"INSERT INTO {table} SELECT {values} FROM {former} WHERE {run} > :next ORDER BY {run} DESC"  # noqa: S608
+    delete = f"DELETE FROM {former} WHERE {run} > :next"  # noqa: S608
+    going_on = True
+    while going_on:
+        found = connection.execute(next_).scalar()
+        going_on = found is not None
+        for statement in (copy, delete):
+            connection.execute(sa.text(statement), {"next": found or ""})
+    op.drop_table(former)
