@@ -79,6 +79,9 @@ class Settings:
     #: The address under which others reach this server; callback addresses and links in mails begin with it. By default
     #: made of host and port.
     public_url: str = field(default="", metadata={"derived": True, "schemes": ("http", "https")})
+    #: The reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or CIDR blocks,
+    #: separated by commas. Without any, a request came from whoever connected.
+    trusted_proxies: tuple[str, ...] = field(default=(), metadata={"networks": True})
     #: The mail server. Without it a mailbox on loopback takes every mail; `sallyport mail` lists them.
     smtp_host: str | None = None
     #: The mail server's port. By default 25, 587 with `starttls`, 465 with `implicit`.

@@ -6,6 +6,7 @@ have taken when it cannot.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -43,6 +44,8 @@ def read(kind: str, raw: object, facts: Mapping[str, Any], choices: tuple[str, .
         return _address(str(value), facts["schemes"])
     if "guid" in facts:
         return _guid(str(value))
+    if "networks" in facts and isinstance(value, tuple):
+        return tuple(_network(each) for each in value)
     return value
 
 
@@ -132,6 +135,13 @@ def _guid(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise UnusableError(text, "it must be a GUID, such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427") from None
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as wrong:
+        raise UnusableError(text, f"each entry must be an address or a CIDR block ({wrong})") from None
 
 
 _READERS: Mapping[str, Callable[[object], object]] = {

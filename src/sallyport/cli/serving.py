@@ -161,10 +161,10 @@ async def _serve(chosen: Settings, lock: Lock, listening: Listening, ready: Read
             if all(each.started for each in servers):
                 ending.callback(ready(serving))
 
-        servers.append(_Server(house, started))
+        servers.append(_Server(serving, started))
         sockets = [listening.http]
         if tls is not None and listening.https is not None:
-            servers.append(_Server(house, started, tls.context))
+            servers.append(_Server(serving, started, tls.context))
             sockets.append(listening.https)
             ending.callback(asyncio.ensure_future(tls.keep_fresh()).cancel)
         with _ended_by_signals(servers):
@@ -201,17 +201,19 @@ def _collect_seldom() -> None:
 class _Server(uvicorn.Server):
     """The ASGI server; signals are the business of whoever starts it, because the house must end after it."""
 
-    def __init__(self, house: House, started: Callable[[], object], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, serving: Serving, started: Callable[[], object], tls: ssl.SSLContext | None = None) -> None:
+        proxies = serving.settings.trusted_proxies
         super().__init__(
             uvicorn.Config(
-                house.app,
+                serving.house.app,
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
                 timeout_graceful_shutdown=_GRACE_SECONDS,
                 timeout_keep_alive=30,
                 ssl_context_factory=None if tls is None else lambda _config, _default: tls,

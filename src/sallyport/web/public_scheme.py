@@ -1,7 +1,7 @@
 """The scheme by which a caller reached us, where a reverse proxy in front ends TLS.
 
 The rule: no header of a caller is trusted for it. A request that names the host of `public_url` came by its scheme; any
-other came as it arrived.
+other came as it arrived, or as one of `trusted_proxies` says.
 """
 
 from __future__ import annotations
