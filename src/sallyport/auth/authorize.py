@@ -74,9 +74,20 @@ class Authorize:
         if fault is not None:
             return answered(asked, fault)
         if given.get("prompt") == "none":
-            return answered(asked, _error("login_required", 50058, "A silent sign-in was asked for."))
+            return await self._silently(request, asked, application, given.get("login_hint", ""))
         fresh = "login" in given.get("prompt", "") or "select_account" in given.get("prompt", "")
         return await self.pages.begin(request, JOURNEY, asked, fresh=fresh, name=given.get("login_hint", "")[:256])
+
+    async def _silently(self, request: Request, asked: Asked, application: Application, hint: str) -> Response:
+        """Answer without showing a page, or say what one is needed for: OpenID Connect Core 1.0, section 3.1.2.1."""
+        visit = await self.pages.visit(request)
+        if visit is None or (hint and hint.lower() != visit.user.name.lower()):
+            text = "A silent sign-in request was sent but no user is signed in."
+            return answered(asked, _error("login_required", 50058, text))
+        if _consentable(asked, application):
+            text = "Somebody has to consent to what the application asks for. Send an interactive request."
+            return answered(asked, _error("consent_required", 65001, text))
+        return await self._grant(visit, asked, application)
 
     async def _unknown(
         self, request: Request, application: Application, asked: dict[str, str]
@@ -97,7 +108,7 @@ class Authorize:
     async def arrive(self, visit: Visit, asked: Asked) -> Response:
         """Answer with a code, or ask for consent first."""
         application = await applications.found(self._authority, asked["client_id"])
-        wanted = scopes.consentable(asked.get("scope", ""), application.scopes, application.sign_ins.scopes)
+        wanted = _consentable(asked, application)
         if not wanted:
             return await self._grant(visit, asked, application)
         if ADMINISTRATOR not in visit.user.roles:
@@ -178,6 +189,10 @@ def facts(application: Application, visit: Visit) -> dict[str, str]:
 def described(names: tuple[str, ...]) -> list[tuple[str, str]]:
     """Answer permissions with what they mean."""
     return [(name, scopes.SUMMARIES.get(name, "")) for name in names]
+
+
+def _consentable(asked: Asked, application: Application) -> tuple[str, ...]:
+    return scopes.consentable(asked.get("scope", ""), application.scopes, application.sign_ins.scopes)
 
 
 def _fault(application: Application, given: Mapping[str, str]) -> dict[str, str] | None:

@@ -34,6 +34,7 @@ async def openid_configuration(authority: Authority, request: Request) -> Respon
         )
     root = f"{address(request)}/{request.path_params['tenant']}"
     version = "/v2.0" if "/v2.0/" in request.url.path else ""
+    issuer = authority.tokens.issuer_at(address(request)) if version else f"{address(request)}/{authority.tenant_id}/"
     return JSONResponse(
         {
             "token_endpoint": f"{root}/oauth2{version}/token",
@@ -44,7 +45,7 @@ async def openid_configuration(authority: Authority, request: Request) -> Respon
             "id_token_signing_alg_values_supported": [ALGORITHM],
             "response_types_supported": ["code"],
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
-            "issuer": f"{address(request)}/{authority.tenant_id}{version or '/'}",
+            "issuer": issuer,
             "authorization_endpoint": f"{root}/oauth2{version}/authorize",
             "device_authorization_endpoint": f"{root}/oauth2{version}/devicecode",
             "grant_types_supported": sorted(GRANTS),

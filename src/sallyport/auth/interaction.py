@@ -77,10 +77,14 @@ class Interaction:
     ) -> Response:
         """Begin a journey: at its first page for who is signed in, else (and with `fresh`) at the sign-in."""
         browser = await browsers.recognise(self._authority, request)
-        if browser.user is not None and not fresh:
-            visit = Visit(self._authority, request, browser, browser.user)
+        visit = self._visit(request, browser)
+        if visit is not None and not fresh:
             return browsers.remember(request, await _answered(self._journeys[journey].arrive(visit, asked)), browser)
         return browsers.remember(request, self._sign_in(browser, journey, asked, name), browser)
+
+    async def visit(self, request: Request) -> Visit | None:
+        """Answer the visit of whoever is signed in already; None for nobody."""
+        return self._visit(request, await browsers.recognise(self._authority, request))
 
     async def sign_in(self, request: Request) -> Response:
         """Take a name and a password, and go on when they are right."""
@@ -122,6 +126,9 @@ class Interaction:
         response = html.told("Signed out", "You are signed out.")
         await browsers.end_session(self._authority, request, response)
         return response
+
+    def _visit(self, request: Request, browser: Browser) -> Visit | None:
+        return None if browser.user is None else Visit(self._authority, request, browser, browser.user)
 
     def _sign_in(self, browser: Browser, journey: str, asked: Asked, name: str, wrong: str = "") -> Response:
         ticket = browsers.ticket(self._authority, browser, _SIGN_IN, {"journey": journey, "asked": dict(asked)})

@@ -60,7 +60,9 @@ async def _granted(authority: Authority, request: Request) -> dict[str, object]:
     except Refused as refusal:
         await _note(authority, request, exchange, refusal)
         raise
-    access_token = authority.tokens.mint(granted.subject, granted.audience)
+    access_token = authority.tokens.mint(
+        granted.subject, granted.audience, authority.tokens.issuer_at(address(request))
+    )
     return _answer(request, authority, exchange, granted, access_token)
 
 
@@ -142,7 +144,7 @@ def _of_user(request: Request, authority: Authority, granted: Granted) -> dict[s
     if granted.refresh_token is not None:
         found["refresh_token"] = granted.refresh_token
     if granted.identity:
-        issuer = f"{address(request)}/{authority.tenant_id}/v2.0"
+        issuer = authority.tokens.issuer_at(address(request))
         found["id_token"] = authority.tokens.identity(granted.subject, issuer, granted.nonce)
     return found
 

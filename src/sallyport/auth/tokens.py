@@ -137,7 +137,7 @@ class Tokens:
         ended: Callable[[], Mapping[str, Ending]] = dict,
     ) -> None:
         self.tenant_id = tenant_id
-        #: Names the tenant, not an address, so that a token holds wherever the server is reached.
+        #: Of tokens for this server itself: names the tenant, not an address, so that they hold wherever it is reached.
         self.issuer = f"urn:sallyport:{tenant_id}"
         #: An hour at the most.
         self.lifetime_seconds = min(lifetime_seconds, LIFETIME_SECONDS)
@@ -149,14 +149,18 @@ class Tokens:
         self._ended = ended
         self._remembered: OrderedDict[str, _Checked] = OrderedDict()
 
-    def mint(self, subject: Subject, audience: str = GRAPH) -> str:
-        """Answer a token with which an application acts in its own name, or in a user's."""
+    def mint(self, subject: Subject, audience: str = GRAPH, issuer: str = "") -> str:
+        """Answer a token with which an application acts in its own name, or in a user's.
+
+        One for another application is read by a library there: it comes from `issuer`, as `issuer_at` has it.
+        """
+        elsewhere = bool(issuer) and audience not in AUDIENCES
         keyring = self._keyring()
         now = self._issued(subject)
         token_id = uuid.uuid4().hex
         claims: dict[str, Any] = {
             "aud": audience,
-            "iss": self.issuer,
+            "iss": issuer if elsewhere else self.issuer,
             "iat": now,
             "nbf": now,
             "exp": now + self.lifetime_seconds,
@@ -166,11 +170,15 @@ class Tokens:
             "jti": token_id,
             "tid": self.tenant_id,
             "uti": token_id,
-            "ver": "1.0",
+            "ver": "2.0" if elsewhere else "1.0",
             **(_own_name(subject) if subject.person is None else _for_person(subject.person)),
         }
         header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}
         return jwt.encode(header, claims, keyring.private, algorithms=[ALGORITHM])
+
+    def issuer_at(self, address: str) -> str:
+        """Answer the issuer of what others read, for those who know us by an address: what our discovery there says."""
+        return f"{address}/{self.tenant_id}/v2.0"
 
     def identity(self, subject: Subject, issuer: str, nonce: str) -> str:
         """Answer a token that tells an application who its user is: OpenID Connect Core 1.0, section 2."""
@@ -269,7 +277,9 @@ class Tokens:
             raise TokenInvalid("algorithm") from error
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise TokenInvalid("signature") from error
-        if claims.get("iss") != self.issuer:
+        issuer = claims.get("iss")
+        # The signature is ours; by which of our addresses we were known to whoever got the token is nothing to check.
+        if issuer != self.issuer and not str(issuer).endswith(self.issuer_at("")):
             raise TokenInvalid("issuer")
         if claims.get("tid") != self.tenant_id:
             raise TokenInvalid("tenant")

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from identity import Installation
 from sallyport.auth import consents as granting
@@ -100,6 +102,16 @@ async def test_the_application_behind_acts_for_the_user_who_signed_in_in_front(t
     ]
 
 
+async def test_the_application_behind_checks_its_token_by_what_discovery_says(tiers: Tiers) -> None:
+    async with tiers.browser() as browser:
+        incoming = await tiers.user_token(browser)
+        found = (await browser.get("/contoso/v2.0/.well-known/openid-configuration")).json()
+        published = KeySet.import_key_set((await browser.get(found["jwks_uri"])).json())
+    token = jwt.decode(incoming, published, algorithms=["RS256"])
+    expected = {"iss": found["issuer"], "aud": tiers.middle.client.client_id, "ver": "2.0"}
+    assert {name: token.claims[name] for name in expected} == expected
+
+
 async def test_the_users_role_bounds_what_was_granted_to_the_application_behind(tiers: Tiers) -> None:
     tiers.grant(tiers.middle, "SecurityEvents.ReadWrite.All")
     async with tiers.browser() as browser:
@@ -130,6 +142,16 @@ async def test_what_it_may_not_have_is_refused_in_microsofts_words(
     async with tiers.browser() as browser:
         incoming = await tiers.user_token(browser)
         assert refusal(await tiers.exchange(browser, **{"assertion": incoming, **more})) == expected
+
+
+async def test_a_token_that_tells_who_a_user_is_gives_no_access(tiers: Tiers) -> None:
+    tiers.grant(tiers.middle, "SecurityEvents.Read.All")
+    async with tiers.browser() as browser:
+        page = await browser.get(tiers.authorize_url(tiers.middle, scope=f"openid {READ}"))
+        answer = await sign_in(browser, page, "ada@contoso.com")
+        redeemed = (await tiers.redeem(browser, tiers.middle, code=fields(answer)["code"])).json()
+        assert claims(redeemed["id_token"])["aud"] == tiers.middle.client.client_id
+        assert refusal(await tiers.exchange(browser, redeemed["id_token"])) == ("invalid_grant", 50013)
 
 
 async def test_a_token_for_somebody_else_is_not_taken(tiers: Tiers) -> None:

@@ -83,6 +83,23 @@ async def test_a_second_visit_needs_neither_password_nor_consent(stage: Stage) -
         assert (await browser.get(stage.authorize_url())).status_code == 200
 
 
+async def test_a_silent_sign_in_shows_no_page_and_says_what_one_is_needed_for(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        silent = stage.authorize_url(prompt="none")
+        nobody = fields(await browser.get(silent))
+        assert (nobody["error"], nobody["error_description"][:11]) == ("login_required", "AADSTS50058")
+        await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
+        unconsented = fields(await browser.get(silent))
+        assert (unconsented["error"], unconsented["error_description"][:11]) == ("consent_required", "AADSTS65001")
+        await stage.code(browser)
+        again = fields(await browser.get(silent))
+        assert (await stage.redeem(browser, code=again["code"])).status_code == 200
+        own = stage.authorize_url(prompt="none", login_hint="Root@contoso.com")
+        assert "code" in fields(await browser.get(own))
+        other = stage.authorize_url(prompt="none", login_hint="ada@contoso.com")
+        assert fields(await browser.get(other))["error"] == "login_required"
+
+
 async def test_a_token_allows_no_more_than_the_users_role(stage: Stage) -> None:
     async with stage.browser() as browser:
         scope = "https://graph.microsoft.com/SecurityEvents.ReadWrite.All"
