@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from sallyport.auth import keyring
-from sallyport.auth.failures import Failures
+from sallyport.auth.failures import AuditBudget, Failures
 from sallyport.auth.keyring import Keyring
 from sallyport.auth.tokens import LIFETIME_SECONDS, Ending, Tokens
 from sallyport.clock import Clock
@@ -37,6 +37,8 @@ class Authority:
     ended: Mapping[str, Ending] = field(default_factory=dict)
     tokens: Tokens = field(init=False)
     failures: Failures = field(init=False)
+    #: How much of refused requests for tokens is written down.
+    audit_budget: AuditBudget = field(init=False)
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(
@@ -48,6 +50,7 @@ class Authority:
             lambda: self.ended,
         )
         self.failures = Failures(self.clock)
+        self.audit_budget = AuditBudget(self.clock)
 
     async def reload(self) -> None:
         """Read the signing keys and what was revoked again, after somebody may have changed them."""

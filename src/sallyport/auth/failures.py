@@ -1,4 +1,4 @@
-"""Counts failed sign-ins, so that secrets cannot be guessed at the speed of the machine.
+"""Counts failed sign-ins, so that secrets cannot be guessed, nor the audit log filled, at the speed of the machine.
 
 The rule: whoever compares a secret waits for a turn, and notes what came of it before anything else is awaited; so none
 of many guesses that come at once goes uncounted.
@@ -24,12 +24,53 @@ _REMEMBERED = 10_000
 _AT_ONCE = 2
 
 
-class Failures:
-    """Failures by application and address: one caller's mistakes do not shut out another."""
+class Recent:
+    """How often something happened within the window, by a key of two words."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._moments: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def note(self, key: tuple[str, str], limit: int) -> None:
+        """Count it once more; more than `limit` need not be told apart."""
+        self._moments.setdefault(key, deque(maxlen=limit)).append(self._clock.monotonic())
+        self._moments.move_to_end(key)
+        while len(self._moments) > _REMEMBERED:
+            self._moments.popitem(last=False)
+
+    def forget(self, key: tuple[str, str]) -> None:
+        """Begin to count anew."""
+        self._moments.pop(key, None)
+
+    def wait_seconds(self, key: tuple[str, str], limit: int) -> int:
+        """Answer how long it takes until it happened less than `limit` times; 0 means that it did not."""
+        moments = self._moments.get(key)
+        if moments is None or len(moments) < limit:
+            return 0
+        left = moments[0] + WINDOW_SECONDS - self._clock.monotonic()
+        return int(left) + 1 if left > 0 else 0
+
+
+class AuditBudget:
+    """How many refusals of an address are written down: whoever asks to be refused may not fill the disk with it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._recent = Recent(clock)
+
+    def taken(self, address: str) -> bool:
+        """Answer whether one more of an address is to be written down, and count it."""
+        key = ("*", address)
+        if self._recent.wait_seconds(key, ADDRESS_LIMIT):
+            return False
+        self._recent.note(key, ADDRESS_LIMIT)
+        return True
+
+
+class Failures:
+    """Failures by application and address: one caller's mistakes do not shut out another."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._recent = Recent(clock)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     @asynccontextmanager
@@ -48,23 +89,17 @@ class Failures:
 
     def wait_seconds(self, client_id: str, address: str) -> int:
         """Answer how long the caller has to wait before its next attempt; 0 means not at all."""
-        return max(self._wait((client_id, address), LIMIT), self._wait(("*", address), ADDRESS_LIMIT))
+        return max(self._recent.wait_seconds(key, limit) for key, limit in _counted(client_id, address))
 
     def note(self, client_id: str, address: str) -> None:
         """Count one more failure."""
-        for key, limit in (((client_id, address), LIMIT), (("*", address), ADDRESS_LIMIT)):
-            self._moments.setdefault(key, deque(maxlen=limit)).append(self._clock.monotonic())
-            self._moments.move_to_end(key)
-        while len(self._moments) > _REMEMBERED:
-            self._moments.popitem(last=False)
+        for key, limit in _counted(client_id, address):
+            self._recent.note(key, limit)
 
     def forgive(self, client_id: str, address: str) -> None:
         """Forget the failures of a caller that succeeded."""
-        self._moments.pop((client_id, address), None)
+        self._recent.forget((client_id, address))
 
-    def _wait(self, key: tuple[str, str], limit: int) -> int:
-        moments = self._moments.get(key)
-        if moments is None or len(moments) < limit:
-            return 0
-        left = moments[0] + WINDOW_SECONDS - self._clock.monotonic()
-        return int(left) + 1 if left > 0 else 0
+
+def _counted(client_id: str, address: str) -> tuple[tuple[tuple[str, str], int], ...]:
+    return ((client_id, address), LIMIT), (("*", address), ADDRESS_LIMIT)

@@ -172,10 +172,10 @@ async def _settle(exchange: Exchange, granted: Granted) -> None:
 
 
 async def _note(authority: Authority, request: Request, exchange: Exchange | None, refusal: Refused) -> None:
-    """Write down who asked and was refused; a flood that is refused for being one is only logged."""
+    """Write down who asked and was refused; of a flood the rest is only logged."""
     actor, address = exchange.client_id if exchange else "", _address(request)
     _log.info("token.refused", client_id=actor, code=refusal.number, address=address)
-    if exchange is not None and refusal.audited:
+    if exchange is not None and refusal.audited and authority.audit_budget.taken(address):
         event = _event(exchange, "token.refused", {"code": f"AADSTS{refusal.number}"})
         await authority.db.write(lambda connection: audit.append(connection, event))
 

@@ -245,6 +245,18 @@ def test_every_answer_leaves_its_line_in_the_audit_trail_and_no_secret(house: In
     assert made.secret not in str(events)
 
 
+async def test_a_flood_of_refusals_is_not_written_down(fresh: Installation) -> None:
+    def refused() -> int:
+        asked = ask(fresh, {"grant_type": "none", "client_id": "flood"})
+        assert asked.status_code == 400
+        found = fresh.db.read_now(lambda connection: audit.latest(connection, 1_000, "token.refused"))
+        return len(found)
+
+    assert [refused() for _ in range(failures.ADDRESS_LIMIT + 3)][-4:] == [failures.ADDRESS_LIMIT] * 4
+    await fresh.clock.advance(failures.WINDOW_SECONDS + 1)
+    assert refused() == failures.ADDRESS_LIMIT + 1
+
+
 def test_no_secret_of_an_installation_is_readable_in_its_database(fresh: Installation) -> None:
     made = fresh.register()
     fresh.db.close()
