@@ -283,7 +283,9 @@ async def _drive(stage: CrashStage, scenario: Scenario, outside: Outside, clock:
             await asyncio.sleep(_ROUND_SECONDS)
             if acts.done():
                 acts.result()
-            if stage.power.failed or (scenario.started and _all_ended(stage)):
+            # The database knows of an end before the process does, whose power may yet fail at it.
+            heard = stage.engine.journal._writing is None
+            if stage.power.failed or (heard and scenario.started and _all_ended(stage)):
                 return
             quiet = quiet + 1 if activity == stage.power.activity else 0
             activity = stage.power.activity
