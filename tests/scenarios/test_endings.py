@@ -105,6 +105,16 @@ async def test_terminate_inside_a_scope_ends_everything_around_it(stage: Stage) 
     assert found.statuses() == expected
 
 
+async def test_what_terminate_was_told_of_a_secret_is_not_shown_by_the_run(stage: Stage) -> None:
+    secured = {"secureData": {"properties": ["inputs", "outputs"]}}
+    error = {"code": "@outputs('Secret')", "message": "It is @{outputs('Secret')}."}
+    stop = {"type": "Terminate", "inputs": {"runStatus": "Failed", "runError": error}, "runAfter": _after("Secret")}
+    secret = {"type": "Compose", "inputs": "opensesame", "runtimeConfiguration": secured}
+    found = await stage.run(_workflow(Secret=secret, Stop=stop))
+    assert (found.status, found.run.code) == ("Failed", "Terminated")
+    assert "opensesame" not in str(found.run)
+
+
 async def test_outputs_that_cannot_be_evaluated_fail_the_run(stage: Stage) -> None:
     workflow = {**_workflow(Do=COMPOSE), "outputs": {"bad": {"type": "Int", "value": "@int('seven')"}}}
     found = await stage.run(workflow)

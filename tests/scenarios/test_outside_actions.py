@@ -123,6 +123,16 @@ async def test_a_webhook_that_is_refused_fails(stage: Stage, inputs: dict[str, A
     assert (outcome["Hook"].status, outcome["Hook"].code) == ("Failed", "Forbidden")
 
 
+@pytest.mark.parametrize(("policy", "sent"), [({"type": "none"}, 1), ({"type": "fixed", "count": 2}, 3)])
+async def test_a_webhook_repeats_its_subscription_as_the_policy_beside_it_says(
+    stage: Stage, policy: dict[str, Any], sent: int
+) -> None:
+    stage.outside.replies["POST https://hooks.test/sub"] = (503, {}, None)
+    subscribe = {"method": "POST", "uri": "https://hooks.test/sub", "retryPolicy": policy}
+    outcome = await play(stage, Hook={"type": "HttpWebhook", "inputs": {"subscribe": subscribe}})
+    assert (outcome["Hook"].code, len(stage.outside.requests)) == ("ServiceUnavailable", sent)
+
+
 async def test_a_webhook_that_nobody_reports_to_times_out_and_is_given_up(stage: Stage) -> None:
     inputs = {
         "subscribe": {"method": "POST", "uri": "https://hooks.test/sub"},

@@ -385,6 +385,39 @@ async def test_a_save_keeps_the_cursor_unless_the_trigger_itself_was_changed(sta
     assert stage.polls()[-1] == "https://peer.test/others"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recurrence": {"frequency": "Minute", "interval": 5}},
+        {"conditions": [{"expression": "@equals(1, 1)"}]},
+        {"runtimeConfiguration": {"concurrency": {"runs": 5}}},
+        {"inputs": {"method": "GET", "uri": "https://peer.test/events", "retryPolicy": {"type": "fixed", "count": 2}}},
+    ],
+    ids=["recurrence", "conditions", "concurrency", "retry policy"],
+)
+async def test_a_trigger_that_asks_the_same_in_another_way_has_still_seen_what_it_has_seen(
+    stage: TriggerStage, change: dict[str, Any]
+) -> None:
+    stage.outside.replies[PEER] = (202, {"Location": "/next?after=3"}, None)
+    stage.outside.replies["GET https://peer.test/next"] = (202, {"Location": "/next?after=3"}, None)
+    await stage.save(polling())
+    await stage.save(polling(**change))
+    assert stage.polls() == ["https://peer.test/events", "https://peer.test/next?after=3"]
+
+
+async def test_what_a_trigger_asks_for_may_change_while_it_is_disabled(stage: TriggerStage) -> None:
+    stage.outside.replies[PEER] = (202, {"Location": "/next?after=3"}, None)
+    stage.outside.replies["GET https://peer.test/others"] = (202, {}, None)
+    workflow = await stage.save(polling())
+    await stage.set_state(workflow, "Disabled")
+    others = polling(inputs={"uri": "https://peer.test/others"})
+    await stage.engine.library.set_state(await stage.deploy(others), "Disabled")
+    await stage.loop.synchronise(workflow)
+    await stage.set_state(workflow, "Enabled")
+    await stage.advance(minutes=2)
+    assert set(stage.polls()[1:]) == {"https://peer.test/others"}
+
+
 async def test_reset_forgets_the_cursor_and_polls_at_once(stage: TriggerStage) -> None:
     stage.outside.replies[PEER] = (202, {"Location": "/next?after=3"}, None)
     workflow = await stage.save(polling())

@@ -69,7 +69,8 @@ async def test_no_secret_is_found_in_the_files_of_the_database(tmp_path: Path) -
         assert await stage.engine.report(started.run_id, "Report", "", {"headers": {}, "body": REPORT})
         found = await stage.finish(started.run_id)
         assert found.status == "Failed", found.statuses()
-        assert (found.run.code, found.run.error) == ("X", {"code": "X", "message": "said *sanitized*"})
+        unsaid = "What went wrong is not shown, because inputs or outputs of the action are secured."
+        assert (found.run.code, found.run.error) == ("X", {"code": "X", "message": unsaid})
         assert found["Reported"].status == "Succeeded"
         sent = [request.body.decode() for request in stage.outside.requests]
         assert f"{ANSWER}{PARAMETER}" in sent

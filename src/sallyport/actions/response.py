@@ -20,7 +20,7 @@ _REASONS = {
 }
 
 
-@action("Response", responds=True)
+@action("Response", responds=True, derives=True)
 async def response(inputs: Any, ctx: ActionContext) -> Outcome:
     """Answer the caller with `statusCode`, `headers` and `body`; skipped when nobody waits."""
     status = read.integer(inputs, "statusCode")

@@ -13,7 +13,7 @@ from sallyport.wdl.errors import ExpressionSyntaxError
 from sallyport.wdl.template import Reference
 
 #: Properties in which an action may refer to others.
-PROPERTIES = ("inputs", "expression", "foreach", "trackedProperties")
+PROPERTIES = ("inputs", "expression", "foreach", "trackedProperties", "limit", "runtimeConfiguration")
 
 
 def of_action(action: Action) -> Iterable[Reference]:

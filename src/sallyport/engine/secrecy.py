@@ -36,15 +36,16 @@ class Secrets:
 
 def find(definition: Definition, parameters: Mapping[str, Any], action_types: Mapping[str, ActionType]) -> Secrets:
     """Answer which actions of a definition hold secrets, given the values of its parameters."""
-    trigger = next(iter(definition.triggers.values()), None)
+    triggers = definition.triggers.values()
     secure = {name.casefold() for name, declared in definition.parameters.items() if declared.secure}
     deriving = {name for name, action_type in action_types.items() if action_type.derives}
     search = _Search(
         definition,
         secure,
         deriving,
-        trigger_inputs=trigger is not None and trigger.secure_inputs,
-        trigger_outputs=trigger is not None and trigger.secure_outputs,
+        # Which of them has fired is not known here: what one of them secures is secret whoever did.
+        trigger_inputs=any(trigger.secure_inputs for trigger in triggers),
+        trigger_outputs=any(trigger.secure_outputs for trigger in triggers),
     )
     search.run()
     texts: set[str] = set()
@@ -55,7 +56,7 @@ def find(definition: Definition, parameters: Mapping[str, Any], action_types: Ma
         inputs=frozenset(search.inputs),
         outputs=frozenset(search.outputs),
         run_outputs=search.run_outputs(definition),
-        trigger_inputs=trigger is not None and trigger.secure_inputs,
+        trigger_inputs=search.trigger_inputs,
         trigger_outputs=search.trigger_outputs,
         texts=tuple(sorted(texts, key=len, reverse=True)),
     )

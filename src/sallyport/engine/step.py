@@ -183,7 +183,9 @@ class _Step:
     def _repeat(self, failed: Failed) -> bool:
         """Record that the call is to be made again; False when the policy allows no more."""
         record, run = self.record, self.run
-        policy = retry.parse(_member(record.inputs, "retryPolicy"), run.limits.retry_attempts)
+        # A webhook states it beside the address of its `subscribe` request.
+        stated = _member(record.inputs, "retryPolicy") or _member(_member(record.inputs, "subscribe"), "retryPolicy")
+        policy = retry.parse(stated, run.limits.retry_attempts)
         repeated = record.retry_history or []
         if len(repeated) >= policy.count:
             return False
@@ -245,6 +247,8 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome, *, soon:
         _settle_unsuccessful(record, outcome)
     elif isinstance(outcome, EndsRun):
         record.status, record.code, record.outputs = Status.SUCCEEDED, "Terminated", ABSENT
+        if record.secret_inputs:
+            outcome = _discreet(action, outcome)
     secret = record.secret_inputs or record.secret_outputs
     if "trackedProperties" in action.raw and not secret and not isinstance(outcome, Skipped):
         record.tracked_properties = _tracked(run, action, record)
@@ -255,6 +259,13 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome, *, soon:
     if soon:
         run.ledger.flush_soon()
     return record.status
+
+
+def _discreet(action: Action, ending: EndsRun) -> EndsRun:
+    """Answer an ending that says nothing but what stands in the definition, which is no secret."""
+    written = str(action.raw.get("inputs"))
+    code = ending.code if ending.code in written else "Terminated"
+    return EndsRun(ending.status, code, ending.message if ending.message in written else _SECURED)
 
 
 def _bounded(run: Run, outcome: Succeeded | Failed | TimedOut, record: Record) -> Outcome:

@@ -2,7 +2,8 @@
 
 The contract is that of the documentation. 200 fires; any other answer below 400 starts nothing; `Location` is the
 address of the next poll, without it the trigger's own; `Retry-After` says when. The rule: where the next poll begins is
-committed together with the runs that this one starts, and an answer that is an error moves nothing.
+committed together with the runs that this one starts, and an answer that is an error moves nothing. It is forgotten
+only when something else is asked for.
 https://learn.microsoft.com/azure/logic-apps/logic-apps-workflow-actions-triggers#http-trigger
 """
 
@@ -23,9 +24,9 @@ from sallyport.engine import retry
 from sallyport.engine.outcome import Failed
 from sallyport.http_messages import ConnectionFailed, InboundResponse
 from sallyport.statuses import Status
-from sallyport.store import schema
+from sallyport.store import documents, schema
 from sallyport.triggers import conditions, schedule
-from sallyport.triggers.context import TriggerContext
+from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
 
 _OK, _ACCEPTED = 200, 202
@@ -34,10 +35,13 @@ _OK, _ACCEPTED = 200, 202
 def begin(ctx: TriggerContext, memory: Mapping[str, Any], change: Change) -> Plan:
     """Answer the first poll: at once after a save, unless a start time says otherwise; then the rhythm goes on."""
     rule = ctx.rule()
-    kept = {name: memory[name] for name in ("cursor", "previous") if name in memory}
+    asked = _asked(ctx)
+    # Whoever changes how often he asks, or what he does with the answers, has still seen what he has seen.
+    same = memory.get("asked", "" if change is Change.NEW else asked) == asked
+    kept = {name: memory[name] for name in ("cursor", "previous") if name in memory and same} | {"asked": asked}
     if change is Change.RESUMED:
         return Plan(schedule.next_occurrence(rule, ctx.now(), saved_at=ctx.saved_at), kept)
-    return Plan(schedule.first_occurrence(rule, ctx.saved_at), kept if change is Change.SAVED else {})
+    return Plan(schedule.first_occurrence(rule, ctx.saved_at), kept)
 
 
 @trigger("Http", begin=begin)
@@ -167,13 +171,21 @@ def _failed(poll: _Poll, failed: Failed) -> Look:
 
 def _moved(poll: _Poll, response: InboundResponse, outputs: Any) -> dict[str, Any]:
     """Answer what the next poll begins with: the address that the answer named, and the answer if it is asked for."""
-    memory: dict[str, Any] = {}
+    memory: dict[str, Any] = {"asked": _asked(poll.ctx)}
     location = response.headers.get("location", "").strip()
     if location:
         memory["cursor"] = location
     if any(reference.kind == "trigger" for reference in poll.ctx.trigger.template("inputs").references):
         memory["previous"] = poll.ctx.seal({**_fired(poll, response.status, outputs), "inputs": None})
     return memory
+
+
+def _asked(ctx: TriggerContext) -> str:
+    """Answer what tells one thing that a trigger asks for from another, however it proves itself and tries again."""
+    inputs = ctx.trigger.raw.get("inputs")
+    stated = inputs.items() if isinstance(inputs, Mapping) else ()
+    kept = {key: value for key, value in stated if key.casefold() not in ("authentication", "retrypolicy")}
+    return digest(documents.dumps(kept).decode())
 
 
 def _settled(memory: Mapping[str, Any]) -> dict[str, Any]:

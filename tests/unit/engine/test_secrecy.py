@@ -105,3 +105,27 @@ def test_outputs_of_the_run_that_show_a_secret_are_found() -> None:
 def test_texts_of_secure_parameters_are_recognised_wherever_they_are_nested() -> None:
     found = _find({}, {"key": "long-enough", "list": {"a": ["deep-secret", "tiny"]}, "plain": "not-secret"})
     assert set(found.texts) == {"long-enough", "deep-secret"}
+
+
+def test_what_any_of_several_triggers_secures_is_secret() -> None:
+    triggers = {"first": {"type": "Request"}, "second": {"type": "Request", **SECURE}}
+    found = _find({"A": _compose("@triggerBody()")}, triggers=triggers)
+    assert (found.trigger_inputs, found.trigger_outputs, set(found.outputs)) == (True, True, {"A"})
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"limit": {"timeout": "@body('Get')"}},
+        {"runtimeConfiguration": {"paginationPolicy": {"minimumItemCount": "@body('Get')"}}},
+        {"trackedProperties": {"seen": "@body('Get')"}},
+    ],
+    ids=lambda stated: next(iter(stated)),
+)
+def test_a_secret_is_one_wherever_an_action_refers_to_it(stated: dict[str, Any]) -> None:
+    assert "After" in _find({"Get": _http(**SECURE), "After": _http(runAfter={"Get": ["Succeeded"]}, **stated)}).inputs
+
+
+def test_a_response_shows_no_secret_that_it_answers_with() -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 200, "body": "@body('Get')"}, "runAfter": {"Get": []}}
+    assert "Answer" in _find({"Get": _http(**SECURE), "Answer": answer}).outputs
