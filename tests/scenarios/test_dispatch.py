@@ -18,6 +18,7 @@ from sallyport.errors import TooManyRequests
 from sallyport.http_messages import Headers
 from sallyport.store import runs
 from scenarios.stage import Stage
+from scenarios.trigger_stage import TriggerStage
 
 TRIGGERS: dict[str, Any] = {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}
 HTTP = {"type": "Http", "inputs": {"method": "POST", "uri": "https://sink.test/x"}, "runAfter": {}}
@@ -114,6 +115,25 @@ async def test_runs_above_the_concurrency_wait_and_one_too_many_is_refused(stage
         await stage.start(workflow, event_id="e3")
     assert await stage.start(workflow, event_id="e1") == run_ids[1]
     assert await _ended(stage, run_ids) == ["Succeeded"] * 3
+
+
+async def test_runs_that_waited_go_on_when_their_trigger_is_not_limited_any_more(tmp_path: Path) -> None:
+    stage = await TriggerStage(tmp_path).open()
+    try:
+        pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}
+        limited = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 1}}}
+        document = {"triggers": {"it": limited}, "actions": {"Pause": pause}}
+        workflow = await stage.save(document)
+        run_ids = [await stage.start(workflow) for _ in range(3)]
+        await stage.quiet()
+        statuses = [(await stage.outcome(run_id)).status for run_id in run_ids]
+        assert sorted(statuses) == ["Running", "Waiting", "Waiting"]
+        await stage.save({**document, "triggers": {"it": {"type": "Request"}}})
+        await stage.quiet()
+        assert {(await stage.outcome(run_id)).status for run_id in run_ids} == {"Running"}
+        assert {(await stage.finish(run_id)).status for run_id in run_ids} == {"Succeeded"}
+    finally:
+        await stage.close()
 
 
 async def test_names_of_runs_sort_the_newest_first(stage: Stage) -> None:

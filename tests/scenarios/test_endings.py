@@ -145,6 +145,23 @@ async def test_a_caller_is_answered_although_the_run_was_put_away_before(stage: 
     assert (answered.status, answered.body) == (201, "late")
 
 
+@pytest.mark.parametrize("seconds", [1, 300], ids=["in memory", "put away"])
+async def test_a_response_after_its_caller_gave_up_is_too_late_wherever_the_run_was(stage: Stage, seconds: int) -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": _after("Pause")}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": seconds, "unit": "Second"}}}
+    workflow = await stage.deploy(_workflow(Pause=pause, Answer=answer))
+    started = await stage.engine.start(workflow, "manual", Event({"body": None}), answered=True)
+    assert started.answer is not None
+    await started.stored
+    if seconds > 2:
+        await _until_put_away(stage, started.run_id)
+    started.answer.set_exception(StorageUnavailable("The caller waited for long enough."))
+    found = await stage.finish(started.run_id)
+    assert (found.status, found["Answer"].code) == ("Failed", "ActionResponseTimedOut")
+    with pytest.raises(StorageUnavailable):
+        await started.answer
+
+
 async def test_a_caller_hears_when_the_server_stops(stage: Stage) -> None:
     answer = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": _after("Pause")}
     pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}}

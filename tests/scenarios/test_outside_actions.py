@@ -144,6 +144,28 @@ async def test_a_webhook_that_nobody_reports_to_times_out_and_is_given_up(stage:
     assert [each.url for each in stage.outside.requests] == ["https://hooks.test/sub", "https://hooks.test/unsub"]
 
 
+async def test_a_report_to_a_webhook_that_waits_no_more_is_refused_although_its_run_goes_on(stage: Stage) -> None:
+    hook = {
+        "type": "HttpWebhook",
+        "inputs": {"subscribe": {"method": "POST", "uri": "https://hooks.test/sub"}},
+        "limit": {"timeout": "PT20S"},
+    }
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 9, "unit": "Day"}}, "runAfter": {"Hook": ["TimedOut"]}}
+    run_id = await stage.start(await stage.deploy(definition(Hook=hook, Pause=pause)))
+    await suspended(stage, run_id)
+    assert isinstance(stage.clock, ManualClock)
+    async with asyncio.timeout(10):
+        while not any(record.name == "Pause" for record in (await stage.outcome(run_id)).records):
+            await asyncio.sleep(0.02)
+            await stage.clock.advance(20)
+    report: dict[str, Any] = {"headers": {}, "body": {"choice": "yes"}}
+    refused_at_once = await stage.engine.report(run_id, "Hook", "", report)
+    async with asyncio.timeout(10):
+        while run_id in stage.engine.dispatch.active:
+            await asyncio.sleep(0.02)
+    assert (refused_at_once, await stage.engine.report(run_id, "Hook", "", report)) == (False, False)
+
+
 async def test_a_connector_webhook_subscribes_and_deletes_its_subscription(stage: Stage) -> None:
     path = "/approvalmail/$subscriptions"
     stage.outside.replies[f"microsoftgraphsecurity POST {path}"] = (201, {"Location": f"{path}/7"}, None)
@@ -202,6 +224,17 @@ async def test_a_workflow_calls_another_and_waits_for_its_answer(
     record = outcome["Call"]
     assert (record.status, record.code, record.outputs["body"]) == (ended, code, {"got": {"x": 1}})
     assert record.retry_history is None
+
+
+async def test_a_workflow_goes_on_when_the_other_has_answered_whatever_that_does_then(stage: Stage) -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 200, "body": "soon"}}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 9, "unit": "Day"}}, "runAfter": {"Answer": ["Succeeded"]}}
+    called = await stage.deploy(definition(Answer=answer, Pause=pause), name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}
+    run_id = await stage.start(await stage.deploy(definition(Call={"type": "Workflow", "inputs": inputs})))
+    async with asyncio.timeout(10):
+        await stage.engine.ended(run_id)
+    assert (await stage.outcome(run_id))["Call"].outputs["body"] == "soon"
 
 
 async def test_a_workflow_that_cannot_answer_is_not_called(stage: Stage) -> None:

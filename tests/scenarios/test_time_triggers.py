@@ -89,6 +89,24 @@ async def test_after_the_clock_was_set_back_a_workflow_that_is_enabled_again_goe
     assert await times(stage, workflow) == ["01-05T07:50", "01-05T08:10", "01-05T09:00", "01-05T09:20"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("back", [timedelta(hours=2), timedelta(days=400)], ids=["hours", "a year"])
+async def test_after_the_clock_was_set_back_a_trigger_keeps_its_rhythm(
+    stage: TriggerStage, back: timedelta, restarted: bool
+) -> None:
+    workflow = await stage.save(recurring({"frequency": "Minute", "interval": 20}))
+    await stage.advance(minutes=30)
+    await stage.time.advance(-back)
+    if restarted:
+        await stage.crash()
+    else:
+        await stage.loop.synchronise(workflow)
+    began = stage.time.now()
+    await stage.advance(minutes=60)
+    found = [datetime.fromisoformat(run.started_at[:26] + "+00:00") for run in await stage.runs(workflow)]
+    assert len([at for at in found if began <= at <= began + timedelta(minutes=60)]) == 3
+
+
 async def test_a_workflow_whose_triggers_cannot_be_planned_keeps_no_other_from_going_on(stage: TriggerStage) -> None:
     def broken(*_: object) -> Plan:
         raise RuntimeError("canary")

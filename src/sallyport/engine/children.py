@@ -51,14 +51,16 @@ class Children:
         return started.run_id
 
     async def answer(self, run_id: str) -> InboundResponse | None:
-        """Wait until a child has ended, and answer what its Response action said; None when it said nothing."""
+        """Wait until a child has answered, and say what its Response action said; None when it ended without one."""
         engine = self._engine()
         with engine.dispatch.lends_place():
-            await engine.ended(run_id)
-        row = await engine.database.read(lambda connection: runs.get(connection, run_id))
-        workflow = await engine.library.at_version(row.workflow_id, row.version)
-        stored = await engine.database.read(lambda connection: resume.read(connection, row))
-        return _answer(workflow, stored, entries.Reader(engine.around.seal, stored.bodies))
+            while True:
+                news = engine.dispatch.news(run_id)
+                answer, ended = await _answered(engine, run_id)
+                if answer is not None or ended:
+                    engine.dispatch.tell(run_id)
+                    return answer
+                await news.wait()
 
     async def has_response(self, workflow: str) -> bool:
         """Answer whether a workflow holds a Response action.
@@ -71,6 +73,14 @@ class Children:
 def _name(workflow: str) -> str:
     """Answer a workflow's name, given it or the workflow's resource id."""
     return workflow.rstrip("/").rpartition("/")[2]
+
+
+async def _answered(engine: Engine, run_id: str) -> tuple[InboundResponse | None, bool]:
+    """Answer what a run's Response action has said so far, and whether the run has ended."""
+    row = await engine.database.read(lambda connection: runs.get(connection, run_id))
+    workflow = await engine.library.at_version(row.workflow_id, row.version)
+    stored = await engine.database.read(lambda connection: resume.read(connection, row))
+    return _answer(workflow, stored, entries.Reader(engine.around.seal, stored.bodies)), row.ended_at is not None
 
 
 def _answer(workflow: DeployedWorkflow, stored: resume.Stored, reader: entries.Reader) -> InboundResponse | None:

@@ -20,12 +20,14 @@ from sallyport.engine.library import Library, Place
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
+from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.engine.start import Concurrency, Event, Start
 from sallyport.engine.turns import Turns
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.recorder import SILENT, Recorder
-from sallyport.store import callbacks, documents, schema
+from sallyport.statuses import TERMINAL
+from sallyport.store import callbacks, documents, history, schema
 from sallyport.store.database import Database
 
 __all__ = ["Engine", "Event", "Parts", "Started"]
@@ -131,8 +133,10 @@ class Engine:
     async def report(self, run_id: str, action: str, repetition: str, request: dict[str, Any]) -> bool:
         """Keep a request that came to an action's callback address, and wake its run.
 
-        Answers after the commit; False when there was one before, or the run has ended.
+        Answers after the commit; False when there was one before, or the action or the run has ended.
         """
+        if await self._has_ended(run_id, (action, repetition)):
+            return False
         now = schema.instant(self.clock.now())
         received = callbacks.Callback(action, repetition, self.around.seal.close(documents.dumps(request)))
         kept = await self.database.write(lambda connection: callbacks.receive(connection, run_id, received, now))
@@ -154,6 +158,15 @@ class Engine:
         """
         await self.dispatch.ended(run_id)
 
+    async def _has_ended(self, run_id: str, key: Key) -> bool:
+        """Answer whether an action has ended that was to be reported to; nobody would hear of it any more."""
+        run = self.dispatch.active.get(run_id)
+        if run is not None:
+            record = run.records.get(key)
+            # Of an iteration that is over nothing is kept in memory.
+            return record is None or record.status in TERMINAL
+        return await self.database.read(lambda connection: history.latest_status(connection, run_id, key)) in TERMINAL
+
     async def _start_stored(self, prepared: Start, limit: Concurrency | None, *, answered: bool) -> Started:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer | None] | None = loop.create_future() if answered else None
@@ -163,6 +176,7 @@ class Engine:
             stored = await self.database.write(lambda connection: starting.store(connection, prepared, limit))
         except BaseException:
             if answer is not None:
+                self.dispatch.forget_caller(prepared.row.id)
                 answer.cancel()
             raise
         if answer is not None and stored != prepared.row.id:

@@ -83,8 +83,7 @@ class Run:
         self.client_tracking_id = row.client_tracking_id
         #: What `trigger()` answers.
         self.trigger = trigger
-        outputs = trigger.get("outputs")
-        self.trigger_body: Any = outputs.get("body") if isinstance(outputs, dict) else None
+        self.trigger_body = _body(trigger.get("outputs"))
         self.records: dict[Key, Record] = {}
         #: The latest repetition of each action inside a loop.
         self.latest: dict[str, Record] = {}
@@ -98,10 +97,12 @@ class Run:
         self.ending: EndsRun | None = None
         #: Whether its end, or its being put away, is on its way into the journal: nothing can be asked of it any more.
         self.leaving = False
-        #: The caller who waits for a response; None when nobody does.
+        #: The caller who waits for a response, done when he gave up waiting; None when nobody ever did.
         self.caller: asyncio.Future[Answer | None] | None = None
         #: Whether another run reads the response from the history: then somebody waits, whoever calls.
         self.awaited = False
+        #: Told, with the run's name, when the response that another run reads is in the history.
+        self.on_response: Callable[[str], None] = lambda _: None
         #: Whether a response was given.
         self.answered = False
         secrets = workflow.secrets
@@ -203,6 +204,8 @@ class Run:
         if self.caller is not None and self.caller.done():
             return "ActionResponseTimedOut"
         self.answered = True
+        if self.awaited:
+            self.ledger.promise(lambda: self.on_response(self.id))
         if self.caller is not None:
             answer = Answer(status, headers, body)
             self.ledger.promise(lambda: self._answer(answer))
@@ -232,6 +235,10 @@ class Run:
             **self.workflow.shown,
             "run": {"id": run_id, "name": self.id, "type": "Microsoft.Logic/workflows/runs"},
         }
+
+
+def _body(outputs: Any) -> Any:
+    return outputs.get("body") if isinstance(outputs, dict) else None
 
 
 #: Tracking ids of this process: a beginning by chance, and then a number, which costs less than chance for each.

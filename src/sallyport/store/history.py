@@ -101,6 +101,15 @@ def read(connection: Connection, run_id: str) -> Iterator[Entry]:
         yield from entries_of(Segment(*row))
 
 
+def latest_status(connection: Connection, run_id: str, key: tuple[str, str]) -> str | None:
+    """Answer the status that an action and repetition of a run had last; None when it has not begun."""
+    found = None
+    for entry in read(connection, run_id):
+        if (entry.name, entry.repetition) == key:
+            found = entry.status
+    return found
+
+
 def entries_of(segment: Segment) -> Iterator[Entry]:
     """Answer the entries that a row holds, in order."""
     for sequence, entry in enumerate(documents.loads(segment.entries), segment.sequence):

@@ -38,6 +38,8 @@ _LONGEST_SLEEP_SECONDS = 30.0
 _REST_SECONDS = 2.0
 #: After so long somebody else may take what a look has not finished.
 _CLAIM = timedelta(minutes=10)
+#: By less than this a clock is corrected while it goes.
+_SET_BACK = timedelta(seconds=10)
 #: The shortest time until a look that failed, or found no room, is made again.
 _AGAIN = timedelta(seconds=10)
 
@@ -55,14 +57,13 @@ class Loop:
         self._looking: set[asyncio.Task[None]] = set()
         self._woken = Alarm(engine.clock)
         self._loop: asyncio.Task[None] | None = None
+        #: The latest moment at which the triggers were planned or looked after.
+        self._seen_at = engine.clock.now()
 
     async def open(self) -> None:
         """Plan every trigger anew, take back what was looked for before a restart, and begin to look."""
-        database = self._engine.database
-        deployed = {each.id: each for each in await self._engine.library.listed()}
-        known = await database.read(trigger_states.workflow_ids)
-        await asyncio.gather(*(self._plan_again(each, deployed.get(each)) for each in {*deployed, *known}))
-        await database.write(trigger_states.release_all)
+        await self._plan_all()
+        await self._engine.database.write(trigger_states.release_all)
         self._loop = asyncio.create_task(self._work())
 
     async def close(self) -> None:
@@ -89,6 +90,7 @@ class Loop:
         except NotFound:
             current = None
         await self._plan(workflow.id, current)
+        self._engine.wake()
         states = await self._engine.database.read(
             lambda connection: trigger_states.of_workflow(connection, workflow.id)
         )
@@ -119,6 +121,13 @@ class Loop:
         if body is not None or trigger_type is None or trigger_type.called:
             return await self._fire(workflow, trigger, body)
         return await self._ask(workflow.id, trigger.name)
+
+    async def _plan_all(self) -> None:
+        self._seen_at = self._engine.clock.now()
+        deployed = {each.id: each for each in await self._engine.library.listed()}
+        known = await self._engine.database.read(trigger_states.workflow_ids)
+        await asyncio.gather(*(self._plan_again(each, deployed.get(each)) for each in {*deployed, *known}))
+        self._engine.wake()
 
     async def _plan_again(self, workflow_id: str, workflow: DeployedWorkflow | None) -> None:
         try:
@@ -155,6 +164,7 @@ class Loop:
     async def _work(self) -> None:
         while True:
             try:
+                await self._follow_clock()
                 await self._claim()
                 pause = await self._pause()
             except SallyportError as error:
@@ -165,6 +175,14 @@ class Loop:
                 log.exception("triggers.broken")
                 pause = _REST_SECONDS
             await self._woken.rest(pause)
+
+    async def _follow_clock(self) -> None:
+        """Plan anew when the clock was set back: what was due soon may have become due in a year."""
+        now = self._engine.clock.now()
+        if now < self._seen_at - _SET_BACK:
+            log.warning("triggers.clock_set_back", seconds=int((self._seen_at - now).total_seconds()))
+            await self._plan_all()
+        self._seen_at = now
 
     async def _claim(self) -> None:
         free = self._at_once - len(self._looking)

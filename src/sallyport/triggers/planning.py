@@ -8,6 +8,7 @@ Deviation: an occurrence that was missed by less than a minute, as by a restart,
 from __future__ import annotations
 
 import hashlib
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,11 +18,11 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sallyport.engine.run import Surroundings
-from sallyport.engine.start import run_name
+from sallyport.engine.start import concurrency, run_name
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import SallyportError
 from sallyport.statuses import Status
-from sallyport.store import batches, documents, schema, trigger_histories, trigger_states
+from sallyport.store import batches, documents, runs, schema, trigger_histories, trigger_states
 from sallyport.store.trigger_histories import TriggerHistory
 from sallyport.store.trigger_states import TriggerState
 from sallyport.triggers import decision
@@ -31,6 +32,9 @@ from sallyport.wdl.definition import Trigger
 
 #: What is later than this was missed; a restart that is quicker misses nothing.
 _GRACE = timedelta(minutes=1)
+
+#: So much later than its rhythm says a trigger may be told to look.
+_LONGEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Planner:
         for name, trigger in wanted.items():
             assert workflow is not None
             self._put(connection, workflow, trigger, before.get(name))
+        if workflow is not None:
+            self._make_room(connection, workflow)
 
     def reset(self, connection: Connection, workflow: DeployedWorkflow, trigger: Trigger) -> None:
         """Let a trigger forget everything and begin as after its first save."""
@@ -123,13 +129,19 @@ class Planner:
     def _still(
         self, workflow: DeployedWorkflow, trigger: Trigger, before: TriggerState, now: datetime
     ) -> datetime | None:
-        """Answer when a trigger looks that was waiting: later than it was due, if it leaves out what it missed."""
+        """Answer when a trigger looks that was waiting: later than it was due, if it leaves out what it missed.
+
+        One that is due later than it could ever be told to is due as its rhythm says: the clock was set back.
+        """
         assert before.next_at is not None
         due = schema.moment(before.next_at)
-        late = due < now - _GRACE and before.owner is None
-        if not (late and self.types[trigger.type].skips_missed):
+        skips = self.types[trigger.type].skips_missed
+        late = skips and due < now - _GRACE and before.owner is None
+        if not (skips or due > now + _LONGEST):
             return due
-        return self.plan(self.context(workflow, trigger, before), Change.RESUMED).next_at
+        saved_at = min(before.saved_at, schema.instant(now))
+        planned = self.plan(self.context(workflow, trigger, replace(before, saved_at=saved_at)), Change.RESUMED).next_at
+        return planned if late or planned is None else min(due, planned)
 
     def _disabled(self, trigger: Trigger, state: TriggerState, now: datetime) -> Plan:
         memory: dict[str, Any] = {**state.memory, "type": trigger.type}
@@ -137,6 +149,15 @@ class Planner:
             return Plan(None, memory)
         memory["wanted"] = False
         return Plan(now if "subscription" in memory else None, memory)
+
+    def _make_room(self, connection: Connection, workflow: DeployedWorkflow) -> None:
+        """Let runs go on that waited for room which there is by now; where no limit is left, nobody else would.
+
+        Deviation: trigger concurrency can be turned off again, and all runs that waited go on; Azure refuses the save.
+        """
+        stated = (concurrency(workflow, name) for name in workflow.definition.triggers)
+        at_once = max((limit.runs for limit in stated if limit is not None), default=sys.maxsize)
+        runs.promote_waiting(connection, workflow.id, at_once, schema.instant(self.around.clock.now()))
 
     def _tell(self, connection: Connection, planned: TriggerState, now: datetime) -> None:
         """Write into the trigger's history why it cannot follow its definition."""

@@ -49,6 +49,8 @@ class Embedded:
         self.active: dict[str, Run] = {}
         #: Callers who wait for the answer of a run, whether it is in memory or put away.
         self._callers: dict[str, asyncio.Future[Answer | None]] = {}
+        #: Callers who gave up waiting, of runs that have not ended.
+        self._left: dict[str, asyncio.Future[Answer | None]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         #: Also those of runs that are let go of.
         self._all_tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +60,7 @@ class Embedded:
         self._lent = 0
         self._woken = Alarm(clock)
         self._loop: asyncio.Task[None] | None = None
-        self._ended: dict[str, asyncio.Event] = {}
+        self._news: dict[str, asyncio.Event] = {}
         # Bound once: it speaks of every run.
         self._log = log.bind()
         #: Told of every run that ended, by the run and its status.
@@ -96,7 +98,19 @@ class Embedded:
     def await_answer(self, run_id: str, caller: asyncio.Future[Answer | None]) -> None:
         """Remember who waits for the answer of a run, until there is one."""
         self._callers[run_id] = caller
-        caller.add_done_callback(lambda _: self._callers.pop(run_id, None))
+        caller.add_done_callback(lambda done: self._heard(run_id, done))
+
+    def forget_caller(self, run_id: str) -> None:
+        """Forget whoever waits for the answer of a run that was not stored, or is let go of."""
+        self._callers.pop(run_id, None)
+        self._left.pop(run_id, None)
+
+    def _heard(self, run_id: str, done: asyncio.Future[Answer | None]) -> None:
+        known = self._callers.pop(run_id, None)
+        if known is not None and (done.cancelled() or done.exception() is not None):
+            # Not the future itself: its failure would hold on to everything that waited for it.
+            self._left[run_id] = gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
 
     def wake(self) -> None:
         """Say that a run wants attention."""
@@ -149,11 +163,15 @@ class Embedded:
     async def ended(self, run_id: str) -> None:
         """Wait until a run has ended, whoever works on it."""
         while True:
-            event = self._ended.setdefault(run_id, asyncio.Event())
+            event = self.news(run_id)
             if await self._has_ended(run_id):
-                self._ended.pop(run_id, None)
+                self.tell(run_id)
                 return
             await event.wait()
+
+    def news(self, run_id: str) -> asyncio.Event:
+        """Answer what is set when a run has ended, or has given the response that another run waits for."""
+        return self._news.setdefault(run_id, asyncio.Event())
 
     async def _work(self) -> None:
         while True:
@@ -206,7 +224,7 @@ class Embedded:
         workflow = await self._library.at_version(row.workflow_id, row.version)
         stored = await self._database.read(lambda connection: resume.read(connection, row))
         run = resume.build(self._around, workflow, stored)
-        run.caller = self._callers.get(row.id)
+        run.caller = self._callers.get(row.id) or self._left.get(row.id)
         return run
 
     async def _pause(self) -> float:
@@ -221,6 +239,7 @@ class Embedded:
         if not run.records:
             run.around.recorder.count("runs_started_total")
         self.active[run.id] = run
+        run.on_response = self.tell
         task = self._tasks[run.id] = asyncio.create_task(self._execute(run))
         self._all_tasks.add(task)
         task.add_done_callback(self._all_tasks.discard)
@@ -253,12 +272,18 @@ class Embedded:
             self._woken.ring()
 
     def _tell_ended(self, run_id: str) -> None:
-        event = self._ended.pop(run_id, None)
+        self._left.pop(run_id, None)
+        self.tell(run_id)
+
+    def tell(self, run_id: str) -> None:
+        """Let whoever waits for news of a run look again."""
+        event = self._news.pop(run_id, None)
         if event is not None:
             event.set()
 
     async def _given_up(self, run: Run, error: BaseException | None) -> None:
         failure = error if isinstance(error, SallyportError) else StorageUnavailable("The run could not be stored.")
+        self.forget_caller(run.id)
         _refuse((run.ledger.stored, run.caller), failure)
         if error is None:
             return
