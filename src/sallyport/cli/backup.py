@@ -35,7 +35,8 @@ def command(destination: Path, data: Path | None, mail: bool, passphrase_file: P
     """
     passphrase = passphrases.found(passphrase_file)
     os.umask(0o077)
-    with local.opened(data) as here:
+    # Whoever has just installed another version wants a backup first.
+    with local.opened(data, any_version=True) as here:
         now = SystemClock().now()
         target = destination / f"sallyport-{now:%Y%m%dT%H%M%SZ}.backup" if destination.is_dir() else destination
         if target.exists():

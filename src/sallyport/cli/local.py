@@ -16,7 +16,7 @@ import click
 
 from sallyport import errors, settings
 from sallyport.settings import Settings
-from sallyport.store import probe
+from sallyport.store import migrations, probe
 from sallyport.store.database import Database
 
 
@@ -35,8 +35,11 @@ def fail(sentence: str) -> NoReturn:
 
 
 @contextmanager
-def opened(data: Path | None) -> Iterator[Local]:
-    """Open the data folder that was named, or the one of the environment; whatever goes wrong ends the command."""
+def opened(data: Path | None, *, any_version: bool = False) -> Iterator[Local]:
+    """Open the data folder that was named, or the one of the environment; whatever goes wrong ends the command.
+
+    Tables of another version are refused, unless the command says that it can deal with `any_version`.
+    """
     try:
         found = settings.load(os.environ, given={"data": data})
     except settings.InvalidSetting as wrong:
@@ -47,6 +50,8 @@ def opened(data: Path | None) -> Iterator[Local]:
     try:
         if not probe.usable(db):
             fail(_never_started(found))
+        if not any_version:
+            db.read_now(migrations.check_newest)
         yield Local(found, db)
     except errors.SallyportError as wrong:
         fail(_never_started(found) if wrong.code == "NoSigningKey" else wrong.message)

@@ -22,7 +22,6 @@ from sallyport.store.database import Database, sqlite_url
 
 SQLITE_FILE = "sallyport.db"
 TABLES = "tables"
-_VERSIONS = "alembic_version"
 _PIECE_BYTES = 1024 * 1024
 
 
@@ -60,8 +59,9 @@ def copied(database: Database, folder: Path) -> Copy:
 def restored(database: Database, folder: Path, copy: Copy) -> None:
     """Bring a copy back, and its tables up to this version.
 
-    Raises NotEmpty, Unsuitable, and StorageUnavailable when the copy is damaged.
+    Raises NotEmpty, Unsuitable, TablesOfLaterVersion, and StorageUnavailable when the copy is damaged.
     """
+    migrations.check_known(copy.revision)
     if database.dialect != copy.dialect:
         raise Unsuitable(
             f"The backup is of {copy.dialect}, and the settings name {database.dialect}: "
@@ -151,7 +151,7 @@ def _names(connection: Connection) -> list[str]:
     """Answer the tables, those that others refer to first."""
     found = sa.MetaData()
     found.reflect(connection)
-    return [str(table.name) for table in found.sorted_tables if table.name != _VERSIONS]
+    return [str(table.name) for table in found.sorted_tables if table.name != migrations.VERSIONS]
 
 
 def _rows(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -162,7 +162,7 @@ def _rows(connection: Connection, names: Iterable[str]) -> dict[str, int]:
 
 
 def _revision(connection: Connection) -> str:
-    return str(connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(_VERSIONS))).scalar_one())
+    return str(migrations.revision_on(connection))
 
 
 def _drawn(connection: Connection, names: Iterable[str]) -> dict[str, int]:

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from identity import Installation, installation
 from sallyport.cli import main
 from sallyport.clock import SystemClock
+from sallyport.store import migrations
+from sallyport.store.database import Database, sqlite_url
 
 
 def run(data: Path, *arguments: str) -> Result:
@@ -54,6 +56,23 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes, told
     result = run(tmp_path, "token")
     assert (result.exit_code, result.stdout) == (1, "")
     assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("revision", "told"),
+    [("0007", "an earlier version of sallyport"), ("9999", "a later version of sallyport than this one")],
+)
+def test_tables_of_another_version_are_told_and_left_alone(tmp_path: Path, revision: str, told: str) -> None:
+    database = Database(sqlite_url(tmp_path / "sallyport.db"))
+    database.write_now(lambda connection: migrations.upgrade_on(connection, min(revision, migrations.newest())))
+    database.write_now(lambda c: c.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'"))
+    database.close()
+    for arguments in (["token"], ["client", "add", "X", "--permission", "Sallyport.Ingest"], ["runs", "list"]):
+        result = run(tmp_path, *arguments)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"Error: The tables (revision {revision}) are those of {told}")
+    made = run(tmp_path, "backup", str(tmp_path / "before.backup"), "--json")
+    assert json.loads(made.stdout)["revision"] == revision
 
 
 def test_a_bad_setting_is_told(tmp_path: Path) -> None:

@@ -138,10 +138,21 @@ def test_a_copy_of_a_later_version_is_told(tmp_path: Path) -> None:
     try:
         migrations.upgrade(database)
         database.write_now(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
-        with pytest.raises(backup.Unsuitable, match="9999"):
+        with pytest.raises(migrations.TablesOfLaterVersion, match="9999"):
             backup.restored(database, tmp_path, backup.Copy("sqlite", "9999", {}))
     finally:
         database.close()
+
+
+@pytest.mark.postgresql
+def test_a_copy_of_a_later_version_is_told_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    with databases.postgresql_database(postgresql_url) as url:
+        database = Database(url)
+        try:
+            with pytest.raises(migrations.TablesOfLaterVersion, match="9999"):
+                backup.restored(database, tmp_path, backup.Copy("postgresql", "9999", {}))
+        finally:
+            database.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,31 @@ def test_migrations_make_the_declared_tables_on_sqlite(tmp_path: Path) -> None:
     assert migrated.read_now(_statements) == declared.read_now(_statements)
     declared.close()
     migrated.close()
+
+
+def test_the_newest_revision_is_the_one_that_migrations_end_with(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "sallyport.db"))
+    assert database.read_now(migrations.revision_on) is None
+    migrations.upgrade(database)
+    assert database.read_now(migrations.revision_on) == migrations.newest()
+    database.read_now(migrations.check_newest)
+    database.close()
+
+
+def test_tables_of_a_later_version_are_left_as_they_are(bare: Database) -> None:
+    migrations.upgrade(bare)
+    bare.write_now(_named("9999"))
+    with pytest.raises(migrations.TablesOfLaterVersion, match=f"9999.* up to revision {migrations.newest()}"):
+        migrations.upgrade(bare)
+    with pytest.raises(migrations.TablesOfLaterVersion):
+        bare.read_now(migrations.check_newest)
+    assert bare.read_now(migrations.revision_on) == "9999"
+
+
+def test_tables_of_an_earlier_version_are_told_from_the_newest(bare: Database) -> None:
+    bare.write_now(lambda connection: migrations.upgrade_on(connection, "0007"))
+    with pytest.raises(migrations.TablesOfEarlierVersion, match="revision 0007"):
+        bare.read_now(migrations.check_newest)
 
 
 def test_a_database_that_is_up_to_date_is_left_as_it_is(tmp_path: Path) -> None:
@@ -202,3 +227,7 @@ def test_an_application_keeps_its_secret_and_its_addresses_when_it_may_have_seve
     assert bare.read_now(lambda it: credentials.secrets(it, "c")) == [ClientSecret("s", "c", "hashed", "abc", at)]
     assert bare.read_now(lambda it: credentials.public_keys(it, "c")) == [ClientKey("k", "c", "print", "pem", at, at)]
     assert bare.read_now(lambda it: clients.sign_ins(it, "c")) == SignIns(("https://a.example",), False, ("x",))
+
+
+def _named(revision: str) -> Callable[[Connection], object]:
+    return lambda connection: connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
