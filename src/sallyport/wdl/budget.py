@@ -52,6 +52,11 @@ class Meter:
             )
         self.memory(characters * 4 if wide else characters)
 
+    def piece(self, whole: str, characters: int) -> None:
+        """Charge a string that is about to be built of the characters of another; a short one is free."""
+        if characters > SMALL_TEXT:
+            self.text(characters, wide=not whole.isascii())
+
     def items(self, count: int, size: int = 16) -> None:
         """Charge an array of `count` items that is about to be built, at `size` bytes each."""
         if count > self.budget.array_items:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sallyport.errors import SallyportError
 
+#: How much of a message that quotes what it was given is kept, at its beginning and at its end.
+MESSAGE_HEAD, MESSAGE_TAIL = 1_500, 500
 #: How many characters of a long expression `caret` shows on each side of the column.
 CARET_WINDOW = 60
 
@@ -21,7 +23,7 @@ class ExpressionError(SallyportError):
     def __init__(
         self, message: str, *, expression: str | None = None, column: int | None = None, pointer: str = ""
     ) -> None:
-        super().__init__(message)
+        super().__init__(shorten(message))
         self.expression = expression
         self.column = column
         #: JSON pointer of the string inside the template that holds the expression.
@@ -49,6 +51,13 @@ class BudgetExceeded(EvaluationError):
     """Raised when an evaluation would build more than its budget allows; nothing of it was built."""
 
     code = "ExpressionEvaluationFailed"
+
+
+def shorten(message: str) -> str:
+    """Answer a message without its middle when it is long: what it quotes stands between what it says."""
+    if len(message) <= MESSAGE_HEAD + MESSAGE_TAIL:
+        return message
+    return f"{message[:MESSAGE_HEAD]}...{message[-MESSAGE_TAIL:]}"
 
 
 def caret(expression: str, column: int) -> str:

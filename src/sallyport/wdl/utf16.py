@@ -35,12 +35,17 @@ def length(text: str) -> int:
 
 def lower(text: str) -> str:
     """Answer the text in lower case, character by character in the invariant culture."""
-    return text.lower() if text.isascii() else "".join(map(_lower, text))
+    changed = text.lower()
+    # Of what changes with its neighbours, or in length, only a capital sigma keeps the length.
+    same = text.isascii() or (len(changed) == len(text) and "\u03a3" not in text)
+    return changed if same else "".join(map(_lower, text))
 
 
 def upper(text: str) -> str:
     """Answer the text in upper case, character by character in the invariant culture."""
-    return text.upper() if text.isascii() else "".join(map(_upper, text))
+    changed = text.upper()
+    same = text.isascii() or (len(changed) == len(text) and "\u0131" not in text)
+    return changed if same else "".join(map(_upper, text))
 
 
 def _lower(character: str) -> str:

@@ -7,8 +7,9 @@ import tracemalloc
 
 import pytest
 
+from sallyport.wdl import values
 from sallyport.wdl.budget import Budget, Meter
-from sallyport.wdl.errors import BudgetExceeded, ExpressionSyntaxError
+from sallyport.wdl.errors import BudgetExceeded, EvaluationError, ExpressionSyntaxError
 from sallyport.wdl.scope import ContextScope
 from sallyport.wdl.template import compile_template
 from sallyport.wdl.values import Json
@@ -38,7 +39,12 @@ def scope(context: dict[str, Json] | None = None, budget: Budget = SMALL) -> Con
     return ContextScope(context or {}, meter=Meter(budget))
 
 
-BOMBS = {
+def many(call: str) -> str:
+    """Write an expression that keeps what many equal calls answer."""
+    return f"@createArray({','.join([call] * 120)})"
+
+
+BOMBS: dict[str, Json] = {
     "replace": doubled("replace", 9),
     "concat of a long variable": f"@concat({','.join(['variables(' + chr(39) + 's' + chr(39) + ')'] * 20)})",
     "interpolation of a long variable": "@{variables('s')}" * 20,
@@ -52,14 +58,34 @@ BOMBS = {
     "base64 of base64": "@" + "base64(" * 90 + "variables('s')" + ")" * 90,
     "json of a long text": "@json(variables('brackets'))",
     "data URI of data URI": "@" + "dataUri(" * 90 + "variables('s')" + ")" * 90,
+    "pieces of a long variable": many("substring(variables('s'),1)"),
+    "slices of a long variable": many("slice(variables('s'),1)"),
+    "fronts of a long variable": many("take(variables('s'),300000)"),
+    "a long variable trimmed": many("trim(variables('s'))"),
+    "a long variable in lower case": many("toLower(variables('s'))"),
+    "a long variable in upper case": many("toUpper(variables('s'))"),
+    "a long variable without its mark": many("trimByteOrderMark(variables('s'))"),
+    "a long variable decoded": many("uriComponentToString(variables('s'))"),
+    "a long variable as XML text": many("decodeXmlValue(variables('s'))"),
+    "a long variable as XML name": many("decodeXmlName(variables('s'))"),
+    "a long form": many("triggerFormDataValue('f')"),
+    "a long part of a form": many("triggerMultipartBody(0)"),
+    "a large object with itself": many("intersection(variables('object'),variables('object'))"),
+    "many keys of an object": {f"key {number}": "@toUpper(variables('s'))" for number in range(120)},
     "binary of binary text": "@" + "string(createArray(binary(" * 30 + "variables('s')" + ")))" * 30,
 }
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
-def test_a_bomb_is_refused_before_it_is_built(bomb: str) -> None:
-    context: dict[str, Json] = {"variables": {"s": "a" * 400_000, "brackets": "[" + "[]," * 300_000 + "1]"}}
-    place = scope(context)
+def test_a_bomb_is_refused_before_it_is_built(bomb: Json) -> None:
+    variables: dict[str, Json] = {
+        "s": "\ufeffA" + "a" * 400_000 + " ",
+        "brackets": "[" + "[]," * 300_000 + "1]",
+        "object": dict.fromkeys(map(str, range(20_000)), 1),
+    }
+    content = f"--b\r\nContent-Disposition: form-data; name=f\r\n\r\n{'a' * 400_000}\r\n--b--\r\n"
+    body = values.envelope(content.encode(), "multipart/form-data; boundary=b")
+    place = scope({"variables": variables, "trigger": {"outputs": {"body": body}}})
     tracemalloc.start()
     try:
         started = time.perf_counter()
@@ -174,6 +200,26 @@ def test_a_value_nested_a_hundred_thousand_deep_is_a_clear_error(expression: str
     }
     with pytest.raises(BudgetExceeded, match="nested"):
         compile_template(expression).evaluate(scope({"variables": context}, Budget()))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "@json('{}')[variables('s')]",
+        "@variables('s')[variables('s')]",
+        "@variables(variables('s'))",
+        "@parameters(variables('s'))",
+        "@body(variables('s'))",
+        "@guid(variables('s'))",
+        "@addProperty(setProperty(json('{}'), variables('s'), 1), variables('s'), 2)",
+    ],
+)
+def test_an_error_about_a_long_text_is_short(expression: str) -> None:
+    with pytest.raises(EvaluationError) as failure:
+        compile_template(expression).evaluate(scope({"variables": {"s": "a" * 400_000}}))
+    assert len(failure.value.message) < 2_100
+    assert failure.value.message.startswith("The ")
+    assert failure.value.message.endswith(".")
 
 
 def test_a_value_nested_too_deep_to_print_may_still_be_passed_on() -> None:

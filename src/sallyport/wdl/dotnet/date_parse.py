@@ -21,7 +21,7 @@ MAX_CHARACTERS = 256
 TWO_DIGIT_YEAR_MAX = 49
 
 _ISO = re.compile(
-    r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:T|\s+)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?\s*"
+    r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:T|\s+|(Z)\s*)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?\s*"
     r"(Z|GMT|[+-]\d{1,2}(?::?\d{2})?)?\s*\Z",
     re.ASCII | re.IGNORECASE,
 )
@@ -43,9 +43,10 @@ def parse_date(text: str, locale: str = "en-US") -> DateTime:
         raise DateTextError(text, f"it is longer than {MAX_CHARACTERS} characters")
     iso = _ISO.match(text)
     if iso is not None:
-        year, month, day, hour, minute, second, fraction, zone = iso.groups()
+        # `1970-01-01Z00:00:00`, with the zone between date and time, is how flows write the first second of Unix.
+        year, month, day, early, hour, minute, second, fraction, zone = iso.groups()
         clock = time_of_day(text, hour, minute, second, fraction)
-        return in_zone(text, day_of(text, int(year), int(month), int(day)).plus(clock), zone)
+        return in_zone(text, day_of(text, int(year), int(month), int(day)).plus(clock), zone or early)
     return _parse_words(text, culture(locale))
 
 

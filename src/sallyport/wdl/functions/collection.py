@@ -76,6 +76,7 @@ def take(scope: Scope, collection: Json, count: Json) -> Json:
         raise arguments.unfit("take", "an array or a string", collection, 1)
     number = _count("take", count)
     if isinstance(collection, str):
+        scope.meter.piece(collection, min(number, len(collection)))
         return utf16.gather(utf16.spread(collection)[:number])
     scope.meter.memory(8 * min(number, len(collection)))
     return collection[:number]
@@ -143,6 +144,7 @@ def intersection(scope: Scope, *collections: Json) -> Json:
     lists, objects = _alike("intersection", collections)
     if objects:
         front, *others = objects
+        scope.meter.memory(ENTRY_BYTES * len(front))
         return {
             key: value
             for key, value in front.items()

@@ -6,6 +6,7 @@ Binary content travels as an envelope, `{"$content-type": ..., "$content": <base
 from __future__ import annotations
 
 import base64
+import re
 from decimal import Decimal, InvalidOperation
 from urllib.parse import quote, unquote_to_bytes
 
@@ -18,6 +19,14 @@ from sallyport.wdl.functions.registry import function
 from sallyport.wdl.scope import Scope
 from sallyport.wdl.values import Json
 
+_TAIL = "%[89ab][0-9a-f]"
+#: Percent escapes that are characters in UTF-8: one to four bytes, neither overlong nor halves of surrogate pairs.
+ESCAPED_TEXT = re.compile(
+    rf"(?:%[0-7][0-9a-f]|%(?:c[2-9a-f]|d[0-9a-f]){_TAIL}"
+    rf"|(?:%e0%[ab][0-9a-f]|%e[1-9abcef]{_TAIL}|%ed%[89][0-9a-f]){_TAIL}"
+    rf"|(?:%f0%[9ab][0-9a-f]|%f[1-3]{_TAIL}|%f4%8[0-9a-f]){_TAIL}{_TAIL}){{1,100}}",
+    re.ASCII | re.IGNORECASE,
+)
 UNRESERVED = "-_.~"
 TEXT_TYPE = "text/plain;charset=utf-8"
 JSON_TYPE = "application/json;charset=utf-8"
@@ -169,8 +178,10 @@ def uri_component(scope: Scope, *parts: Json) -> str:
 
 @function("uriComponentToString", "decodeUriComponent")
 def uri_component_to_string(scope: Scope, value: Json) -> str:
-    """Answer a string with its percent escapes undone."""
-    return _unescaped(scope, "uriComponentToString", value).decode("utf-8", "replace")
+    """Answer a string with its percent escapes undone; those that are not UTF-8 stay as they are written."""
+    text = arguments.text("uriComponentToString", value)
+    scope.meter.piece(text, len(text))
+    return ESCAPED_TEXT.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8"), text)
 
 
 @function("uriComponentToBinary")

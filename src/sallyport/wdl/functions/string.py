@@ -33,7 +33,7 @@ def concat(scope: Scope, *parts: Json) -> str:
 
 
 @function("substring", parameters="a string, the starting index and optionally the length")
-def substring(text: Json, start: Json, length: Json = None) -> str:
+def substring(scope: Scope, text: Json, start: Json, length: Json = None) -> str:
     """Answer the characters from a position on, as many as `length` says, or all."""
     units = utf16.spread(arguments.text("substring", text, 1))
     first = arguments.integer("substring", start, 2)
@@ -44,15 +44,17 @@ def substring(text: Json, start: Json, length: Json = None) -> str:
             f"The start index '{first}' and the length '{count}' must be non-negative integers and their sum must be "
             f"no larger than the length of the string, which is '{len(units)}'",
         )
+    scope.meter.piece(units, count)
     return utf16.gather(units[first : first + count])
 
 
 @function("slice", parameters="a string, the starting index and optionally the ending index")
-def slice_(text: Json, start: Json, end: Json = None) -> str:
+def slice_(scope: Scope, text: Json, start: Json, end: Json = None) -> str:
     """Answer the characters between two positions; negative ones count from the end, and what is outside is cut off."""
     units = utf16.spread(arguments.text("slice", text, 1))
     first = arguments.integer("slice", start, 2)
     last = len(units) if end is None else arguments.integer("slice", end, 3)
+    scope.meter.piece(units, len(range(*slice(first, last).indices(len(units)))))
     return utf16.gather(units[first:last])
 
 
@@ -86,25 +88,27 @@ def guid(format: Json = "D") -> str:
 
 
 @function("toLower")
-def to_lower(text: Json) -> str:
+def to_lower(scope: Scope, text: Json) -> str:
     """Answer the string in lower case, in the invariant culture."""
-    if type(text) is str and text.isascii():
-        return text.lower()
-    return utf16.lower(arguments.text("toLower", text))
+    whole = arguments.text("toLower", text)
+    scope.meter.piece(whole, len(whole))
+    return utf16.lower(whole)
 
 
 @function("toUpper")
-def to_upper(text: Json) -> str:
+def to_upper(scope: Scope, text: Json) -> str:
     """Answer the string in upper case, in the invariant culture."""
-    if type(text) is str and text.isascii():
-        return text.upper()
-    return utf16.upper(arguments.text("toUpper", text))
+    whole = arguments.text("toUpper", text)
+    scope.meter.piece(whole, len(whole))
+    return utf16.upper(whole)
 
 
 @function("trim")
-def trim(text: Json) -> str:
+def trim(scope: Scope, text: Json) -> str:
     """Answer the string without white space at its ends."""
-    return arguments.text("trim", text).strip(WHITE_SPACE)
+    whole = arguments.text("trim", text)
+    scope.meter.piece(whole, len(whole))
+    return whole.strip(WHITE_SPACE)
 
 
 @function("trimByteOrderMark")
@@ -112,7 +116,9 @@ def trim_byte_order_mark(scope: Scope, content: Json) -> str:
     """Answer the content as text without the byte order mark at its start."""
     if not isinstance(content, str) and not values.is_envelope(content):
         raise arguments.unfit("trimByteOrderMark", "a string or binary content", content)
-    return values.to_text(content, scope.meter).removeprefix("\ufeff")
+    text = values.to_text(content, scope.meter)
+    scope.meter.piece(text, len(text))
+    return text.removeprefix("\ufeff")
 
 
 @function("indexOf", parameters="a string and the text to find")

@@ -5,6 +5,7 @@ An address must be absolute, as .NET's `Uri` demands.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import SplitResult, quote, urlsplit
 
 from sallyport.wdl import errors, values
@@ -12,6 +13,11 @@ from sallyport.wdl.functions import arguments
 from sallyport.wdl.functions.registry import function
 from sallyport.wdl.values import Json
 
+#: The longest address that .NET takes.
+MAX_CHARACTERS = 65_519
+#: Schemes whose addresses may be written with backslashes, which mean slashes, before the query.
+SLASHED = frozenset({"http", "https", "ftp", "ws", "wss", "file"})
+_BACKSLASHED = re.compile(r"[^?#]*")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443, "ldap": 389, "net.tcp": 808}
 #: What a path keeps unescaped beside letters and digits.
 PATH_CHARACTERS = "%/:@!$&'()*+,;=-._~[]"
@@ -19,8 +25,9 @@ PATH_CHARACTERS = "%/:@!$&'()*+,;=-._~[]"
 
 @function("uriHost")
 def uri_host(uri: Json) -> str:
-    """Answer the host of an address."""
-    return _split("uriHost", uri).hostname or ""
+    """Answer the host of an address; an address of IPv6 stays in its brackets."""
+    host = _split("uriHost", uri).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 @function("uriPath")
@@ -57,6 +64,12 @@ def uri_query(uri: Json) -> str:
 
 def _split(name: str, uri: Json) -> SplitResult:
     text = arguments.text(name, uri).strip()
+    if len(text) > MAX_CHARACTERS:
+        raise errors.failed(
+            name, f"The provided value is too long for a URI: it has more than {MAX_CHARACTERS} characters"
+        )
+    if text.partition(":")[0].casefold() in SLASHED:
+        text = _BACKSLASHED.sub(lambda found: found[0].replace("\\", "/"), text, count=1)
     try:
         parts = urlsplit(text)
         absolute = bool(parts.scheme and (parts.netloc or not text[len(parts.scheme) :].startswith("://")))
@@ -69,7 +82,20 @@ def _split(name: str, uri: Json) -> SplitResult:
 
 
 def _path(parts: SplitResult) -> str:
-    return quote(values.utf8(parts.path), safe=PATH_CHARACTERS) or ("/" if parts.netloc else "")
+    path = _without_dots(parts.path) if parts.scheme in SLASHED else parts.path
+    return quote(values.utf8(path), safe=PATH_CHARACTERS) or ("/" if parts.netloc else "")
+
+
+def _without_dots(path: str) -> str:
+    """Answer a path with its segments `.` and `..` resolved, as browsers and servers read it."""
+    kept: list[str] = []
+    *folders, last = path.split("/")
+    for segment in [*folders, last, ""] if last in (".", "..") else [*folders, last]:
+        if segment == ".." and len(kept) > 1:
+            kept.pop()
+        elif segment not in (".", ".."):
+            kept.append(segment)
+    return "/".join(kept)
 
 
 def _query(parts: SplitResult) -> str:

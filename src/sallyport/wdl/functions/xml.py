@@ -50,9 +50,11 @@ def encode_xml_value(scope: Scope, value: Json) -> str:
 
 
 @function("decodeXmlValue")
-def decode_xml_value(value: Json) -> str:
+def decode_xml_value(scope: Scope, value: Json) -> str:
     """Answer a string with the references of XML resolved."""
-    return xml_names.decode_value(arguments.text("decodeXmlValue", value))
+    text = arguments.text("decodeXmlValue", value)
+    scope.meter.piece(text, len(text))
+    return xml_names.decode_value(text)
 
 
 @function("encodeXmlName")
@@ -65,9 +67,11 @@ def encode_xml_name(scope: Scope, value: Json) -> str:
 
 
 @function("decodeXmlName")
-def decode_xml_name(value: Json) -> str:
+def decode_xml_name(scope: Scope, value: Json) -> str:
     """Answer a name of XML with its escapes undone."""
-    return xml_names.decode_name(arguments.text("decodeXmlName", value))
+    text = arguments.text("decodeXmlName", value)
+    scope.meter.piece(text, len(text))
+    return xml_names.decode_name(text)
 
 
 def is_xml(value: Json) -> TypeGuard[dict[str, Json]]:
