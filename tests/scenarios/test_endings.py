@@ -94,6 +94,17 @@ async def test_a_run_that_is_cancelled_at_any_moment_ends_once(stage: Stage) -> 
         assert "Running" not in found.statuses().values()
 
 
+async def test_all_runs_of_a_workflow_are_ended_wherever_they_stand_and_no_others(stage: Stage) -> None:
+    limited = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 40, "maximumWaitingRuns": 100}}}
+    workflow = await stage.deploy({**_workflow(Pause=LONG_WAIT), "triggers": {"manual": limited}})
+    other = await stage.deploy(_workflow(Pause=LONG_WAIT), name="other")
+    run_ids = [await stage.start(workflow) for _ in range(120)]
+    kept = await stage.start(other)
+    await stage.engine.end_all(workflow.id, CANCELLED)
+    assert {(await stage.outcome(run_id)).status for run_id in run_ids} == {"Cancelled"}
+    assert (await stage.outcome(kept)).status == "Running"
+
+
 async def test_terminate_inside_a_scope_ends_everything_around_it(stage: Stage) -> None:
     stop = {"type": "Terminate", "inputs": {"runStatus": "Failed", "runError": {"code": "Mine", "message": "enough"}}}
     inner = {"Stop": {**stop, "runAfter": {}}, "Left": {**COMPOSE, "runAfter": _after("Stop")}}

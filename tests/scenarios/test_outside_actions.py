@@ -13,7 +13,9 @@ import pytest
 from sallyport.clock import ManualClock
 from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
+from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import BatchMessage
+from sallyport.statuses import Status
 from scenarios.stage import Outcome, Stage
 
 CONNECTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/connections/soc"
@@ -164,6 +166,42 @@ async def test_a_report_to_a_webhook_that_waits_no_more_is_refused_although_its_
         while run_id in stage.engine.dispatch.active:
             await asyncio.sleep(0.02)
     assert (refused_at_once, await stage.engine.report(run_id, "Hook", "", report)) == (False, False)
+
+
+@pytest.mark.parametrize("put_away", [False, True])
+async def test_a_webhook_is_given_up_when_its_run_is_cancelled(stage: Stage, put_away: bool) -> None:
+    inputs = {
+        "subscribe": {"method": "POST", "uri": "https://hooks.test/sub/@{item()}"},
+        "unsubscribe": {"method": "POST", "uri": "https://hooks.test/unsub/@{item()}"},
+    }
+    each = {"type": "Foreach", "foreach": ["a", "b"], "actions": {"Hook": {"type": "HttpWebhook", "inputs": inputs}}}
+    run_id = await stage.start(await stage.deploy(definition(Each=each)))
+    async with asyncio.timeout(10):
+        while put_away is (run_id in stage.engine.dispatch.active) or len(stage.outside.requests) < 2:
+            await asyncio.sleep(0.005)
+        await suspended(stage, run_id)
+        assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        while len(stage.outside.requests) < 4:
+            await asyncio.sleep(0.005)
+    assert (await stage.outcome(run_id)).status == "Cancelled"
+    assert sorted(each.url for each in stage.outside.requests[2:]) == [
+        "https://hooks.test/unsub/a",
+        "https://hooks.test/unsub/b",
+    ]
+
+
+async def test_a_connectors_webhook_is_given_up_when_another_branch_terminates_the_run(stage: Stage) -> None:
+    path = "/approvalmail/$subscriptions"
+    stage.outside.replies[f"microsoftgraphsecurity POST {path}"] = (201, {"Location": f"{path}/7"}, None)
+    hook = {"type": "ApiConnectionWebhook", "inputs": {"host": HOST, "path": path, "body": {}}}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Minute"}}}
+    stop = {"type": "Terminate", "inputs": {"runStatus": "Succeeded"}, "runAfter": {"Pause": ["Succeeded"]}}
+    outcome = await play(stage, Hook=hook, Pause=pause, Stop=stop)
+    assert (outcome.status, outcome["Hook"].status) == ("Succeeded", "Cancelled")
+    async with asyncio.timeout(10):
+        while len(stage.outside.calls) < 2:
+            await asyncio.sleep(0.005)
+    assert [(each.method, each.path) for each in stage.outside.calls[1:]] == [("DELETE", f"{path}/7")]
 
 
 async def test_a_connector_webhook_subscribes_and_deletes_its_subscription(stage: Stage) -> None:

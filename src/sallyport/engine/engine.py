@@ -26,9 +26,12 @@ from sallyport.engine.start import Concurrency, Event, Start
 from sallyport.engine.turns import Turns
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.recorder import SILENT, Recorder
-from sallyport.statuses import TERMINAL
-from sallyport.store import callbacks, documents, history, schema
+from sallyport.statuses import TERMINAL, Status
+from sallyport.store import callbacks, documents, history, runs, schema
 from sallyport.store.database import Database
+
+#: How many runs of a workflow are ended at a time.
+_ENDED_AT_ONCE = 50
 
 __all__ = ["Engine", "Event", "Parts", "Started"]
 
@@ -150,6 +153,22 @@ class Engine:
         Raises RunNotFound.
         """
         return await self.dispatch.end(run_id, ending)
+
+    async def end_all(self, workflow_id: str, ending: EndsRun) -> None:
+        """End every run of a workflow that has not ended, those first that only wait for room."""
+        for status in (Status.WAITING, Status.RUNNING):
+            found = await self._page(workflow_id, status, None)
+            while found:
+                await asyncio.gather(*(self.end(run_id, ending) for run_id in found))
+                found = await self._page(workflow_id, status, found[-1])
+
+    async def _page(self, workflow_id: str, status: Status, before: str | None) -> list[str]:
+        listed = await self.database.read(
+            lambda connection: runs.listed(
+                connection, workflow_id, status=status.value, before=before, limit=_ENDED_AT_ONCE
+            )
+        )
+        return [run.id for run in listed]
 
     async def ended(self, run_id: str) -> None:
         """Wait until a run has ended.

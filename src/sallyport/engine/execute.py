@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
-from sallyport.engine import branch, entries, sizes, start
+from sallyport.engine import abandoned, branch, entries, sizes, start
 from sallyport.engine.frame import ROOT
 from sallyport.engine.interruptions import JournalFailed, RunEnds, Superseded
 from sallyport.engine.outcome import EndsRun
@@ -30,6 +30,8 @@ class Ended:
     """The run has ended, and its end is committed."""
 
     status: Status
+    #: What is to be given up, now that nobody waits for it.
+    asked: list[abandoned.Asked] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ async def _execute(run: Run) -> Result:
 
 async def _end(run: Run, ending: EndsRun) -> Result:
     now = run.clock.now()
+    asked = abandoned.of(run, branch.BLOCKS)
     for record in list(run.records.values()):
         if record.status is Status.RUNNING:
             record.status, record.code, record.ended_at = Status.CANCELLED, "ActionCancelled", now
@@ -117,7 +120,7 @@ async def _end(run: Run, ending: EndsRun) -> Result:
     error = None
     if ending.status is not Status.SUCCEEDED and (ending.code or ending.message):
         error = {"code": ending.code, "message": ending.message}
-    return await _settle(run, ending.status, error, code=ending.code)
+    return replace(await _settle(run, ending.status, error, code=ending.code), asked=asked)
 
 
 def _skip_rest(run: Run, block: Block) -> None:
@@ -130,7 +133,7 @@ def _skip_rest(run: Run, block: Block) -> None:
                 _skip_rest(run, inner)
 
 
-async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Result:
+async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Ended:
     run.leaving = True
     writer = entries.Writer(run.around.seal, run.workflow.secrets.texts, run.limits.inline_content_bytes)
     outputs, failure = _outputs(run, writer)

@@ -157,6 +157,8 @@ def _event_id(given: str | None) -> str | None:
 
 
 def _number(value: Any, default: int) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 

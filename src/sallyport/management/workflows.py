@@ -7,10 +7,12 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sallyport.engine.outcome import EndsRun
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import NotFound
 from sallyport.management import resource, shapes
 from sallyport.management.call import NUMBER, READ, WRITE, Call, Deps, answer, page, route
+from sallyport.statuses import Status
 from sallyport.store import workflows as stored
 from sallyport.web import bodies
 
@@ -23,6 +25,8 @@ WORKFLOW = GROUP + WORKFLOWS + "/{workflow}"
 _DEFINITION_DEPTH = 200
 #: As large as a file may be that the command line reads.
 _DEFINITION_BYTES = 8 * 1024 * 1024
+#: How the runs of a workflow end that is deleted.
+_DELETED = EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "The workflow was deleted.")
 
 
 async def listed(call: Call) -> Response:
@@ -58,11 +62,14 @@ async def change(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Forget a workflow; one that is not there is gone already."""
+    """Cancel a workflow's runs and forget it; one that is not there is gone already."""
     try:
         workflow = await call.workflow()
     except NotFound:
         return Response(status_code=204)
+    # From here on nobody starts another run of it.
+    await call.engine.library.set_state(workflow, "Disabled")
+    await call.engine.end_all(workflow.id, _DELETED)
     await call.engine.library.delete(workflow)
     await call.deps.triggers.synchronise(workflow)
     return Response(status_code=200)

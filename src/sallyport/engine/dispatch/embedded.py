@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from sallyport.clock import Alarm, Clock
-from sallyport.engine import execute, resume, start
+from sallyport.engine import abandoned, execute, resume, start
 from sallyport.engine.library import Library
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Key
@@ -240,9 +240,12 @@ class Embedded:
             run.around.recorder.count("runs_started_total")
         self.active[run.id] = run
         run.on_response = self.tell
-        task = self._tasks[run.id] = asyncio.create_task(self._execute(run))
+        self._tasks[run.id] = self._keep(asyncio.create_task(self._execute(run)))
+
+    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         self._all_tasks.add(task)
         task.add_done_callback(self._all_tasks.discard)
+        return task
 
     async def _execute(self, run: Run) -> None:
         structlog.contextvars.bind_contextvars(run_id=run.id)
@@ -266,6 +269,8 @@ class Embedded:
             run.caller.set_result(None)
         self._log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=result.status.value)
         self._tell_ended(run.id)
+        if result.asked:
+            self._keep(asyncio.create_task(abandoned.give_up(run.id, result.asked)))
         if self.on_end is not None:
             self.on_end(run, result.status.value)
         if start.concurrency(run.workflow, run.row.trigger_name) is not None:

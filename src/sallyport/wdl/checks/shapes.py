@@ -20,6 +20,9 @@ INTERVALS: Mapping[str, int] = {
     "second": 9_999_999,
 }
 
+#: What a trigger's concurrency may say at the most; https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-config
+_MOST_RUNS: Mapping[str, int] = {"runs": 100, "maximumWaitingRuns": 200}
+
 #: What a container cannot be without.
 _DEMANDED = {"Foreach": "foreach", "If": "expression", "Switch": "expression", "Until": "expression"}
 
@@ -54,6 +57,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _trigger(trigger: Trigger) -> Iterator[Finding]:
+    yield from _concurrency(trigger)
     pointer = pointer_to(trigger.pointer, "recurrence")
     raw = trigger.raw.get("recurrence")
     if raw is None:
@@ -63,6 +67,22 @@ def _trigger(trigger: Trigger) -> Iterator[Finding]:
         yield from _recurrence(trigger, raw, pointer)
     elif not is_dynamic(raw):
         yield error("InvalidRecurrence", pointer, f"The recurrence of '{trigger.name}' must be an object.")
+
+
+def _concurrency(trigger: Trigger) -> Iterator[Finding]:
+    configuration = trigger.raw.get("runtimeConfiguration")
+    stated = configuration.get("concurrency") if isinstance(configuration, dict) else None
+    if not isinstance(stated, dict):
+        return
+    place = pointer_to(trigger.pointer, "runtimeConfiguration", "concurrency")
+    for name, most in _MOST_RUNS.items():
+        number = _whole(stated.get(name))
+        if stated.get(name) is not None and not (number is not None and 1 <= number <= most):
+            text = f"The '{name}' of the trigger '{trigger.name}' is an integer from 1 to {most}."
+            yield error("LimitExceeded", pointer_to(place, name), text)
+    if stated.get("runs") is not None and "singleinstance" in trigger.operation_options:
+        text = f"The trigger '{trigger.name}' is both SingleInstance and has a number of runs; only one may be given."
+        yield error("InvalidConcurrency", place, text)
 
 
 def _recurrence(trigger: Trigger, raw: Mapping[str, object], pointer: str) -> Iterator[Finding]:
