@@ -173,6 +173,47 @@ async def test_a_response_after_its_caller_gave_up_is_too_late_wherever_the_run_
         await started.answer
 
 
+@pytest.mark.parametrize("asks", ["when it is over", "meanwhile", "after giving up"])
+async def test_a_call_that_is_made_again_has_the_answer_of_the_first(stage: Stage, asks: str) -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": 201, "body": "here"}, "runAfter": _after("Pause")}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 30, "unit": "Second"}}}
+    workflow = await stage.deploy(_workflow(Pause=pause, Answer=answer))
+    event = Event({"body": None}, event_id="the same")
+    first = await stage.engine.start(workflow, "manual", event, answered=True)
+    assert first.answer is not None
+    if asks == "after giving up":
+        first.answer.set_exception(StorageUnavailable("The caller waited for long enough."))
+        first.answer.exception()
+    if asks != "meanwhile":
+        await stage.finish(first.run_id)
+    again = await stage.engine.start(workflow, "manual", event, answered=True)
+    assert again.answer is not None
+    await stage.finish(first.run_id)
+    answered = await again.answer
+    assert answered is not None
+    assert (again.run_id, answered.status, answered.body) == (first.run_id, 201, "here")
+
+
+async def test_a_call_that_is_made_again_after_a_crash_has_the_answer_that_nobody_was_there_for(tmp_path: Path) -> None:
+    answer = {"type": "Response", "inputs": {"statusCode": "201", "body": "here"}, "runAfter": _after("Pause")}
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 30, "unit": "Second"}}}
+    event = Event({"body": None}, event_id="the same")
+    stage = await Stage(tmp_path, clock=ManualClock()).open()
+    workflow = await stage.deploy(_workflow(Pause=pause, Answer=answer))
+    first = await stage.engine.start(workflow, "manual", event, answered=True)
+    await stage.close()
+    assert first.answer is not None
+    assert isinstance(first.answer.exception(), StorageUnavailable)
+    await stage.open()
+    found = await stage.finish(first.run_id)
+    assert found["Answer"].code == "ActionResponseSkipped"
+    again = await stage.engine.start(workflow, "manual", event, answered=True)
+    answered = await again.answer if again.answer is not None else None
+    await stage.close()
+    assert answered is not None
+    assert (answered.status, answered.body) == (201, "here")
+
+
 async def test_a_caller_hears_when_the_server_stops(stage: Stage) -> None:
     answer = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": _after("Pause")}
     pause = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}}

@@ -130,11 +130,18 @@ async def test_an_answer_is_shown_as_what_it_is(stage: Stage, content_type: str,
 
 async def test_a_failed_call_is_repeated_with_the_same_key_and_its_history_kept(stage: Stage) -> None:
     policy = {"type": "fixed", "count": 3, "interval": "PT5S"}
-    replies: list[Reply] = [(503, {"Retry-After": "20"}, None), (408, {}, None), (200, {}, {})]
+    replies: list[Reply] = [
+        (503, {"Retry-After": "20", "X-Ms-Request-Id": "theirs"}, None),
+        (408, {}, None),
+        (200, {}, {}),
+    ]
     began_at = stage.clock.now()
     record = await call(stage, {"method": "POST", "retryPolicy": policy}, *replies)
     assert record.status == "Succeeded"
     assert [entry["code"] for entry in record.retry_history or []] == ["ServiceUnavailable", "RequestTimeout"]
+    first, second = record.retry_history or []
+    assert first["startTime"] <= first["endTime"] < second["startTime"] <= second["endTime"]
+    assert (first["serviceRequestId"], "serviceRequestId" in second) == ("theirs", False)
     assert len({Headers(request.headers)["idempotency-key"] for request in stage.outside.requests}) == 1
     assert len(stage.outside.requests) == 3
     assert stage.clock.now() - began_at >= timedelta(seconds=25)

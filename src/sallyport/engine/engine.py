@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
-from sallyport.engine import entries
+from sallyport.engine import entries, responses
 from sallyport.engine import start as starting
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.dispatch.embedded import Embedded
@@ -199,8 +199,10 @@ class Engine:
                 answer.cancel()
             raise
         if answer is not None and stored != prepared.row.id:
-            # The event started a run before: whoever asked then has its answer.
-            answer.set_result(None)
+            # The event started a run before: it answers whoever asks again as it answers who asked then.
+            self.dispatch.forget_caller(prepared.row.id)
+            waiting = self.dispatch.keep(asyncio.create_task(responses.again(self, stored, answer)))
+            answer.add_done_callback(lambda _: waiting.cancel())
         self.dispatch.wake()
         done: asyncio.Future[None] = loop.create_future()
         done.set_result(None)

@@ -101,7 +101,7 @@ class Run:
         self.caller: asyncio.Future[Answer | None] | None = None
         #: Whether another run reads the response from the history: then somebody waits, whoever calls.
         self.awaited = False
-        #: Told, with the run's name, when the response that another run reads is in the history.
+        #: Told, with the run's name, when the history holds a response.
         self.on_response: Callable[[str], None] = lambda _: None
         #: Whether a response was given.
         self.answered = False
@@ -197,6 +197,7 @@ class Run:
 
     def respond(self, status: int, headers: Mapping[str, str], body: Any) -> str | None:
         """Keep an answer for the waiting caller until it is committed; else answer why there is nobody to answer."""
+        self.ledger.promise(lambda: self.on_response(self.id))
         if self.answered:
             return "ActionResponseAlreadyDefined"
         if self.caller is None and not self.awaited:
@@ -204,8 +205,6 @@ class Run:
         if self.caller is not None and self.caller.done():
             return "ActionResponseTimedOut"
         self.answered = True
-        if self.awaited:
-            self.ledger.promise(lambda: self.on_response(self.id))
         if self.caller is not None:
             answer = Answer(status, headers, body)
             self.ledger.promise(lambda: self._answer(answer))

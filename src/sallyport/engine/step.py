@@ -25,6 +25,7 @@ from sallyport.engine.records import ABSENT, Record
 from sallyport.engine.run import Run
 from sallyport.errors import SallyportError
 from sallyport.statuses import TERMINAL, Status
+from sallyport.store import schema
 from sallyport.wdl.definition import Action
 from sallyport.wdl.errors import ExpressionError
 
@@ -136,10 +137,11 @@ class _Step:
                 if not resumed:
                     run.ledger.note(record)
                     await run.ledger.flush()
+                began_at = run.clock.now()
                 outcome = await self._attempt()
             if isinstance(outcome, Suspended):
                 self._suspend(outcome)
-            elif not (isinstance(outcome, Failed) and outcome.retryable and self._repeat(outcome)):
+            elif not (isinstance(outcome, Failed) and outcome.retryable and self._repeat(outcome, began_at)):
                 return outcome
             run.ledger.note(record)
             await run.ledger.flush()
@@ -180,7 +182,7 @@ class _Step:
         record.memory = [outcome.state, outcome.callback]
         record.waits_until, record.waits_for_callback = until, outcome.callback
 
-    def _repeat(self, failed: Failed) -> bool:
+    def _repeat(self, failed: Failed, began_at: datetime) -> bool:
         """Record that the call is to be made again; False when the policy allows no more."""
         record, run = self.record, self.run
         # A webhook states it beside the address of its `subscribe` request.
@@ -195,11 +197,15 @@ class _Step:
             delay = max(delay, min(timedelta(seconds=failed.retry_after_seconds), retry.LONGEST))
         if self.deadline is not None and now + delay >= self.deadline:
             return False
-        entry = {"code": failed.code, "endTime": now.isoformat(), "clientRequestId": record.tracking_id}
-        record.retry_history = [
-            *repeated,
-            {**entry, "error": {"code": failed.code, "message": _message(record, failed)}},
-        ]
+        entry = {
+            "startTime": schema.instant(began_at),
+            "endTime": schema.instant(now),
+            "code": failed.code,
+            "clientRequestId": record.tracking_id,
+            "serviceRequestId": _their_request_id(failed.outputs),
+            "error": {"code": failed.code, "message": _message(record, failed)},
+        }
+        record.retry_history = [*repeated, {name: value for name, value in entry.items() if value is not None}]
         record.waits_until = now + delay
         return True
 
@@ -312,6 +318,12 @@ def _failure(action: Action, error: SallyportError) -> Failed:
         )
         return Failed("BadRequest", message, error_code=error.code)
     return Failed(error.code, error.message)
+
+
+def _their_request_id(outputs: Any) -> str | None:
+    """Answer what the other side calls the request, when it says so."""
+    headers = _member(outputs, "headers") or {}
+    return next((str(value) for name, value in headers.items() if name.casefold() == "x-ms-request-id"), None)
 
 
 def _stated(result: dict[str, Any]) -> Outcome:

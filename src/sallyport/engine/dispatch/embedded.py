@@ -170,7 +170,7 @@ class Embedded:
             await event.wait()
 
     def news(self, run_id: str) -> asyncio.Event:
-        """Answer what is set when a run has ended, or has given the response that another run waits for."""
+        """Answer what is set when a run has ended, or has come to a response."""
         return self._news.setdefault(run_id, asyncio.Event())
 
     async def _work(self) -> None:
@@ -240,9 +240,10 @@ class Embedded:
             run.around.recorder.count("runs_started_total")
         self.active[run.id] = run
         run.on_response = self.tell
-        self._tasks[run.id] = self._keep(asyncio.create_task(self._execute(run)))
+        self._tasks[run.id] = self.keep(asyncio.create_task(self._execute(run)))
 
-    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+    def keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        """Keep a task until it is done, or this dispatcher is closed."""
         self._all_tasks.add(task)
         task.add_done_callback(self._all_tasks.discard)
         return task
@@ -270,7 +271,7 @@ class Embedded:
         self._log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=result.status.value)
         self._tell_ended(run.id)
         if result.asked:
-            self._keep(asyncio.create_task(abandoned.give_up(run.id, result.asked)))
+            self.keep(asyncio.create_task(abandoned.give_up(run.id, result.asked)))
         if self.on_end is not None:
             self.on_end(run, result.status.value)
         if start.concurrency(run.workflow, run.row.trigger_name) is not None:
