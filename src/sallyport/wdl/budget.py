@@ -29,19 +29,27 @@ class Budget:
     array_items: int = 100_000
     #: Estimated memory of everything that one evaluation builds.
     total_bytes: int = 268_435_456
+    #: How many items, keys and pieces of text one evaluation may look at one by one: what takes time, but no memory.
+    steps: int = 10_000_000
 
 
 DEFAULT = Budget()
 
 
 class Meter:
-    """Counts what one evaluation has built so far; set `spent` to 0 to start another."""
+    """Counts what one evaluation has built and looked at so far; `begin` starts another."""
 
-    __slots__ = ("budget", "spent")
+    __slots__ = ("budget", "looked", "spent")
 
     def __init__(self, budget: Budget = DEFAULT) -> None:
         self.budget = budget
         self.spent = 0
+        self.looked = 0
+
+    def begin(self) -> None:
+        """Start to count anew, for another evaluation."""
+        self.spent = 0
+        self.looked = 0
 
     def text(self, characters: int, *, wide: bool = False) -> None:
         """Charge a string that is about to be built; `wide` when it may hold characters beyond Latin-1."""
@@ -64,6 +72,12 @@ class Meter:
                 f"The expression would build an array of {count} items; the limit is {self.budget.array_items}."
             )
         self.memory(count * size)
+
+    def look(self, count: int) -> None:
+        """Charge items that are about to be looked at one by one, which holds up whoever else wants to run."""
+        self.looked += count
+        if self.looked > self.budget.steps:
+            raise BudgetExceeded(f"The expression would take more than {self.budget.steps} steps in one evaluation.")
 
     def memory(self, size: int) -> None:
         """Charge a number of bytes."""

@@ -77,7 +77,7 @@ class _Compiler:
         found.references += [replace(each, pointer=pointer + each.pointer) for each in template.references]
         found.unknown += [replace(each, pointer=pointer + each.pointer) for each in template.unknown_functions]
         found.misused += [replace(each, pointer=pointer + each.pointer) for each in template.misused_functions]
-        return constant(value_of(template)) if template.constant else Code(template.evaluate)
+        return constant(value_of(template)) if template.constant else Code(template.continued)
 
 
 def value_of(template: Template) -> Json:

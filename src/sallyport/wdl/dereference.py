@@ -28,7 +28,7 @@ def by_constant(target: Closure, key: Json, optional: bool, place: Place, target
             raise
         if type(parent) is dict and key in parent:
             return parent[key]
-        return select(parent, key, optional, place)
+        return select(scope, parent, key, optional, place)
 
     return run
 
@@ -37,23 +37,25 @@ def by_value(target: Closure, key: Closure, optional: bool, place: Place) -> Clo
     """Answer the closure that selects by a key which is computed."""
 
     def run(scope: Scope) -> Json:
-        return select(target(scope), key(scope), optional, place)
+        return select(scope, target(scope), key(scope), optional, place)
 
     return run
 
 
-def select(parent: Json, key: Json, optional: bool, place: Place) -> Json:
+def select(scope: Scope, parent: Json, key: Json, optional: bool, place: Place) -> Json:
     """Answer the property or item of a value; a property is found without regard to case when there is no exact one."""
     if parent is None and optional:
         return None
     if isinstance(parent, dict) and isinstance(key, str):
-        return _property(parent, key, optional, place)
+        return _property(scope, parent, key, optional, place)
     if isinstance(parent, list) and isinstance(key, int) and not isinstance(key, bool):
         return _item(parent, key, optional, place)
     raise _fault(_wrong_kind(parent, key), place)
 
 
-def _property(parent: dict[str, Json], key: str, optional: bool, place: Place) -> Json:
+def _property(scope: Scope, parent: dict[str, Json], key: str, optional: bool, place: Place) -> Json:
+    if key not in parent:
+        scope.meter.look(len(parent))
     stored = values.find_key(parent, key)
     if stored is not None:
         return parent[stored]

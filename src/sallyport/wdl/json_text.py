@@ -72,6 +72,7 @@ class _Writer:
         self.deepest = meter.budget.json_depth if meter is not None else JSON_DEPTH
         self.pieces: list[str] = []
         self.uncharged = 0
+        self.counted = 0
 
     def write(self, value: Json) -> list[str]:
         self._value(value, 0)
@@ -88,6 +89,8 @@ class _Writer:
         self.uncharged = 0
         if self.meter is not None and size > 2_048:
             self.meter.memory(size)
+            self.meter.look(len(self.pieces) - self.counted)
+            self.counted = len(self.pieces)
 
     def _value(self, value: Json, depth: int) -> None:
         if isinstance(value, str):

@@ -39,7 +39,11 @@ class Template:
         """Answer the value in a scope; raises EvaluationError, and BudgetExceeded before it builds too much."""
         if self.constant:
             return self._value
-        scope.meter.spent = 0
+        scope.meter.begin()
+        return self.continued(scope)
+
+    def continued(self, scope: Scope) -> Json:
+        """Answer the value as a part of an evaluation that has begun: what it builds counts with the rest."""
         try:
             return self._run(scope)
         except RecursionError:

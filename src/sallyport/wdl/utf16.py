@@ -38,14 +38,14 @@ def lower(text: str) -> str:
     changed = text.lower()
     # Of what changes with its neighbours, or in length, only a capital sigma keeps the length.
     same = text.isascii() or (len(changed) == len(text) and "\u03a3" not in text)
-    return changed if same else "".join(map(_lower, text))
+    return changed if same else text.translate({ord(each): _lower(each) for each in set(text)})
 
 
 def upper(text: str) -> str:
     """Answer the text in upper case, character by character in the invariant culture."""
     changed = text.upper()
     same = text.isascii() or (len(changed) == len(text) and "\u0131" not in text)
-    return changed if same else "".join(map(_upper, text))
+    return changed if same else text.translate({ord(each): _upper(each) for each in set(text)})
 
 
 def _lower(character: str) -> str:

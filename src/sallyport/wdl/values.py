@@ -161,28 +161,33 @@ def whole(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def equal(left: Json, right: Json, depth: int = 0) -> bool:
+def equal(left: Json, right: Json, meter: Meter | None = None, depth: int = 0) -> bool:
     """Answer whether two values are equal: numbers across kinds, a boolean and "True" or "False", deep for JSON."""
-    kind = type(left)
-    if kind is type(right) and kind in SAME_KIND:
-        return left == right
+    kind, other = type(left), type(right)
+    if kind in SAME_KIND and other in SAME_KIND:
+        if kind is other:
+            return left == right
+        if bool not in (kind, other):
+            return False
     if left is right:
         return True
     if isinstance(left, (list, dict)):
         if depth >= json_text.JSON_DEPTH:
             raise BudgetExceeded(f"A value nested more than {json_text.JSON_DEPTH} levels deep cannot be compared.")
-        return _equal_containers(left, right, depth + 1)
+        if meter is not None:
+            meter.look(len(left))
+        return _equal_containers(left, right, meter, depth + 1)
     return compare(left, right) == 0
 
 
-def _equal_containers(left: list[Json] | dict[str, Json], right: Json, depth: int) -> bool:
+def _equal_containers(left: list[Json] | dict[str, Json], right: Json, meter: Meter | None, depth: int) -> bool:
     if isinstance(left, list):
         if not isinstance(right, list) or len(left) != len(right):
             return False
-        return all(equal(one, other, depth) for one, other in zip(left, right, strict=True))
+        return all(equal(one, other, meter, depth) for one, other in zip(left, right, strict=True))
     if not isinstance(right, dict) or left.keys() != right.keys():
         return False
-    return all(equal(value, right[key], depth) for key, value in left.items())
+    return all(equal(value, right[key], meter, depth) for key, value in left.items())
 
 
 def compare(left: Json, right: Json) -> int | None:

@@ -9,6 +9,7 @@ import pytest
 
 from sallyport.wdl import values
 from sallyport.wdl.budget import Budget, Meter
+from sallyport.wdl.condition import compile_condition
 from sallyport.wdl.errors import BudgetExceeded, EvaluationError, ExpressionSyntaxError
 from sallyport.wdl.scope import ContextScope
 from sallyport.wdl.template import compile_template
@@ -41,7 +42,7 @@ def scope(context: dict[str, Json] | None = None, budget: Budget = SMALL) -> Con
 
 def many(call: str) -> str:
     """Write an expression that keeps what many equal calls answer."""
-    return f"@createArray({','.join([call] * 120)})"
+    return f"@createArray({','.join([call] * 100)})"
 
 
 BOMBS: dict[str, Json] = {
@@ -120,6 +121,59 @@ def test_a_search_that_could_take_quadratic_time_does_not(expression: str) -> No
     started = time.perf_counter()
     compile_template(expression).evaluate(scope({"variables": context}, Budget()))
     assert time.perf_counter() - started < 5
+
+
+SLOW = {
+    "a search in an array": "contains(variables('a'),'x')",
+    "a deep comparison": "equals(variables('a'),variables('b'))",
+    "a search for an array": "contains(createArray(variables('a')),variables('b'))",
+    "the largest number": "max(variables('a'))",
+    "the smallest number": "min(variables('a'))",
+    "a join": "length(join(variables('a'),''))",
+    "a text of an array": "length(string(variables('a')))",
+    "an absent property": "variables('o')?['nope']",
+    "a property in another case": "variables('o')?['KEY 1']",
+    "equal entries": "intersection(variables('deep'),variables('deeper'))",
+    "distinct items": "length(union(createArray(variables('a')),createArray(variables('b'))))",
+    "common items": "length(intersection(createArray(variables('a')),createArray(variables('b'))))",
+}
+WALKED: dict[str, Json] = {
+    "a": [1] * 50_000,
+    "b": [1] * 50_000,
+    "o": {f"key {number}": number for number in range(50_000)},
+    "deep": {"a": [1] * 50_000},
+    "deeper": {"a": [1] * 50_000},
+}
+
+
+@pytest.mark.parametrize("call", SLOW.values(), ids=SLOW.keys())
+def test_what_takes_time_but_no_memory_is_refused_as_well(call: str) -> None:
+    place = scope({"variables": WALKED}, Budget(steps=1_000_000))
+    compile_template(f"@{call}").evaluate(place)
+    assert 50_000 <= place.meter.looked <= 200_100
+    with pytest.raises(BudgetExceeded, match="more than 1000000 steps"):
+        compile_template(many(call)).evaluate(place)
+
+
+def test_the_parts_of_a_condition_share_one_budget() -> None:
+    operands: list[Json] = [{"not": {"contains": ["@variables('a')", "x"]}}] * 120
+    place = scope({"variables": WALKED}, Budget(steps=1_000_000))
+    with pytest.raises(BudgetExceeded, match="steps"):
+        compile_condition({"and": operands}).evaluate(place)
+    parts: list[Json] = [{"contains": ["@createArray(contains(variables('a'),'x'))", False]}] * 120
+    with pytest.raises(BudgetExceeded, match="steps"):
+        compile_condition({"and": parts}).evaluate(place)
+
+
+def test_each_evaluation_starts_with_all_its_steps() -> None:
+    place = scope({"variables": WALKED}, Budget(steps=60_000))
+    template = compile_template("@contains(variables('a'),'x')")
+    assert [template.evaluate(place) for _ in range(3)] == [False] * 3
+
+
+def test_honest_searches_are_within_the_budget() -> None:
+    template = compile_template(many("contains(variables('a'),'x')"))
+    assert template.evaluate(scope({"variables": WALKED}, Budget())) == [False] * 100
 
 
 def test_the_contract_allows_strings_of_a_hundred_million_characters_and_no_more() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from decimal import Decimal
 
 from sallyport.wdl import errors, json_text, utf16, values
-from sallyport.wdl.budget import SMALL_TEXT
+from sallyport.wdl.budget import SMALL_TEXT, Meter
 from sallyport.wdl.functions import arguments
 from sallyport.wdl.functions.registry import function
 from sallyport.wdl.scope import Scope
@@ -20,10 +20,11 @@ ENTRY_BYTES = 100
 
 
 @function("contains", parameters="a collection and what it may contain")
-def contains(collection: Json, sought: Json) -> bool:
+def contains(scope: Scope, collection: Json, sought: Json) -> bool:
     """Answer whether a string has a part, an array an item, an object a key; case counts."""
     if isinstance(collection, list):
-        return any(values.equal(item, sought) for item in collection)
+        scope.meter.look(len(collection))
+        return any(values.equal(item, sought, scope.meter) for item in collection)
     if isinstance(collection, dict):
         return arguments.text("contains", sought, 2) in collection
     if isinstance(collection, str):
@@ -115,6 +116,7 @@ def join(scope: Scope, collection: Json, delimiter: Json) -> str:
         expectation = "two parameters: an array as the first parameter and a string as the second parameter"
         raise errors.expects("join", expectation, values.type_name(collection), values.type_name(delimiter))
     scope.meter.memory(8 * len(collection))
+    scope.meter.look(len(collection))
     texts = [item if type(item) is str else values.to_text(item, scope.meter) for item in collection]
     characters = sum(map(len, texts)) + len(delimiter) * max(0, len(texts) - 1)
     if characters > SMALL_TEXT:
@@ -133,7 +135,7 @@ def union(scope: Scope, *collections: Json) -> Json:
     distinct: dict[Hashable, Json] = {}
     for items in lists:
         for item in items:
-            distinct.setdefault(identity(item), item)
+            distinct.setdefault(identity(item, scope.meter), item)
     scope.meter.items(len(distinct), 8)
     return list(distinct.values())
 
@@ -148,11 +150,11 @@ def intersection(scope: Scope, *collections: Json) -> Json:
         return {
             key: value
             for key, value in front.items()
-            if all(key in entries and values.equal(value, entries[key]) for entries in others)
+            if all(key in entries and values.equal(value, entries[key], scope.meter) for entries in others)
         }
     scope.meter.memory(ENTRY_BYTES * sum(map(len, lists)))
-    distinct = {identity(item): item for item in reversed(lists[0])}
-    keys = [{identity(item) for item in items} for items in lists[1:]]
+    distinct = {identity(item, scope.meter): item for item in reversed(lists[0])}
+    keys = [{identity(item, scope.meter) for item in items} for items in lists[1:]]
     return [item for key, item in reversed(distinct.items()) if all(key in other for other in keys)]
 
 
@@ -189,14 +191,15 @@ def array(value: Json) -> list[Json]:
     return [value]
 
 
-def identity(value: Json, depth: int = 0) -> Hashable:
+def identity(value: Json, meter: Meter, depth: int = 0) -> Hashable:
     """Answer something hashable that is the same for equal values."""
     if isinstance(value, (list, dict)):
         if depth >= json_text.JSON_DEPTH:
             raise errors.BudgetExceeded(f"The value is nested more than {json_text.JSON_DEPTH} levels deep.")
+        meter.look(len(value))
         if isinstance(value, list):
-            return ("array", tuple(identity(item, depth + 1) for item in value))
-        return ("object", frozenset((key, identity(item, depth + 1)) for key, item in value.items()))
+            return ("array", tuple(identity(item, meter, depth + 1) for item in value))
+        return ("object", frozenset((key, identity(item, meter, depth + 1)) for key, item in value.items()))
     if isinstance(value, float) and value != value:
         return "NaN", None
     if isinstance(value, bool) or value is None:

@@ -41,12 +41,12 @@ def not_(condition: Json) -> bool:
 
 
 @function("equals", parameters="two values to compare")
-def equals(left: Json, right: Json) -> bool:
+def equals(scope: Scope, left: Json, right: Json) -> bool:
     """Answer whether two values are equal; values that cannot be compared are not.
 
     Deviation: `equals(true, 1)` is false, as the runtime was measured to answer; the documentation says true.
     """
-    return values.equal(left, right)
+    return values.equal(left, right, scope.meter)
 
 
 @function("greater", parameters="two values to compare")

@@ -60,15 +60,15 @@ def mod(left: Json, right: Json) -> Number:
 
 
 @function("min", at_least=1, parameters="numbers, or one array of numbers")
-def min_(*numbers: Json) -> Number:
+def min_(scope: Scope, *numbers: Json) -> Number:
     """Answer the smallest of some numbers, or of an array."""
-    return _extreme("min", numbers, -1)
+    return _extreme(scope, "min", numbers, -1)
 
 
 @function("max", at_least=1, parameters="numbers, or one array of numbers")
-def max_(*numbers: Json) -> Number:
+def max_(scope: Scope, *numbers: Json) -> Number:
     """Answer the largest of some numbers, or of an array."""
-    return _extreme("max", numbers, 1)
+    return _extreme(scope, "max", numbers, 1)
 
 
 @function("rand", pure=False, parameters="the smallest integer and the one after the largest")
@@ -175,11 +175,12 @@ def _remainder(one: Any, other: Any) -> Any:
     return one % other
 
 
-def _extreme(name: str, numbers: tuple[Json, ...], sign: int) -> Number:
+def _extreme(scope: Scope, name: str, numbers: tuple[Json, ...], sign: int) -> Number:
     only = numbers[0]
     given = only if len(numbers) == 1 and isinstance(only, list) else list(numbers)
     if not given:
         raise errors.failed(name, "The array must not be empty")
+    scope.meter.look(len(given))
     best = _number(name, given[0], 1)
     for position, candidate in enumerate(given[1:], start=2):
         number = _number(name, candidate, position)

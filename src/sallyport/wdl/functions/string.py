@@ -6,6 +6,7 @@ and `contains` do not.
 
 from __future__ import annotations
 
+import bisect
 import uuid
 
 from sallyport.wdl import errors, utf16, values
@@ -15,6 +16,8 @@ from sallyport.wdl.functions.registry import function
 from sallyport.wdl.scope import Scope
 from sallyport.wdl.values import Json
 
+#: An occurrence beyond this one is found by counting, not one by one.
+FAR = 1_000
 #: .NET's `Trim()` takes these, which Python's `strip` leaves or takes differently.
 WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -194,8 +197,13 @@ def _folded(name: str, text: Json, sought: Json) -> tuple[str, str]:
 
 def _nth(whole: str, part: str, number: int) -> int:
     """Find an occurrence, none overlapping another, in linear time."""
+    if number > FAR:
+        # The occurrence ends where the text up to there first has so many.
+        ends = range(len(whole) + 1)
+        end = bisect.bisect_left(ends, number, key=lambda end: whole.count(part, 0, end))
+        return end - len(part) if end < len(ends) else -1
     found = -len(part)
-    for _ in range(min(number, len(whole) + 1)):
+    for _ in range(number):
         found = whole.find(part, found + len(part))
         if found < 0:
             return -1
