@@ -65,7 +65,7 @@ async def polled(call: Call) -> Response:
     state = triggers.state(call)
     if state is None:
         return triggers.nothing(call, await call.deps.database.read(matches.highest))
-    most = call.deps.limits.poll_bytes
+    most = triggers.bound(call)
     poll = await call.deps.database.read(lambda connection: _since(connection, query, state, most))
     return triggers.answered(call, poll)
 
@@ -105,14 +105,14 @@ def _place(query: Query) -> int:
     return int(text)
 
 
-def _since(connection: Connection, query: Query, state: int, most_bytes: int) -> triggers.Poll:
+def _since(connection: Connection, query: Query, state: int, most: triggers.Bound) -> triggers.Poll:
     highest = matches.highest(connection)
     items: list[bytes] = []
     size = 0
     for match, whole in _whole(connection, state, highest):
         if selected(query.filter, whole, MATCH):
             item = documents.dumps(whole)
-            if items and size + len(item) > most_bytes:
+            if items and most.is_passed(len(items) + 1, size + len(item)):
                 return triggers.Poll(items, state, more=True)
             items.append(item)
             size += len(item)

@@ -9,8 +9,10 @@ new, 202 when there is nothing, and `Location` with the state of the next poll.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from sqlalchemy.engine import Connection
@@ -18,6 +20,7 @@ from starlette.responses import Response
 
 from sallyport import errors
 from sallyport.graph import alerts as shown_alerts
+from sallyport.graph import prefer
 from sallyport.graph.call import Call
 from sallyport.graph.errors import JSON
 from sallyport.odata.entity_alert import ALERT
@@ -41,6 +44,17 @@ class InvalidTriggerState(errors.BadRequest):
         self.text = text
 
 
+class Bound(NamedTuple):
+    """How much one poll may bring."""
+
+    size_bytes: int
+    items: int
+
+    def is_passed(self, items: int, size_bytes: int) -> bool:
+        """Answer whether so many items of so many bytes are too much."""
+        return items > self.items or size_bytes > self.size_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Poll:
     """What one poll found."""
@@ -58,13 +72,18 @@ async def new_alerts(call: Call) -> Response:
     if place is None:
         highest = await call.deps.database.read(alerts.highest)
         return nothing(call, highest)
-    most = call.deps.limits.poll_bytes
+    most = bound(call)
     poll = await call.deps.database.read(lambda connection: since(connection, query, place, most))
     return answered(call, poll)
 
 
-def since(connection: Connection, query: Query, place: int, most_bytes: int) -> Poll:
-    """Answer the selected alerts above a state, in the order of their numbers, drawn as JSON, up to a number of bytes.
+def bound(call: Call) -> Bound:
+    """Answer how much one poll may bring: as many bytes as the server sends, as many items as the client takes."""
+    return Bound(call.deps.limits.poll_bytes, prefer.page_size(call.preferences) or sys.maxsize)
+
+
+def since(connection: Connection, query: Query, place: int, most: Bound) -> Poll:
+    """Answer the selected alerts above a state, in the order of their numbers, drawn as JSON, up to a bound.
 
     At least one alert is answered however large it is, so that no poll stands still.
     """
@@ -73,7 +92,7 @@ def since(connection: Connection, query: Query, place: int, most_bytes: int) -> 
     size = 0
     for alert in _between(connection, query, place, highest):
         item = documents.dumps(shown_alerts.drawn(alert))
-        if items and size + len(item) > most_bytes:
+        if items and most.is_passed(len(items) + 1, size + len(item)):
             return Poll(items, place, more=True)
         items.append(item)
         size += len(item)

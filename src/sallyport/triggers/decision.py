@@ -33,7 +33,10 @@ def decide(happened: Firing, engine: Engine, *, status_was_read: bool = False) -
     """Answer what a firing starts; a `splitOn` that cannot be followed is a failure, and starts nothing."""
     try:
         outputs = split.outputs(
-            happened.workflow, happened.trigger, happened.fired, firing.most_items(happened, engine)
+            happened.workflow,
+            happened.trigger,
+            happened.fired,
+            firing.most_items(happened.trigger, engine.around.limits),
         )
         events = firing.events(happened, outputs, engine.clock)
     except SallyportError as error:

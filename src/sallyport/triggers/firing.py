@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from sallyport.clock import Clock
 from sallyport.engine.engine import Engine
+from sallyport.engine.limits import Limits
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.wdl.definition import Trigger
@@ -118,11 +119,10 @@ def store(
     return [engine.store_start(connection, firing.workflow, name, event, crowded=crowded) for event in happened]
 
 
-def most_items(firing: Firing, engine: Engine) -> int:
+def most_items(trigger: Trigger, limits: Limits) -> int:
     """Answer how many items `splitOn` may give: fewer where the trigger limits how many runs go on at once."""
-    configured = firing.trigger.raw.get("runtimeConfiguration")
+    configured = trigger.raw.get("runtimeConfiguration")
     limited = isinstance(configured, dict) and "concurrency" in configured
-    limits = engine.around.limits
     return limits.split_on_items_with_concurrency if limited else limits.split_on_items
 
 

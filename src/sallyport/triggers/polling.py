@@ -25,7 +25,7 @@ from sallyport.engine.outcome import Failed
 from sallyport.http_messages import ConnectionFailed, InboundResponse
 from sallyport.statuses import Status
 from sallyport.store import documents, schema
-from sallyport.triggers import conditions, schedule
+from sallyport.triggers import conditions, firing, schedule
 from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
 
@@ -89,6 +89,7 @@ async def _poll(ctx: TriggerContext, inputs: Any, request: Request, send: Send) 
     cursor = ctx.memory.get("cursor")
     if isinstance(cursor, str):
         request = replace(request, address=cursor, queries={})
+    request = replace(request, headers=_bounded(ctx, request.headers))
     since, scheduled = _remembered(ctx, "since", began), _remembered(ctx, "scheduled", ctx.scheduled_at)
     try:
         response = await send(request)
@@ -97,6 +98,13 @@ async def _poll(ctx: TriggerContext, inputs: Any, request: Request, send: Send) 
         return _failed(poll, responses.unreachable(error))
     poll = _Poll(ctx, inputs, _regular(ctx), request.address, since, scheduled)
     return _answered(poll, response)
+
+
+def _bounded(ctx: TriggerContext, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Ask for no more items at a time than `splitOn` may give: more of them would fail this poll, and each after it."""
+    if ctx.trigger.split_on is None or any(name.casefold() == "prefer" for name in headers):
+        return headers
+    return {**headers, "Prefer": f"odata.maxpagesize={firing.most_items(ctx.trigger, ctx.limits)}"}
 
 
 def _answered(poll: _Poll, response: InboundResponse) -> Look:

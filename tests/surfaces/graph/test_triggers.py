@@ -109,6 +109,25 @@ async def test_a_poll_stops_at_its_bound_and_the_next_one_goes_on_at_once(surfac
     assert answers > 1
 
 
+@pytest.mark.parametrize("asked", ["odata.maxpagesize=4", 'respond-async, maxpagesize="4"'])
+async def test_a_poll_brings_no_more_items_than_its_client_takes(surface: Surface, asked: str) -> None:
+    await surface.ingest(alert(f"a{n}") for n in range(9))
+    address, found = f"{ALL}?triggerState=0", []
+    while (answered := await surface.client.get(address, headers={"Prefer": asked})).status_code == 200:
+        found.append([each["id"] for each in answered.json()["value"]])
+        assert (answered.headers.get("retry-after") == "0") is (len(found) < 3)
+        address = answered.headers["location"]
+    assert [len(each) for each in found] == [4, 4, 1]
+    assert [each for page in found for each in page] == [f"a{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize("asked", ["odata.maxpagesize=0", "maxpagesize=many", "maxpagesize", "return=minimal"])
+async def test_a_number_of_items_that_is_none_bounds_nothing(surface: Surface, asked: str) -> None:
+    await surface.ingest(alert(f"a{n}") for n in range(9))
+    answered = await surface.client.get(f"{ALL}?triggerState=0", headers={"Prefer": asked})
+    assert len(answered.json()["value"]) == 9
+
+
 async def test_an_alert_larger_than_the_bound_still_gets_through(surface: Surface) -> None:
     bounded = Surface(surface.database, Limits(poll_bytes=10))
     await bounded.ingest([alert("a"), alert("b")])
