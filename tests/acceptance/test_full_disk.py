@@ -66,6 +66,15 @@ def test_retention_makes_room_on_a_full_disk_and_the_server_goes_on(small_disk: 
         assert (small_disk / "sallyport.reserve").exists()
 
 
+def test_a_backup_that_finds_no_room_blames_the_disk_it_is_written_to(small_disk: Path, tmp_path: Path) -> None:
+    with processes.server(tmp_path / "data") as server:
+        (small_disk / "other").write_bytes(b"x" * (12 * 1024 * 1024 - 65_536))
+        made = server.sallyport("backup", str(small_disk / "kept.backup"))
+        assert (made.returncode, made.stdout) == (1, "")
+        assert f"there is no room left in '{small_disk}'" in made.stderr
+        assert [each.name for each in small_disk.iterdir()] == ["other"]
+
+
 def test_without_anything_to_forget_the_server_waits_for_room_and_loses_nothing(
     small_disk: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,16 @@ def revoke(connection: Connection, clock: Clock, client_id: str, actor: str = "l
     return consent
 
 
+def shown(connection: Connection, client_id: str | None = None) -> list[Consent]:
+    """Answer what every application was granted, or what one was; raises `RegistrationMissing`."""
+    if client_id is None:
+        return stored.listed(connection)
+    if clients.get(connection, client_id) is None:
+        raise RegistrationMissing(client_id)
+    found = stored.get(connection, client_id)
+    return [] if found is None else [found]
+
+
 def granted_roles(connection: Connection, client_id: str) -> tuple[str, ...]:
     """Answer the application permissions that were granted: none before somebody consented."""
     consent = stored.get(connection, client_id)

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 checked and failed, 2 wrong use. Data goes to standard out
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Mapping
@@ -60,12 +61,18 @@ class LazyGroup(Group):
         return found if isinstance(found, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; one that its settings ask something of that is not installed is used wrongly."""
+        """Run a command; one whose settings ask for what is not installed is used wrongly."""
         try:
             return super().invoke(ctx)
         except errors.ExtraMissing as missing:
             click.echo(f"Error: {missing.message}", err=True)
             raise click.exceptions.Exit(2) from missing
+        except OSError as full:
+            # Files that are named are spoken of where they are written; standard output has no name.
+            if full.errno != errno.ENOSPC or full.filename is not None:
+                raise
+            click.echo(f"Error: there is no room for what is printed: {full.strerror}.", err=True)
+            raise click.exceptions.Exit(1) from full
 
 
 @click.group(cls=LazyGroup)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote
 
 import click
 import orjson
@@ -80,7 +79,7 @@ def show(alert_id: str, as_json: bool, data: Path | None) -> None:
     if not alert_id.strip():
         local.fail("An alert's id is expected.")
     with remote.opened(data) as server:
-        alert = server.get(f"{remote.ALERTS}/{quote(alert_id, safe='')}")
+        alert = server.get(f"{remote.ALERTS}/{remote.segment(alert_id)}")
     if as_json:
         output.emit(alert)
     else:

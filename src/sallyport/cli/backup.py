@@ -13,6 +13,7 @@ import orjson
 
 from sallyport.cli import local, output, passphrases
 from sallyport.clock import SystemClock
+from sallyport.errors import StorageFull
 from sallyport.store import archive, backup, sealing
 from sallyport.store.archive import Manifest
 from sallyport.web.mailbox import FOLDER as MAIL
@@ -48,6 +49,11 @@ def command(destination: Path, data: Path | None, mail: bool, passphrase_file: P
                 _keep(here.settings.data, folder, (*KEPT, MAIL) if mail else KEPT)
                 manifest = archive.describe(folder, copy, version("sallyport"), now.isoformat())
                 archive.write(folder, manifest, target, passphrase)
+        except StorageFull:
+            local.fail(
+                f"The backup cannot be written to '{target}': there is no room left in '{target.parent}'. While a "
+                "backup is made there, it needs room for the database twice."
+            )
         except OSError as error:
             local.fail(f"The backup cannot be written to '{target}': {error.strerror or error}.")
     _tell(target, manifest, encrypted=passphrase is not None, as_json=as_json)

@@ -11,7 +11,6 @@ from sallyport.auth import consents
 from sallyport.cli import local, output
 from sallyport.cli.groups import Group
 from sallyport.clock import SystemClock
-from sallyport.store import consents as stored
 from sallyport.store.consents import Consent
 
 
@@ -27,8 +26,7 @@ def command() -> None:
 def show(client_id: str | None, data: Path | None, as_json: bool) -> None:
     """Show what the application CLIENT_ID was granted, or what every application was."""
     with local.opened(data) as here:
-        found = here.db.read_now(stored.listed)
-    chosen = [each for each in found if client_id is None or each.client_id == client_id.lower()]
+        chosen = here.db.read_now(lambda connection: consents.shown(connection, client_id))
     if as_json:
         output.emit([_drawn(each) for each in chosen])
         return

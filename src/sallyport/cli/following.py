@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 import click
 
-from sallyport.cli import output
+from sallyport.cli import output, remote
 from sallyport.cli.remote import EXPANDED, Remote
 from sallyport.clock import SystemClock
 
@@ -21,7 +20,7 @@ Tell = Callable[[str, dict[str, Any]], None]
 
 def follow(server: Remote, workflow: str, run: str, tell: Tell) -> dict[str, Any]:
     """Wait until a run has ended and answer it with its actions; each change of an action's status is told."""
-    path = f"{server.workflow(workflow)}/runs/{quote(run, safe='')}"
+    path = f"{server.workflow(workflow)}/runs/{remote.segment(run)}"
     seen: dict[str, str] = {}
     pause = _SHORTEST
     while True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -76,7 +75,7 @@ def matches(indicator_id: str, top: int, as_json: bool, data: Path | None) -> No
 def _address(indicator_id: str) -> str:
     if not indicator_id.strip():
         local.fail("An indicator's id is expected.")
-    return f"{remote.INDICATORS}/{quote(indicator_id, safe='')}"
+    return f"{remote.INDICATORS}/{remote.segment(indicator_id)}"
 
 
 def _row(indicator: dict[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -39,6 +40,10 @@ GOING_ON = frozenset({"Running", "Waiting"})
 #: The statuses of what went wrong.
 FAILURES = frozenset({"Failed", "TimedOut", "Faulted"})
 FAILED = 1
+#: Columns that are only read, never typed into the next command: they alone give way to a narrow window.
+PROSE = frozenset({"PROVIDER", "REASON", "TITLE"})
+_PROSE_LEAST = 12
+_NO_END = 10_000
 
 
 def console(*, messages: bool = False) -> Console:
@@ -46,7 +51,7 @@ def console(*, messages: bool = False) -> Console:
     drawn = Console(highlight=False, soft_wrap=True, stderr=messages)
     if not drawn.is_terminal:
         # Nobody's window ends here: whoever reads this gets whole lines.
-        drawn.width = 10_000
+        drawn.width = _NO_END
     return drawn
 
 
@@ -76,13 +81,28 @@ def failed() -> NoReturn:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """Print rows under their titles."""
+    """Print rows under their titles; in a narrow window a line goes on in the next, since half an id is of no use."""
+    page = console()
+    cells = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in titles:
-        drawn.add_column(title, no_wrap=True, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
-    console().print(drawn, crop=False, no_wrap=True)
+    for title, most in zip(titles, _widths(titles, cells, page.width), strict=True):
+        drawn.add_column(title, no_wrap=True, overflow="ellipsis", max_width=most)
+    for row in cells:
+        drawn.add_row(*row)
+    page.width = _NO_END
+    page.print(drawn, crop=False, no_wrap=True)
+
+
+def _widths(titles: Sequence[str], cells: Sequence[Sequence[Text]], window: int) -> list[int]:
+    """Answer how wide each column may be, so that lines fit the window as far as prose can give way."""
+    widths = [max(map(cell_len, (title, *(row[at].plain for row in cells)))) for at, title in enumerate(titles)]
+    too_much = sum(widths) + 2 * (len(widths) - 1) - window
+    for at in sorted(range(len(titles)), key=lambda at: -widths[at]):
+        if titles[at] in PROSE and too_much > 0:
+            given = min(too_much, max(0, widths[at] - _PROSE_LEAST))
+            widths[at] -= given
+            too_much -= given
+    return widths
 
 
 def status(name: str) -> Text:

@@ -59,6 +59,15 @@ class Unreachable(SallyportError):
         self.url = url
 
 
+class NameExpected(SallyportError):
+    """Raised when a command is given something that can name nothing, such as an empty variable of a script."""
+
+    code = "NameExpected"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"A name or id is expected, not '{given}'.")
+
+
 class Remote:
     """A running server, as the local administrator sees it."""
 
@@ -106,7 +115,7 @@ class Remote:
 
     def workflow(self, name: str) -> str:
         """Answer the path of a workflow."""
-        return f"{WORKFLOWS}/{quote(name, safe='')}"
+        return f"{WORKFLOWS}/{segment(name)}"
 
     def put_workflow(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Store a workflow, and answer it as the server shows it."""
@@ -117,12 +126,12 @@ class Remote:
 
     def callback_url(self, workflow: str, trigger: str) -> str:
         """Answer the signed address of a trigger."""
-        path = f"{self.workflow(workflow)}/triggers/{quote(trigger, safe='')}/listCallbackUrl"
+        path = f"{self.workflow(workflow)}/triggers/{segment(trigger)}/listCallbackUrl"
         return str(self.call("POST", path).json()["value"])
 
     def fire(self, workflow: str, trigger: str, body: bytes | None = None) -> str | None:
         """Fire a trigger at once, and answer the run that it started, None when it started none."""
-        path = f"{self.workflow(workflow)}/triggers/{quote(trigger, safe='')}/run"
+        path = f"{self.workflow(workflow)}/triggers/{segment(trigger)}/run"
         headers = {"Content-Type": "application/json"} if body is not None else {}
         response = self.call("POST", path, content=body, headers=headers)
         started: str | None = response.headers.get("x-ms-workflow-run-id")
@@ -150,6 +159,13 @@ def opened(data: Path | None = None) -> Iterator[Remote]:
         local.fail(sentence(refused))
     finally:
         remote.close()
+
+
+def segment(name: str) -> str:
+    """Answer a name as one part of a path; raises NameExpected for what would lead to something else."""
+    if not name.strip() or name in (".", ".."):
+        raise NameExpected(name)
+    return quote(name, safe="")
 
 
 def address(environ: Mapping[str, str], folder: Path) -> str:

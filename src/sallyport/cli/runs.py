@@ -88,7 +88,7 @@ def resubmit(run: str, workflow: str, as_json: bool, data: Path | None) -> None:
         path, found = locate(server, run, workflow)
         trigger = quote(found["properties"]["trigger"]["name"], safe="")
         above = path.rpartition("/runs/")[0]
-        response = server.call("POST", f"{above}/triggers/{trigger}/histories/{quote(run, safe='')}/resubmit")
+        response = server.call("POST", f"{above}/triggers/{trigger}/histories/{remote.segment(run)}/resubmit")
     started = response.headers.get("x-ms-workflow-run-id")
     if as_json:
         output.emit({"run": started, "resubmitted": run})
@@ -116,7 +116,7 @@ def locate(server: Remote, run: str, workflow: str) -> tuple[str, dict[str, Any]
     names = [workflow] if workflow else [each["name"] for each in server.every(remote.WORKFLOWS, {"$top": 100})]
     missing = Refused("WorkflowRunNotFound", f"The workflow run '{run}' could not be found.", 404)
     for name in names:
-        path = f"{server.workflow(name)}/runs/{quote(run, safe='')}"
+        path = f"{server.workflow(name)}/runs/{remote.segment(run)}"
         try:
             return path, server.get(path, EXPANDED)
         except Refused as refused:
@@ -132,7 +132,7 @@ def _of(server: Remote, name: str, query: dict[str, str], top: int) -> Iterator[
 
 
 def _repetitions(server: Remote, path: str, action: str) -> list[dict[str, Any]]:
-    return list(server.every(f"{path}/actions/{quote(action, safe='')}/repetitions"))
+    return list(server.every(f"{path}/actions/{remote.segment(action)}/repetitions"))
 
 
 def _action(server: Remote, path: str, run: dict[str, Any], asked: str) -> dict[str, Any]:
@@ -141,8 +141,8 @@ def _action(server: Remote, path: str, run: dict[str, Any], asked: str) -> dict[
     if asked == "trigger":
         shown = dict(run["properties"]["trigger"])
     else:
-        below = f"/repetitions/{quote(repetition, safe='')}" if repetition else ""
-        found = server.get(f"{path}/actions/{quote(name, safe='')}{below}")
+        below = f"/repetitions/{remote.segment(repetition)}" if repetition else ""
+        found = server.get(f"{path}/actions/{remote.segment(name)}{below}")
         shown = {"name": asked, **found["properties"]}
     for part in ("inputs", "outputs"):
         link = shown.pop(f"{part}Link", None)

@@ -58,6 +58,17 @@ class PortUnavailable(SallyportError):
         self.port = port
 
 
+class PortsAlike(SallyportError):
+    """Raised when one port is named for two things that the server offers."""
+
+    code = "PortsAlike"
+    status = 500
+
+    def __init__(self, port: int, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other} both name port {port}. Choose another one for either.")
+        self.port = port
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
     """The sockets of a server, bound before anything else happens."""
@@ -108,11 +119,20 @@ Ready = Callable[[Serving], Callable[[], None]]
 
 @contextlib.contextmanager
 def listen(chosen: Settings) -> Iterator[Listening]:
-    """Take the ports that the settings name, until the end; raises PortUnavailable."""
+    """Take the ports that the settings name, until the end; raises PortUnavailable and PortsAlike."""
+    named: dict[int, str] = {}
     with contextlib.ExitStack() as taken:
 
         def bound(host: str, port: int, option: str) -> socket.socket:
-            return taken.enter_context(bind(host, port, option))
+            try:
+                found = taken.enter_context(bind(host, port, option))
+            except PortUnavailable:
+                # The system says no more than that it is taken, also when it was this very process that took it.
+                if port in named:
+                    raise PortsAlike(port, named[port], option.partition(" ")[0]) from None
+                raise
+            named[port] = option.partition(" ")[0]
+            return found
 
         yield Listening(
             bound(chosen.http_host, chosen.port, "--port"),

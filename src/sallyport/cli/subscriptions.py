@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -41,7 +40,7 @@ def listing(as_json: bool, data: Path | None) -> None:
 def remove(subscription_id: str, as_json: bool, data: Path | None) -> None:
     """Remove the subscription ID; its owner is told, if it gave an address for that."""
     with remote.opened(data) as server:
-        server.call("DELETE", f"{_DESK}/subscriptions/{quote(subscription_id, safe='')}")
+        server.call("DELETE", f"{_DESK}/subscriptions/{remote.segment(subscription_id)}")
     if as_json:
         output.emit({"removed": subscription_id})
     else:
@@ -71,7 +70,7 @@ def redeliver(letter_id: str | None, everything: bool, as_json: bool, data: Path
     """Have the dead letter ID, or with --all every one, delivered again."""
     if bool(letter_id) == everything:
         raise click.UsageError("Name one dead letter, or give --all.")
-    path = f"{_DESK}/dead/redeliver" if everything else f"{_DESK}/dead/{quote(letter_id or '', safe='')}/redeliver"
+    path = f"{_DESK}/dead/redeliver" if everything else f"{_DESK}/dead/{remote.segment(letter_id or '')}/redeliver"
     with remote.opened(data) as server:
         answer = server.call("POST", path).json()
     if as_json:

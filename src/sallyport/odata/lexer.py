@@ -6,7 +6,9 @@ A literal is told by its first characters alone, never by what stands beside it;
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sallyport.odata.errors import InvalidQuery
 
@@ -26,6 +28,26 @@ _TOKENS = re.compile(
     | (?P<symbol>[(),:/])
     """,
     re.VERBOSE,
+)
+
+
+#: What other languages write, and the word for it here; the longest of those that begin alike stands first.
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "==": "eq",
+        "!=": "ne",
+        "<>": "ne",
+        ">=": "ge",
+        "<=": "le",
+        "&&": "and",
+        "||": "or",
+        "=": "eq",
+        ">": "gt",
+        "<": "lt",
+        "&": "and",
+        "|": "or",
+        "!": "not",
+    }
 )
 
 
@@ -49,7 +71,7 @@ def tokens(text: str) -> list[Token]:
     while at < len(text):
         match = _TOKENS.match(text, at)
         if match is None:
-            raise InvalidQuery(text, at + 1, _complaint(text[at]))
+            raise InvalidQuery(text, at + 1, _complaint(text, at))
         kind = match.lastgroup or ""
         if kind != "blank":
             found.append(Token(kind, _unquoted(match.group()) if kind == "string" else match.group(), at + 1))
@@ -72,9 +94,13 @@ def _unquoted(text: str) -> str:
     return text[1:-1].replace(quote * 2, quote)
 
 
-def _complaint(character: str) -> str:
+def _complaint(text: str, at: int) -> str:
+    character = text[at]
     if character in "'\"":
         return "this string is not closed"
     if character.isdigit() or character in "+-":
-        return "this is neither a number nor a date"
+        return "this is neither a number nor a date; a text stands in single quotes"
+    for sign, word in _ELSEWHERE.items():
+        if text.startswith(sign, at):
+            return f"unexpected character '{character}': write {word}"
     return f"unexpected character '{character}'"

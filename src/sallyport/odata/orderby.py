@@ -84,7 +84,8 @@ def _items(text: str, clause: str) -> Iterator[tuple[ast.Path, str]]:
     for part in parts:
         match = _ITEM.fullmatch(part)
         if match is None:
-            raise InvalidQuery(text, at + 1, f"'{part.strip()}' is not a property", clause)
+            allowed = ", followed by asc, desc or nothing" if clause == "orderby" and part.strip() else ""
+            raise InvalidQuery(text, at + 1, f"'{part.strip()}' is not a property{allowed}", clause)
         start = at + match.start(1)
         names = match.group(1).split("/")
         columns = [start + 1 + sum(len(name) + 1 for name in names[:index]) for index in range(len(names))]

@@ -7,7 +7,8 @@ property and operator again and stays one group next to `and`. Nothing else is r
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from sallyport.odata.ast import (
@@ -49,6 +50,18 @@ _LITERAL_TOKENS = {
     "guid": LiteralKind.GUID,
 }
 _LITERAL_NAMES = {"true": LiteralKind.BOOLEAN, "false": LiteralKind.BOOLEAN, "null": LiteralKind.NULL}
+#: Words that others use in the place of an operator, and what is meant by each.
+_MEANT: Mapping[str, str] = MappingProxyType(
+    {
+        "neq": "ne",
+        "gte": "ge",
+        "lte": "le",
+        "equals": "eq",
+        "is": "eq",
+        **dict.fromkeys(("like", "contains"), "contains(name, 'text')"),
+        **{word: f"{word}(name, 'text')" for word in ("startswith", "endswith")},
+    }
+)
 _NOT_A_FILTER = ("http://", "https://", "get ", "patch ", "post ", "delete ", "$filter=", "?", "/")
 
 
@@ -77,7 +90,9 @@ class _Parser:
     def whole(self) -> Node:
         tree = self._or()
         if self._here.kind != "end":
-            raise self._wrong(f"expected 'and', 'or' or the end, found '{self._here.text}'")
+            meant = _MEANT.get(self._here.text.lower())
+            hint = f": write {meant}" if meant else ""
+            raise self._wrong(f"expected 'and', 'or' or the end, found '{self._here.text}'{hint}")
         return tree
 
     # --- conditions

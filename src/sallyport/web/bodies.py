@@ -103,7 +103,7 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise MalformedJson(_reason(error, max_depth)) from error
+        raise MalformedJson(_reason(error, data, max_depth)) from error
     if _is_plain(data, value, max_depth):
         return value
     if isinstance(value, dict | list) and _names_twice(data, _members(value, max_depth)):
@@ -143,7 +143,14 @@ def _encoding(request: Request) -> str:
     return encoding
 
 
-def _reason(error: orjson.JSONDecodeError, max_depth: int) -> str:
+def _reason(error: orjson.JSONDecodeError, data: bytes, max_depth: int) -> str:
+    # JSON is UTF-8, whatever charset a header names (RFC 8259, section 8.1).
+    try:
+        data.decode()
+    except UnicodeDecodeError as wrong:
+        return f"It is not UTF-8: byte {wrong.start + 1} cannot be read."
+    if b"\0" in data:
+        return f"It is not UTF-8: byte {data.index(0) + 1} is NUL, as in UTF-16."
     if "depth" in error.msg.lower() or "recursion" in error.msg.lower():
         return f"It nests deeper than {max_depth} levels."
     return f"{error.msg.capitalize()} (line {error.lineno}, column {error.colno})."

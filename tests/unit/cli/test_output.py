@@ -20,6 +20,21 @@ def test_a_duration_is_said_as_people_say_it(ended_at: str | None, said: str) ->
     assert output.duration("2026-01-05T09:00:00.0000000Z", ended_at) == said
 
 
+@pytest.mark.parametrize("window", [20, 80, 300])
+def test_a_table_cuts_no_id_however_narrow_the_window_is(
+    window: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, title = "08584056676039090777667844333CU60", "Credentials were read from the memory of a process " * 3
+    monkeypatch.setattr(output, "console", lambda: Console(width=window, soft_wrap=True))
+    output.table(("STARTED", "STATUS", "TITLE", "RUN"), [("2026-11-29 08:01:21", "Succeeded", title, run)])
+    head, line = capsys.readouterr().out.splitlines()
+    assert line.startswith("2026-11-29 08:01:21  Succeeded  Credentials")
+    assert line.rstrip().endswith(run)
+    assert head.index("RUN") == line.index(run)
+    assert len(line) <= max(window, 79)
+    assert ("…" in line) is (window < 300)
+
+
 def test_text_from_outside_steers_no_terminal() -> None:
     assert str(output.printable("a\x1b[31mb\nc")) == "a [31mb c"
 

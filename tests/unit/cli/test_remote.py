@@ -110,3 +110,9 @@ def test_a_lock_file_that_a_crash_left_names_no_server(tmp_path: Path) -> None:
 def test_what_a_server_says_is_one_line_and_what_a_command_says_keeps_its_lines() -> None:
     assert remote.sentence(Refused("Gone", "It is\n gone.", 410)) == "It is gone. (Gone)"
     assert remote.sentence(Unusable("Wanted:\n  a\n  b")) == "Wanted:\n  a\n  b"
+
+
+@pytest.mark.parametrize("given", ["", " ", ".", ".."])
+def test_what_names_nothing_is_no_part_of_a_path(given: str) -> None:
+    with pytest.raises(remote.NameExpected, match="A name or id is expected"):
+        remote.segment(given)

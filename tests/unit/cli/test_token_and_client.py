@@ -75,6 +75,16 @@ def test_tables_of_another_version_are_told_and_left_alone(tmp_path: Path, revis
     assert json.loads(made.stdout)["revision"] == revision
 
 
+def test_an_application_that_is_not_there_is_told_from_one_that_nobody_consented_to(house: Installation) -> None:
+    added = run(house.folder, "client", "add", "Console", "--public", "--scope", "SecurityEvents.Read.All", "--json")
+    client_id = json.loads(added.stdout)["clientId"]
+    assert run(house.folder, "consent", "revoke", client_id).exit_code == 0
+    assert json.loads(run(house.folder, "consent", "show", client_id, "--json").stdout) == []
+    missing = run(house.folder, "consent", "show", "nobody")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert missing.stderr == "Error: There is no application 'nobody'.\n"
+
+
 def test_a_bad_setting_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["token"], env={"SALLYPORT_DATA": str(tmp_path), "SALLYPORT_PORT": "x"})
     assert (result.exit_code, result.stdout) == (1, "")

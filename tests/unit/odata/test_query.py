@@ -92,7 +92,7 @@ def test_what_is_not_given_has_a_default() -> None:
         ("$apply=x", "'$apply' is not supported"),
         ("$orderby=hostStates", "a collection has no order"),
         ("$orderby=vendorInformation", "an object has no order"),
-        ("$orderby=title sideways", "is not a property"),
+        ("$orderby=title sideways", "is not a property, followed by asc, desc or nothing"),
         ("$orderby=hostStates/fqdn", "a collection has no property 'fqdn'"),
         ("$orderby=" + ",".join(["title"] * 9), "more than 8 properties"),
         ("$select=title,,id", "'' is not a property"),
