@@ -187,6 +187,14 @@ async def test_split_on_starts_one_run_for_each_item(stage: TriggerStage) -> Non
     assert await stage.bodies(workflow) == [{"id": "a"}, {"id": "b"}, {"id": "c"}]
 
 
+async def test_runs_of_one_firing_may_each_have_a_tracking_id_of_their_own(stage: TriggerStage) -> None:
+    stage.outside.replies[PEER] = (200, {}, [{"id": "a"}, {"id": "b"}, {"id": 3}])
+    correlation = {"correlation": {"clientTrackingId": "@triggerBody()['id']"}}
+    more = {"correlation": {"clientTrackingId": "all of them"}, "splitOnConfiguration": correlation}
+    workflow = await stage.save(polling(splitOn="@triggerBody()", **more))
+    assert sorted(run.client_tracking_id for run in await stage.runs(workflow)) == ["a", "all of them", "b"]
+
+
 async def test_conditions_are_asked_of_each_item(stage: TriggerStage) -> None:
     stage.outside.replies[PEER] = (200, {}, {"value": [{"n": 1}, {"n": 7}, {"n": 9}]})
     workflow = await stage.save(polling(**SPLIT, conditions=[{"expression": "@greater(triggerBody()?['n'], 5)"}]))

@@ -147,6 +147,10 @@ class Engine:
             self.dispatch.deliver(run_id, (action, repetition), request)
         return kept
 
+    async def was_reported(self, run_id: str, action: str, repetition: str) -> bool:
+        """Answer whether an action that takes no report any more has had one."""
+        return await self._status(run_id, (action, repetition)) in (Status.RUNNING, Status.SUCCEEDED)
+
     async def end(self, run_id: str, ending: EndsRun) -> bool:
         """End a run, wherever it stands; answers after the commit, False when it had ended before.
 
@@ -184,7 +188,10 @@ class Engine:
             record = run.records.get(key)
             # Of an iteration that is over nothing is kept in memory.
             return record is None or record.status in TERMINAL
-        return await self.database.read(lambda connection: history.latest_status(connection, run_id, key)) in TERMINAL
+        return await self._status(run_id, key) in TERMINAL
+
+    async def _status(self, run_id: str, key: Key) -> str | None:
+        return await self.database.read(lambda connection: history.latest_status(connection, run_id, key))
 
     async def _start_stored(self, prepared: Start, limit: Concurrency | None, *, answered: bool) -> Started:
         loop = asyncio.get_running_loop()

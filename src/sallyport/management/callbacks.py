@@ -18,7 +18,7 @@ from sallyport.actions import http_content
 from sallyport.engine.engine import Engine
 from sallyport.engine.run import Answer
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import Conflict, NotFound
+from sallyport.errors import Conflict, NotFound, SallyportError
 from sallyport.management import errors
 from sallyport.triggers import request as request_trigger
 from sallyport.web import bodies, signed_urls
@@ -38,9 +38,16 @@ _SHORT_QUERY = 512
 
 
 class AlreadyReported(Conflict):
-    """Raised when an action that waits for one report has had it, or waits no more."""
+    """Raised when an action that waits for one report has had it."""
 
     code = "CallbackAlreadyReceived"
+
+
+class ReportedTooLate(SallyportError):
+    """Raised when an action waits no more for the report that it never had: it timed out, or its run was ended."""
+
+    code = "CallbackExpired"
+    status = 410
 
 
 class Callbacks:
@@ -84,7 +91,9 @@ class Callbacks:
         permission = signed_urls.action_permission(run_id, action, repetition)
         await self._workflow(request, permission)
         if not await self._engine.report(run_id, action, repetition, await self._outputs(request)):
-            raise AlreadyReported(f"The action '{action}' of run '{run_id}' has its answer, or waits no more.")
+            if await self._engine.was_reported(run_id, action, repetition):
+                raise AlreadyReported(f"The action '{action}' of run '{run_id}' has its answer.")
+            raise ReportedTooLate(f"The action '{action}' of run '{run_id}' waits no more.")
         return Response(status_code=200)
 
     async def _workflow(self, request: Request, permission: str) -> DeployedWorkflow:

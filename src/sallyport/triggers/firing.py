@@ -20,6 +20,9 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.wdl.definition import Trigger
 from sallyport.wdl.scope import Scope, refuse
 
+#: Where an author says how the runs of one firing are told apart.
+_OF_ITEM = "splitOnConfiguration/correlation"
+
 
 class TriggerScope(Scope):
     """What the expressions of a trigger may see: parameters, the workflow, and a firing of the trigger."""
@@ -81,16 +84,11 @@ class Firing:
 
 def tracking(firing: Firing, clock: Clock) -> str:
     """Answer the client tracking id of a firing: the author's own expression, else the caller's, else none."""
-    correlation = firing.trigger.raw.get("correlation")
-    if isinstance(correlation, dict) and correlation.get("clientTrackingId"):
-        found = firing.trigger.template("correlation").evaluate(TriggerScope(firing.workflow, firing.fired, clock))
-        if isinstance(found, dict) and isinstance(found.get("clientTrackingId"), str):
-            return str(found["clientTrackingId"])
-    return firing.client_tracking_id
+    return _stated(firing, "correlation", firing.fired, clock) or firing.client_tracking_id
 
 
 def events(firing: Firing, outputs: list[Any], clock: Clock) -> list[Event]:
-    """Answer the events of a firing, one for each of its outputs."""
+    """Answer the events of a firing, one for each of its outputs; they may have tracking ids of their own."""
     split = firing.trigger.split_on is not None
     correlated = tracking(firing, clock)
     return [
@@ -98,13 +96,21 @@ def events(firing: Firing, outputs: list[Any], clock: Clock) -> list[Event]:
             outputs=each,
             inputs=firing.fired.get("inputs"),
             event_id=_event_id(firing, index, split=split),
-            client_tracking_id=correlated,
+            client_tracking_id=(split and _stated(firing, _OF_ITEM, {**firing.fired, "outputs": each}, clock))
+            or correlated,
             code=str(firing.fired.get("code", "OK")),
             scheduled_at=firing.scheduled_at,
             started_at=firing.started_at,
         )
         for index, each in enumerate(outputs)
     ]
+
+
+def _stated(firing: Firing, path: str, fired: dict[str, Any], clock: Clock) -> str | None:
+    template = firing.trigger.template(path)
+    found = template.evaluate(TriggerScope(firing.workflow, fired, clock))
+    stated = found.get("clientTrackingId") if isinstance(found, dict) else None
+    return stated if isinstance(stated, str) else None
 
 
 def store(

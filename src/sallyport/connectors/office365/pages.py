@@ -55,7 +55,7 @@ def nobody_waits(choice: Choice) -> str:
     """Answer the page that says that the workflow waits no more."""
     return _page(
         "Nobody waits for this answer any more",
-        f"<p>{escape(choice.subject)}</p>\n<p>The workflow that asked has ended.</p>",
+        f"<p>{escape(choice.subject)}</p>\n<p>The workflow that asked has gone on without it, or has ended.</p>",
     )
 
 
