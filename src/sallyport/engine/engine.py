@@ -105,6 +105,7 @@ class Engine:
             return await self._start_stored(prepared, limit, answered=answered)
         prepared = starting.prepare(self.around, workflow, trigger_name, event, owner=self.dispatch.owner)
         begun = Run(self.around, workflow, prepared.row, prepared.trigger, unstored=prepared.bodies)
+        begun.awaited = event.awaited
         if answered:
             begun.caller = asyncio.get_running_loop().create_future()
         self.dispatch.begin(begun)

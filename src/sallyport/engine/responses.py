@@ -28,7 +28,7 @@ async def of(engine: Engine, run_id: str) -> Answer | None:
     """
     while True:
         news = engine.dispatch.news(run_id)
-        answer, ended = await _now(engine, run_id)
+        answer, ended = await now(engine, run_id)
         if answer is not None or ended:
             engine.dispatch.tell(run_id)
             return answer
@@ -54,8 +54,11 @@ def _refuse(caller: asyncio.Future[Answer | None], error: SallyportError) -> Non
         caller.set_exception(error)
 
 
-async def _now(engine: Engine, run_id: str) -> tuple[Answer | None, bool]:
-    """Answer what a run has said so far, and whether it has ended."""
+async def now(engine: Engine, run_id: str) -> tuple[Answer | None, bool]:
+    """Answer what a run has said so far, and whether it has ended.
+
+    Raises RunNotFound.
+    """
     row = await engine.database.read(lambda connection: runs.get(connection, run_id))
     workflow = await engine.library.at_version(row.workflow_id, row.version)
     stored = await engine.database.read(lambda connection: resume.read(connection, row))

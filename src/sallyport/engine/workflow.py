@@ -67,10 +67,21 @@ class DeployedWorkflow:
         """Whether the definition holds a Response action, so that a caller waits for it."""
         found = self._facts.get("has_response")
         if found is None:
-            responding = {name for name, action_type in self.action_types.items() if action_type.responds}
-            types = {action.type for action in self.definition.actions.values()}
-            found = self._facts["has_response"] = not responding.isdisjoint(types)
+            found = self._facts["has_response"] = bool(self._responses())
         return bool(found)
+
+    @property
+    def responds_later(self) -> bool:
+        """Whether a Response action is Asynchronous, so that a caller is told where to look for what it will say."""
+        found = self._facts.get("responds_later")
+        if found is None:
+            options = (action.operation_options for action in self._responses())
+            found = self._facts["responds_later"] = any("asynchronous" in each for each in options)
+        return bool(found)
+
+    def _responses(self) -> list[Action]:
+        responding = {name for name, action_type in self.action_types.items() if action_type.responds}
+        return [action for action in self.definition.actions.values() if action.type in responding]
 
     @property
     def read_from_outside(self) -> frozenset[str]:

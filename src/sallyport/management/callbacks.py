@@ -16,10 +16,9 @@ from starlette.routing import Route
 
 from sallyport.actions import http_content
 from sallyport.engine.engine import Engine
-from sallyport.engine.run import Answer
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import Conflict, NotFound, SallyportError
-from sallyport.management import errors
+from sallyport.management import errors, later_responses
 from sallyport.triggers import request as request_trigger
 from sallyport.web import bodies, signed_urls
 
@@ -77,12 +76,20 @@ class Callbacks:
         suppressed = "suppressworkflowheadersonresponse" in trigger.operation_options
         shown = {} if suppressed else _run_headers(workflow, accepted.run_id, tracking)
         if answer is not None:
-            return _answered(answer, shown)
+            return later_responses.answered(answer, shown)
+        if accepted.later and accepted.run_id is not None:
+            return later_responses.accepted(request, workflow, accepted.run_id, shown)
         if accepted.run_id is not None:
             shown["Location"] = (
                 f"{request.url.scheme}://{request.url.netloc}{workflow.resource_id}/runs/{accepted.run_id}"
             )
         return Response(status_code=202, headers=shown)
+
+    async def response(self, request: Request) -> Response:
+        """Answer the response of a run whose caller was told to look for it, or that there is none yet."""
+        run_id = request.path_params["run"]
+        workflow = await self._workflow(request, signed_urls.response_permission(run_id))
+        return await later_responses.looked_for(request, self._engine, workflow, run_id)
 
     async def report(self, request: Request) -> Response:
         """Hand a request to an action that waits for it; the first one counts."""
@@ -128,21 +135,13 @@ def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
     return [
         Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke", invoke, methods=_METHODS),
         Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", invoke, methods=_METHODS),
+        Route("/workflows/{workflow}/runs/{run}/response", errors.Drawn(callbacks.response), methods=["GET"]),
         Route(
             "/workflows/{workflow}/runs/{run}/actions/{action}/callback/{repetition}",
             errors.Drawn(callbacks.report),
             methods=["POST", "PUT"],
         ),
     ]
-
-
-def _answered(answer: Answer, shown: dict[str, str]) -> Response:
-    headers = {**shown, **{name: str(value) for name, value in answer.headers.items()}}
-    stated = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    body, media = http_content.encode(answer.body, stated)
-    if media and not stated:
-        headers["Content-Type"] = media
-    return Response(body, status_code=answer.status, headers=headers)
 
 
 def _run_headers(workflow: DeployedWorkflow, run_id: str | None, tracking: str | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ The rule: without a Response action the caller hears 202 once the run is committ
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jsonschema
@@ -65,6 +65,8 @@ class Accepted:
     """The run was stored and nobody waits for it; None for its name when a condition kept it from starting."""
 
     run_id: str | None
+    #: Whether there will be a response, which the caller may look for.
+    later: bool = False
 
 
 async def fire(
@@ -91,6 +93,10 @@ async def fire(
         names = await settling.start(engine, called, decided)
         return Accepted(names[0] if names else None), None
     (event,) = decided.events
+    if workflow.responds_later:
+        started = await engine.start(workflow, trigger.name, replace(event, awaited=True))
+        await started.stored
+        return Accepted(started.run_id, later=True), None
     started = await engine.start(workflow, trigger.name, event, answered=workflow.has_response)
     if started.answer is None:
         await started.stored

@@ -64,6 +64,16 @@ def action_url(origin: str, workflow_id: str, access_key: bytes, run_id: str, ac
     return origin + path + _query(access_key, permission)
 
 
+def response_permission(run_id: str) -> str:
+    """Answer what the address of a run's response allows."""
+    return f"/runs/{run_id}/response/read"
+
+
+def response_url(origin: str, workflow_id: str, access_key: bytes, run_id: str) -> str:
+    """Answer the address at which a run's response is, once there is one."""
+    return f"{origin}/workflows/{workflow_id}/runs/{run_id}/response" + _query(access_key, response_permission(run_id))
+
+
 def content_permission(run_id: str, action: str, repetition: str, part: str) -> str:
     """Answer what the address of a recorded content allows; `part` is `inputs` or `outputs`."""
     return f"/runs/{run_id}/contents/{action}/{repetition or '-'}/{part}/read"
