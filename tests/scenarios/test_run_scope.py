@@ -108,3 +108,61 @@ async def test_an_action_that_has_not_run_cannot_be_read(stage: Stage) -> None:
     assert found["First"].status.value == "Failed"
     assert found["First"].error is not None
     assert "Second" in found["First"].error["message"]
+
+
+async def test_the_condition_of_an_until_is_told_the_index_of_the_iteration_that_has_ended(stage: Stage) -> None:
+    loop = {
+        "type": "Until",
+        "expression": "@equals(iterationIndexes('Loop'), 2)",
+        "limit": {"count": 9},
+        "actions": {"Index": _compose("@iterationIndexes('Loop')")},
+        "runAfter": {},
+    }
+    found = await _run(stage, Loop=loop, Out=_compose("@outputs('Index')", "Loop"))
+    assert found["Loop"].status.value == "Succeeded"
+    assert found["Out"].outputs == 2
+
+
+async def test_the_condition_of_an_until_reads_its_own_iteration_of_a_loop_around(stage: Stage) -> None:
+    wait = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {"In": ["Succeeded"]}}
+    loop = {
+        "type": "Until",
+        "expression": "@equals(outputs('In'), items('Each'))",
+        "limit": {"count": 3},
+        "actions": {"In": _compose("@items('Each')"), "Wait": wait},
+        "runAfter": {},
+    }
+    found = await _run(stage, Each=_each(["a", "b", "c"], Loop=loop))
+    assert sorted(each.outputs for each in found.records if each.name == "In") == ["a", "b", "c"]
+
+
+async def test_the_last_iteration_of_an_until_is_read_within_the_iteration_of_the_loop_around(stage: Stage) -> None:
+    wait = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {"In": ["Succeeded"]}}
+    loop = {
+        "type": "Until",
+        "expression": "@greaterOrEquals(iterationIndexes('Loop'), length(items('Each')))",
+        "limit": {"count": 9},
+        "actions": {"In": _compose("@concat(items('Each'), iterationIndexes('Loop'))"), "Wait": wait},
+        "runAfter": {},
+    }
+    read = _compose(["@outputs('In')", "@actions('In')['outputs']"], "Loop")
+    found = await _run(stage, Each=_each(["aaa", "b", "cc"], Loop=loop, Read=read))
+    assert {each.repetition: each.outputs for each in found.records if each.name == "Read"} == {
+        "000000": ["aaa3", "aaa3"],
+        "000001": ["b1", "b1"],
+        "000002": ["cc2", "cc2"],
+    }
+
+
+async def test_the_condition_of_an_until_reads_a_loop_in_its_body_for_its_own_iteration(stage: Stage) -> None:
+    inner = _each("@range(0, add(iterationIndexes('Loop'), 1))", Deep=_compose("@item()"))
+    loop = {
+        "type": "Until",
+        "expression": "@equals(outputs('Deep'), createArray(0, 1, 2))",
+        "limit": {"count": 9},
+        "actions": {"Inner": inner},
+        "runAfter": {},
+    }
+    found = await _run(stage, Loop=loop)
+    assert found["Loop"].status.value == "Succeeded"
+    assert len([each for each in found.records if each.name == "Deep"]) == 1 + 2 + 3

@@ -1,7 +1,8 @@
 """Until: a block of actions again and again, until a condition holds or a limit is reached.
 
-The rule: the condition is asked after the body. Which iteration is on its way is remembered before it begins, so that a
-resumed run does not ask again what it has answered.
+The rule: the condition is asked after the body, and sees what the body saw: actions and index of that iteration.
+Which iteration is on its way is remembered before it begins, so that a resumed run does not ask again what it has
+answered.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ async def until(_inputs: Any, ctx: ActionContext) -> Outcome:
         status = (await ctx.iteration("actions", index)).status
         if status is None:
             return Suspended()
-        answer = _answer(ctx)
+        answer = _answer(ctx, index)
         if isinstance(answer, Failed):
             return answer
         index += 1
@@ -42,10 +43,10 @@ async def until(_inputs: Any, ctx: ActionContext) -> Outcome:
             return _outcome(ctx, status, met=answer)
 
 
-def _answer(ctx: ActionContext) -> bool | Failed:
-    """Answer whether the condition holds now, or that it cannot be told."""
+def _answer(ctx: ActionContext, index: int) -> bool | Failed:
+    """Answer whether the condition holds after an iteration, or that it cannot be told."""
     try:
-        return bool(ctx.evaluate(ctx.template("expression")))
+        return bool(ctx.evaluate(ctx.template("expression"), index))
     except ExpressionError as error:
         message = f"The condition of the until loop '{ctx.action.name}' cannot be evaluated: {error.message}"
         return Failed("ActionUntilConditionFailed", message)

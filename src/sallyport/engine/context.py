@@ -16,7 +16,7 @@ from sallyport.engine.frame import Frame
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import BlockOutcome, Resumption
 from sallyport.engine.ports import Ports
-from sallyport.engine.records import Record
+from sallyport.engine.records import Record, repetition_name
 from sallyport.engine.variables import Variables
 from sallyport.statuses import Status
 from sallyport.wdl.definition import Action, Block
@@ -121,12 +121,15 @@ class ActionContext:
         """Answer a property of the action compiled, by its path, such as `expression` or `inputs/where`."""
         return self.action.template(key)
 
-    def evaluate(self, template: Template) -> Any:
-        """Evaluate a template where this action stands.
+    def evaluate(self, template: Template, iteration: int | None = None) -> Any:
+        """Evaluate a template where this action stands, or where the actions of one of its iterations do.
 
         Raises ExpressionError, which fails the action when the handler lets it pass.
         """
-        return template.evaluate(self._run.scope(self._frame, self.action, self._record))
+        frame = self._frame
+        if iteration is not None:
+            frame = Frame(repetition_name(frame.repetition, iteration), self.action.name, iteration, outer=frame)
+        return template.evaluate(self._run.scope(frame, self.action, self._record))
 
     async def evaluate_each(self, template: Template, items: list[Any]) -> list[Any]:
         """Evaluate a template once for each item, which `item()` answers.

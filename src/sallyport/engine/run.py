@@ -21,7 +21,7 @@ from sallyport.engine.ledger import Ledger
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
-from sallyport.engine.records import Key, Record
+from sallyport.engine.records import Key, Record, within
 from sallyport.engine.run_scope import RunScope
 from sallyport.engine.turns import Turns
 from sallyport.engine.variables import Variables
@@ -85,8 +85,8 @@ class Run:
         self.trigger = trigger
         self.trigger_body = _body(trigger.get("outputs"))
         self.records: dict[Key, Record] = {}
-        #: The latest repetition of each action inside a loop.
-        self.latest: dict[str, Record] = {}
+        #: The latest repetition of each action inside a loop, by its name and the iteration around that loop.
+        self.latest: dict[tuple[str, str], Record] = {}
         self.variables = Variables()
         #: About how many bytes all that the run holds takes, and each variable of it.
         self.held = 0
@@ -133,12 +133,14 @@ class Run:
             self.held -= before.weight
         self.records[record.name, record.repetition] = record
         if record.repetition:
-            self.latest[record.name] = record
+            for depth in range(record.repetition.count("-") + 1):
+                self.latest[record.name, within(record.repetition, depth)] = record
 
     def forget(self, block: Block, repetition: str) -> None:
         """Let go of the records of a finished iteration that nobody outside of the loop will ask for."""
         kept = self.workflow.read_from_outside
         for name, action in block.actions.items():
+            self.latest.pop((name, repetition), None)
             forgotten = self.records.pop((name, repetition), None) if name not in kept else None
             if forgotten is not None:
                 self.held -= forgotten.weight

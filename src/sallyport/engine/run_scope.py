@@ -152,9 +152,10 @@ class RunScope(Scope):
         except KeyError:
             return None
         depth = sum(1 for loop in action.loops if self._frame.around(loop) is not None)
-        found = self._run.records.get((action.name, records.within(self._frame.repetition, depth)))
+        here = action.name, records.within(self._frame.repetition, depth)
+        found = self._run.records.get(here)
         if found is None and depth < len(action.loops):
-            found = self._run.latest.get(action.name)
+            found = self._run.latest.get(here)
         return found
 
 
