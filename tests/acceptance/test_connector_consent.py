@@ -183,3 +183,18 @@ def test_the_demonstration_consents_and_says_so(tmp_path: Path) -> None:
         _, told, _ = running.end()
     assert granted["grantedBy"] == "local"
     assert f"{connector.DISPLAY_NAME} has consent" in told
+
+
+def test_a_trigger_that_is_fired_without_consent_says_what_it_met(tmp_path: Path) -> None:
+    file = tmp_path / "polled.json"
+    declared = {"parameters": {"$connections": {"type": "Object", "defaultValue": {}}}}
+    file.write_text(json.dumps({"definition": {**POLLED, **declared}, "parameters": CONNECTIONS}))
+    with processes.server(tmp_path / "data") as running:
+        running.lines("deploy", str(file))
+        for words in (("run", "polled"), ("workflows", "trigger", "polled")):
+            fired = running.sallyport(*words)
+            assert (fired.returncode, fired.stdout) == (1, "")
+            assert "started no run, because it failed: No administrator has consented" in fired.stderr
+            assert f"sallyport consent grant {connector.CLIENT_ID}" in fired.stderr
+        running.json("consent", "grant", connector.CLIENT_ID)
+        assert "there was nothing new" in running.sallyport("run", "polled").stderr

@@ -87,7 +87,7 @@ def _online(
         chosen = workflows.chosen_trigger(server.get(server.workflow(name)), trigger)
         run = server.fire(name, chosen, sent)
         if run is None:
-            local.fail(f"The trigger '{chosen}' started no run: there was nothing new, or a condition was not met.")
+            local.fail(workflows.why_silent(server, name, chosen))
         if not wait:
             output.emit({"workflow": name, "run": run}) if as_json else click.echo(run)
             return

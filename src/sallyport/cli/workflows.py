@@ -89,19 +89,31 @@ def delete(name: str, as_json: bool, data: Path | None) -> None:
 def trigger(name: str, trigger_name: str, body: str | None, as_json: bool, data: Path | None) -> None:
     """Fire a trigger of the workflow NAME now, and print the run that it started.
 
-    Exit code 1 when it started none: nothing was new, or a condition was not met.
+    Exit code 1 when it started none: it failed, nothing was new, or a condition was not met.
     """
     sent = bodies.read(body)
     with remote.opened(data) as server:
         chosen = chosen_trigger(server.get(server.workflow(name)), trigger_name)
         run = server.fire(name, chosen, sent)
+        silent = "" if run is not None else why_silent(server, name, chosen)
     if as_json:
         output.emit({"workflow": name, "trigger": chosen, "run": run})
     elif run is not None:
         click.echo(run)
     if run is None:
-        output.tell(f"The trigger '{chosen}' started no run: there was nothing new, or a condition was not met.")
+        output.tell(silent)
         output.failed()
+
+
+def why_silent(server: Remote, workflow: str, trigger: str) -> str:
+    """Say why a trigger that was fired started no run, by what it met when it last looked."""
+    path = f"{server.workflow(workflow)}/triggers/{remote.segment(trigger)}/histories"
+    for looked in server.every(path, {"$top": "1"}, most=1):
+        if looked["properties"]["status"] == "Failed":
+            error = looked["properties"].get("error") or {}
+            met = error.get("message") or looked["properties"].get("code") or "it is not said why"
+            return f"The trigger '{trigger}' started no run, because it failed: {met}"
+    return f"The trigger '{trigger}' started no run: there was nothing new, or a condition was not met."
 
 
 def chosen_trigger(workflow: dict[str, Any], asked: str) -> str:
