@@ -89,6 +89,7 @@ def installation(folder: Path, opened: Database | None = None) -> Iterator[Insta
         clock = ManualClock()
         authority, first = administrator.start(db, folder, clock)
         assert first is not None
+        administrator.told(folder)
         yield Installation(folder, db, clock, authority, first)
     finally:
         if opened is None:

@@ -37,6 +37,25 @@ def test_the_first_start_tells_the_secret_once_and_a_request_to_end_ends_it_well
     assert "client_secret" not in told
 
 
+def test_a_first_start_that_ends_too_soon_leaves_it_to_the_next_to_tell_the_secret(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = environment(tmp_path) | {"SALLYPORT_MAILBOX_PORT": str(taken.getsockname()[1])}
+        command = [str(PROGRAM), "up", "--port", "0", "--tls", "none"]
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert (done.returncode, "the mailbox cannot listen" in done.stderr) == (1, True)
+    assert "client_secret" not in done.stdout + done.stderr
+    with processes.server(tmp_path) as second:
+        tenant_id = second.json("client", "list")[0]["tenantId"]
+        _, told, _ = second.end()
+    found = dict(line.split() for line in told.splitlines() if line.strip().startswith("client_"))
+    with processes.server(tmp_path) as third:
+        form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default", **found}
+        address = f"{third.url}/{tenant_id}/oauth2/v2.0/token"
+        assert httpx.post(address, data=form, trust_env=False).json()["token_type"] == "Bearer"
+        _, told, _ = third.end()
+    assert "client_secret" not in told
+
+
 def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with processes.server(tmp_path) as running:
         done = up(tmp_path, "--port", "0")

@@ -1,6 +1,7 @@
 """The first start of an installation, and the local administrator that it makes.
 
-The rule: the administrator's secret is answered once, by the start that made it; whoever holds the data folder needs no
+The rule: the administrator's secret is shown once. A start that ended before it showed the secret that it had made
+leaves a mark in the data folder, and the next one makes another in its place. Whoever holds the data folder needs no
 secret, because the folder holds the keys.
 """
 
@@ -14,11 +15,12 @@ from sqlalchemy.engine import Connection
 
 from sallyport.auth import connector, keyring, registrations
 from sallyport.auth.authority import Authority, ends
+from sallyport.auth.credentials import store_secret
 from sallyport.auth.keyring import NoSigningKey
 from sallyport.auth.permissions import PERMISSIONS
 from sallyport.auth.tokens import LIFETIME_SECONDS, Subject
 from sallyport.clock import Clock
-from sallyport.store import audit, clients, schema, sealing, tenants
+from sallyport.store import audit, clients, credentials, schema, sealing, tenants
 from sallyport.store.audit import AuditEvent
 from sallyport.store.clients import Client
 from sallyport.store.database import Database
@@ -26,6 +28,8 @@ from sallyport.store.sealing import Sealer
 from sallyport.store.tenants import Tenant
 
 DISPLAY_NAME = "Local administrator"
+#: Holds the key id of a secret that was made and not shown yet.
+UNTOLD = "administrator.untold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,14 @@ def start(
     `tenant_id` is the id that the first start gives the tenant: a random one unless scripts already carry one.
     """
     sealer = sealing.sealer(folder, create=True)
-    first = db.write_now(lambda connection: _prepare(connection, sealer, clock, tenant_id))
+    untold = folder / UNTOLD
+    first = db.write_now(lambda connection: _prepare(connection, sealer, clock, tenant_id, untold))
     return open_authority(db, sealer, clock, lifetime_seconds), first
+
+
+def told(folder: Path) -> None:
+    """Note that what a first start tells has been shown."""
+    (folder / UNTOLD).unlink(missing_ok=True)
 
 
 def open_authority(db: Database, sealer: Sealer, clock: Clock, lifetime_seconds: int = LIFETIME_SECONDS) -> Authority:
@@ -83,7 +93,9 @@ def own_token(authority: Authority, administrator: Client) -> str:
     return authority.tokens.mint(Subject(administrator.client_id, administrator.display_name, tuple(PERMISSIONS)))
 
 
-def _prepare(connection: Connection, sealer: Sealer, clock: Clock, tenant_id: str | None) -> FirstSecret | None:
+def _prepare(
+    connection: Connection, sealer: Sealer, clock: Clock, tenant_id: str | None, untold: Path
+) -> FirstSecret | None:
     now = schema.instant(clock.now())
     tenant = tenants.first(connection)
     if tenant is None:
@@ -93,12 +105,12 @@ def _prepare(connection: Connection, sealer: Sealer, clock: Clock, tenant_id: st
         keyring.load(connection, sealer, clock)
     except NoSigningKey:
         keyring.create(connection, sealer, clock)
-    first = _first(connection, clock, tenant.id)
+    first = _first(connection, clock, tenant.id, untold) or _again(connection, clock, tenant.id, untold)
     connector.register(connection, tenant.id, now)
     return first
 
 
-def _first(connection: Connection, clock: Clock, tenant_id: str) -> FirstSecret | None:
+def _first(connection: Connection, clock: Clock, tenant_id: str, untold: Path) -> FirstSecret | None:
     if clients.administrator(connection) is not None:
         return None
     made = registrations.add(
@@ -106,6 +118,24 @@ def _first(connection: Connection, clock: Clock, tenant_id: str) -> FirstSecret 
         clock,
         registrations.Registration(tenant_id, DISPLAY_NAME, tuple(PERMISSIONS), administrator=True),
     )
+    # Before the commit: a mark for a secret that is not there does no harm, a secret without a mark might.
+    (kept,) = credentials.secrets(connection, made.client.client_id)
+    untold.write_text(kept.id, encoding="ascii")
     now = schema.instant(clock.now())
     audit.append(connection, AuditEvent(now, "local", "installation.started", tenant_id, "success"))
     return FirstSecret(made.client.client_id, made.secret, tenant_id)
+
+
+def _again(connection: Connection, clock: Clock, tenant_id: str, untold: Path) -> FirstSecret | None:
+    """Answer another secret in the place of one that nobody saw; None when there is no such secret."""
+    found = clients.administrator(connection)
+    if found is None or not untold.exists():
+        return None
+    if not credentials.remove_secret(connection, found.client_id, untold.read_text(encoding="ascii")):
+        untold.unlink()
+        return None
+    now = schema.instant(clock.now())
+    made = store_secret(connection, found.client_id, now)
+    untold.write_text(made.kept.id, encoding="ascii")
+    audit.append(connection, AuditEvent(now, "local", "client.secret_replaced", found.client_id, "success"))
+    return FirstSecret(found.client_id, made.secret, tenant_id)

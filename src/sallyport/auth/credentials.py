@@ -127,11 +127,12 @@ def remove_certificate(
     return _removed(connection, clock, client, key_id, actor, "client.certificate_removed", there=there)
 
 
-def store_secret(connection: Connection, client_id: str, now: str) -> str:
-    """Give a new application its first secret, and answer it."""
+def store_secret(connection: Connection, client_id: str, now: str) -> MadeSecret:
+    """Give a new application its first secret."""
     secret = secret_hashes.generate()
-    stored.add_secret(connection, _secret(client_id, secret, now))
-    return secret
+    kept = _secret(client_id, secret, now)
+    stored.add_secret(connection, kept)
+    return MadeSecret(kept, secret)
 
 
 def store_key(connection: Connection, client_id: str, key: PublicKey, now: str) -> None:

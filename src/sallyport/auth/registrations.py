@@ -81,7 +81,9 @@ def add(connection: Connection, clock: Clock, registration: Registration, actor:
     consents.put(connection, Consent(client.client_id, client.permissions, (), now, actor))
     if key is not None:
         credentials.store_key(connection, client.client_id, key, now)
-    secret = "" if sign_ins.public or key is not None else credentials.store_secret(connection, client.client_id, now)
+    secret = ""
+    if not sign_ins.public and key is None:
+        secret = credentials.store_secret(connection, client.client_id, now).secret
     granted = {"permissions": " ".join(client.permissions)}
     audit.append(connection, AuditEvent(now, actor, "client.added", client.client_id, "success", detail=granted))
     return Registered(client, secret)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sallyport import settings
-from sallyport.auth import connector
+from sallyport.auth import administrator, connector
 from sallyport.cli.serving import Serving
 
 
@@ -41,6 +41,7 @@ def show(serving: Serving, console: Console, *, demo: bool) -> None:
         console.print(Text("  The administrator, shown this once:", style="bold"))
         console.print(f"    client_id {first.client_id}")
         console.print(f"    client_secret {first.client_secret}", markup=False)
+        administrator.told(told.data)
     around = "" if url == "http://127.0.0.1:8080" else f"SALLYPORT_URL={url} "
     asked = "runs list" if demo else "deploy FILE"
     hint = f"{around}SALLYPORT_DATA={shlex.quote(str(told.data))} sallyport {asked}"

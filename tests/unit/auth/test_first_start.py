@@ -7,7 +7,7 @@ import pytest
 from identity import installation
 from sallyport.auth import administrator, connector, registrations, secret_hashes
 from sallyport.auth import consents as granting
-from sallyport.auth.credentials import RegistrationMissing
+from sallyport.auth.credentials import RegistrationMissing, Term, add_secret
 from sallyport.auth.permissions import PERMISSIONS, UnknownPermission
 from sallyport.auth.registrations import Registration, RegistrationInvalid
 from sallyport.store import clients, consents, credentials
@@ -20,6 +20,37 @@ def test_only_the_first_start_tells_a_secret(tmp_path: Path) -> None:
         assert secret is None
         assert again.tenant_id == house.authority.tenant_id == house.first.tenant_id
         assert len(house.db.read_now(clients.listed)) == 2
+
+
+def test_a_secret_that_no_start_showed_is_replaced_by_the_next_and_no_other_secret_is(tmp_path: Path) -> None:
+    with installation(tmp_path) as house:
+        other = Registration(house.authority.tenant_id, "Other", ("SecurityEvents.Read.All",))
+        house.db.write_now(lambda it: registrations.add(it, house.clock, other))
+        (unseen,) = house.db.read_now(lambda it: credentials.secrets(it, house.first.client_id))
+        (tmp_path / administrator.UNTOLD).write_text(unseen.id)
+        own = house.db.write_now(lambda it: add_secret(it, house.clock, house.first.client_id, Term("My own")))
+        told = []
+        for _ in range(2):
+            _, secret = administrator.start(house.db, tmp_path, house.clock)
+            assert secret is not None
+            assert (secret.client_id, secret.tenant_id) == (house.first.client_id, house.first.tenant_id)
+            told.append(secret.client_secret)
+        administrator.told(tmp_path)
+        assert administrator.start(house.db, tmp_path, house.clock)[1] is None
+        kept = house.db.read_now(lambda it: credentials.secrets(it, house.first.client_id))
+    assert len(kept) == 2
+    assert own.kept.id in [each.id for each in kept]
+    holding = [any(secret_hashes.matches(each, hashed.hash) for hashed in kept) for each in told]
+    assert holding == [False, True]
+    assert not any(secret_hashes.matches(house.first.client_secret, each.hash) for each in kept)
+
+
+def test_a_mark_of_a_secret_that_is_gone_changes_nothing(tmp_path: Path) -> None:
+    with installation(tmp_path) as house:
+        for mark in ("", "a key id of nothing"):
+            (tmp_path / administrator.UNTOLD).write_text(mark)
+            assert administrator.start(house.db, tmp_path, house.clock)[1] is None
+            assert not (tmp_path / administrator.UNTOLD).exists()
 
 
 def test_a_local_token_holds_at_the_server_with_every_permission(tmp_path: Path) -> None:
