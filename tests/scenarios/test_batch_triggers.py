@@ -69,6 +69,30 @@ async def test_a_batch_is_released_by_time_and_not_while_it_is_empty(stage: Trig
     assert len(await stage.history(workflow)) == 1
 
 
+async def test_messages_of_a_batch_that_cannot_be_split_wait_until_it_can(stage: TriggerStage) -> None:
+    document = gathering(messageCount=2, recurrence={"frequency": "hour", "interval": 1})
+    broken = {**document["triggers"]["it"], "splitOn": "@triggerBody()"}
+    workflow = await stage.save({**document, "triggers": {"it": broken}})
+    for content in ("a", "b"):
+        await stage.batches.send(message(content))
+    await stage.advance(hours=1)
+    assert await stage.told(workflow) == [("Failed", "InvalidTemplateTriggerSplitOn")] * 2
+    assert "outputs" not in (await stage.history(workflow))[0].document
+    workflow = await stage.save(document)
+    await stage.advance(hours=1)
+    assert await contents(stage, workflow) == [["a", "b"]]
+
+
+async def test_a_batch_whose_condition_is_not_met_is_released_and_told(stage: TriggerStage) -> None:
+    document = gathering(messageCount=1)
+    condition = {"conditions": [{"expression": "@equals(triggerBody()['items'][0]['content'], 'b')"}]}
+    workflow = await stage.save({**document, "triggers": {"it": {**document["triggers"]["it"], **condition}}})
+    for content in ("a", "b"):
+        await stage.batches.send(message(content))
+    assert await contents(stage, workflow) == [["b"]]
+    assert ("Skipped", "TriggerConditionNotMet") in await stage.told(workflow)
+
+
 async def test_partitions_gather_apart(stage: TriggerStage) -> None:
     workflow = await stage.save(gathering(messageCount=2))
     for content, partition in (("a", "one"), ("b", "two"), ("c", "one"), ("d", "two")):

@@ -106,16 +106,13 @@ def waiting(connection: Connection, workflow_id: str, trigger_name: str) -> list
     return [Gathering(*row) for row in connection.execute(query)]
 
 
-def take(connection: Connection, gathering: Gathering, most: int, now: str) -> list[Message]:
-    """Release the messages that wait together, the oldest first and so many at the most; answers them."""
+def oldest(connection: Connection, gathering: Gathering, most: int) -> list[Message]:
+    """Answer the messages that wait together, the oldest first and so many at the most; nobody else takes them now."""
     schema.ordered(connection, f"batch:{gathering.workflow_id}")
     columns = batch_messages.c
     query = sa.select(columns.message_id, columns.delivery_id, columns.content, columns.size, columns.sequence)
     rows = connection.execute(query.where(_waiting(gathering)).order_by(columns.sequence).limit(most))
-    taken = [Message(*row) for row in rows]
-    if taken:
-        _mark_released(connection, gathering, taken, now)
-    return taken
+    return [Message(*row) for row in rows]
 
 
 def forget_before(connection: Connection, released_at: str, limit: int) -> int:
@@ -131,7 +128,8 @@ def delete(connection: Connection, workflow_id: str, trigger_name: str) -> None:
     connection.execute(gone)
 
 
-def _mark_released(connection: Connection, gathering: Gathering, taken: Sequence[Message], now: str) -> None:
+def release(connection: Connection, gathering: Gathering, taken: Sequence[Message], now: str) -> None:
+    """Release the oldest messages that wait together: their contents are somebody else's from now on."""
     through = batch_messages.c.sequence <= taken[-1].sequence
     released = sa.update(batch_messages).where(_waiting(gathering), through)
     connection.execute(released.values(content=None, released_at=now))

@@ -11,7 +11,7 @@ inline.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,9 +23,10 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.ports import BatchMessage
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, NotFound, PayloadTooLarge
-from sallyport.store import batches, documents, schema
+from sallyport.statuses import Status
+from sallyport.store import batches, documents, schema, trigger_histories
 from sallyport.store.batches import Gathering, Message
-from sallyport.triggers import decision, firing, recurrence_rule, schedule
+from sallyport.triggers import decision, firing, recurrence_rule, schedule, settling
 from sallyport.triggers.context import TriggerContext
 from sallyport.triggers.firing import Firing, TriggerScope
 from sallyport.triggers.recurrence_rule import Frequency, InvalidRecurrence, Recurrence
@@ -130,7 +131,7 @@ def release(
     connection: Connection, engine: Engine, workflow: DeployedWorkflow, trigger: Trigger, gathering: Gathering
 ) -> list[str]:
     """Start the run of the messages that wait together, in the caller's transaction; answers the names of runs."""
-    taken = batches.take(connection, gathering, MOST_MESSAGES, schema.instant(engine.clock.now()))
+    taken = batches.oldest(connection, gathering, MOST_MESSAGES)
     if not taken:
         return []
     opened = engine.around.seal.open
@@ -139,6 +140,13 @@ def release(
     fired = {"name": trigger.name, "outputs": {"body": body}, "code": "OK", "status": "Succeeded"}
     happened = Firing(workflow, trigger, fired, event_id=f"batch:{taken[0].sequence}")
     decided = decision.decide(happened, engine)
+    if not decided.events:
+        # Without the messages: those that wait on are sealed, and the others may be many.
+        told = replace(happened, fired={**fired, "outputs": None})
+        trigger_histories.insert(connection, settling.history(engine, told, decided))
+    if decided.status is not Status.FAILED:
+        # What cannot be followed is the author's to mend: until then the messages wait.
+        batches.release(connection, gathering, taken, schema.instant(engine.clock.now()))
     return firing.store(connection, engine, happened, decided.events, crowded=True)
 
 

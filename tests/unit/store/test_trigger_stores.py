@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from sallyport.store import batches, documents, runs, trigger_histories, trigger_states
 from sallyport.store.batches import Gathering, Message
@@ -143,6 +144,14 @@ def test_old_entries_are_forgotten(told: Database) -> None:
 HERE = Gathering("w", "it", "batch", "one")
 
 
+def take(connection: Connection, gathering: Gathering, most: int, now: str) -> list[Message]:
+    """Answer the oldest messages, and release them."""
+    taken = batches.oldest(connection, gathering, most)
+    if taken:
+        batches.release(connection, gathering, taken, now)
+    return taken
+
+
 def add(database: Database, delivery: str, where: Gathering = HERE) -> bool:
     message = Message(f"m{delivery}", delivery, "sealed", 10)
     return database.write_now(lambda connection: batches.add(connection, where, message, at(0)))
@@ -154,9 +163,9 @@ def test_messages_are_counted_and_taken_together_once(database: Database) -> Non
     assert add(database, "1", elsewhere)
     assert database.read_now(lambda connection: batches.measure(connection, HERE)) == (2, 20)
     assert database.read_now(lambda connection: batches.waiting(connection, "w", "it")) == [HERE, elsewhere]
-    taken = database.write_now(lambda connection: batches.take(connection, HERE, 9, at(1)))
+    taken = database.write_now(lambda connection: take(connection, HERE, 9, at(1)))
     assert [(each.message_id, each.content) for each in taken] == [("m1", "sealed"), ("m2", "sealed")]
-    assert database.write_now(lambda connection: batches.take(connection, HERE, 9, at(1))) == []
+    assert database.write_now(lambda connection: take(connection, HERE, 9, at(1))) == []
     assert not add(database, "2")
     assert database.read_now(lambda connection: batches.waiting(connection, "w", "it")) == [elsewhere]
 
@@ -164,13 +173,13 @@ def test_messages_are_counted_and_taken_together_once(database: Database) -> Non
 def test_more_than_a_batch_may_hold_waits_for_the_next(database: Database) -> None:
     for each in "123":
         add(database, each)
-    assert len(database.write_now(lambda connection: batches.take(connection, HERE, 2, at(1)))) == 2
+    assert len(database.write_now(lambda connection: take(connection, HERE, 2, at(1)))) == 2
     assert database.read_now(lambda connection: batches.measure(connection, HERE)) == (1, 10)
 
 
 def test_released_messages_are_forgotten_and_waiting_ones_are_not(database: Database) -> None:
     add(database, "1")
-    database.write_now(lambda connection: batches.take(connection, HERE, 9, at(1)))
+    database.write_now(lambda connection: take(connection, HERE, 9, at(1)))
     add(database, "2")
     assert database.write_now(lambda connection: batches.forget_before(connection, at(2), 9)) == 1
     assert database.read_now(lambda connection: batches.measure(connection, HERE)) == (1, 10)
