@@ -284,6 +284,9 @@ async def test_a_client_of_entra_id_gets_a_token_first(stage: Stage) -> None:
         b"grant_type=client_credentials&client_id=id&resource=https%3A%2F%2Fgraph.test&client_secret=s%26cret"
     )
     assert sent(stage)[1]["authorization"] == "Bearer abc"
+    stage.outside.replies[token] = [(503, {}, None), (429, {}, None), (200, {}, {"access_token": "abc"})]
+    record = await call(stage, {"authentication": authentication, "retryPolicy": {"type": "default"}})
+    assert (record.status, len(record.retry_history or [])) == ("Succeeded", 2)
     stage.outside.replies[token] = (401, {}, {"error": "invalid_client", "error_description": "wrong secret"})
     record = await call(stage, {"authentication": authentication})
     assert record.code == "AuthorizationFailed"

@@ -245,6 +245,20 @@ async def test_sliding_windows_come_one_by_one_also_those_that_were_missed(stage
     assert all(each["windowEndTime"] > each["windowStartTime"] for each in windows)
 
 
+async def test_windows_that_have_been_do_not_come_again_when_only_what_they_are_for_is_changed(
+    stage: TriggerStage,
+) -> None:
+    since = {**HOURLY, "startTime": "2026-01-05T06:00:00Z"}
+    workflow = await stage.save(sliding(since))
+    assert await stage.told(workflow) == [("Succeeded", "OK")] * 4
+    workflow = await stage.save(sliding(since, conditions=[{"expression": "@equals(1, 2)"}]))
+    assert await stage.told(workflow) == [("Succeeded", "OK")] * 4
+    await stage.advance(hours=1)
+    assert (await stage.told(workflow))[4:] == [("Skipped", "TriggerConditionNotMet")]
+    workflow = await stage.save(sliding({**since, "interval": 2}, conditions=[{"expression": "@equals(1, 2)"}]))
+    assert (await stage.told(workflow))[5:] == [("Skipped", "TriggerConditionNotMet")] * 3
+
+
 async def test_a_delay_moves_the_run_of_a_window_and_not_the_window(stage: TriggerStage) -> None:
     workflow = await stage.save(sliding(HOURLY, inputs={"delay": "PT10M"}))
     assert await stage.runs(workflow) == []

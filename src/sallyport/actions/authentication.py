@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from sallyport.actions import client_assertion
+from sallyport.actions import client_assertion, responses
 from sallyport.actions import inputs as read
 from sallyport.actions.requests import Caller
 from sallyport.errors import SallyportError
-from sallyport.http_messages import OutboundRequest
+from sallyport.http_messages import ConnectionFailed, OutboundRequest
 from sallyport.wdl import values
 
 _AUTHORITY = "https://login.microsoftonline.com"
@@ -86,6 +86,10 @@ async def _token(ctx: Caller, stated: Any) -> str:
         follow_redirects=False,
     )
     response = await ctx.ports.http.send(request)
+    if response.status >= 500 or response.status in responses.RETRYABLE:
+        # As with the call itself, asking again may help: the action's retry policy decides.
+        detail = f"It answered with status {response.status} instead of a token."
+        raise ConnectionFailed("unreachable", urlsplit(url).hostname or authority, detail)
     return _token_of(response.status, response.body)
 
 

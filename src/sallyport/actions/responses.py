@@ -13,7 +13,8 @@ from sallyport.http_messages import ConnectionFailed, InboundResponse
 
 #: The longest that the other side may ask us to wait.
 _LONGEST_SECONDS = 86_400.0
-_RETRYABLE = frozenset({408, 429})
+#: Statuses below 500 after which asking again may help.
+RETRYABLE = frozenset({408, 429})
 #: Failures of a connection that a repeat would only meet again.
 _LASTING = frozenset({"too_large", "redirects"})
 
@@ -28,7 +29,7 @@ def outcome_of(ctx: Caller, response: InboundResponse) -> Outcome:
         name,
         f"The request was answered with status {response.status} ({name}).{_detail(outputs.get('body'))}",
         outputs,
-        retryable=response.status in _RETRYABLE or response.status >= 500,
+        retryable=response.status in RETRYABLE or response.status >= 500,
         retry_after_seconds=retry_after(ctx, response),
     )
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from sallyport.engine import retry
 from sallyport.statuses import Status
-from sallyport.store import schema
+from sallyport.store import documents, schema
 from sallyport.triggers import schedule
-from sallyport.triggers.context import TriggerContext
+from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.recurrence_rule import Frequency, InvalidRecurrence, Recurrence
 from sallyport.triggers.schedule import Window
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
@@ -26,13 +26,14 @@ _ALLOWED = (Frequency.SECOND, Frequency.MINUTE, Frequency.HOUR)
 def begin(ctx: TriggerContext, memory: Mapping[str, Any], change: Change) -> Plan:
     """Answer the first window of a new trigger; one that was there before goes on with the window that is its next."""
     rule = _rule(ctx)
-    if change is not Change.NEW and "window" in memory:
+    # Whoever changes what a window is for has still had those before.
+    if "window" in memory and (change is not Change.NEW or memory.get("rhythm") == _rhythm(ctx)):
         window = _window(memory["window"], _delay(ctx))
         return Plan(window.due_at, dict(memory))
     if change is Change.RESUMED:
         # The last window was before the end time.
         return Plan(None, dict(memory))
-    return _plan(schedule.next_window(rule, None, saved_at=ctx.saved_at, delay=_delay(ctx)))
+    return _plan(ctx, schedule.next_window(rule, None, saved_at=ctx.saved_at, delay=_delay(ctx)))
 
 
 @trigger("SlidingWindow", begin=begin)
@@ -42,7 +43,7 @@ async def sliding_window(ctx: TriggerContext) -> Look:
     if "window" not in ctx.memory:
         return Look(None, status=Status.SKIPPED, code="NoWindow")
     window = _window(ctx.memory["window"], delay)
-    plan = _plan(schedule.next_window(rule, window, saved_at=ctx.saved_at, delay=delay))
+    plan = _plan(ctx, schedule.next_window(rule, window, saved_at=ctx.saved_at, delay=delay))
     return Look(
         next_at=plan.next_at,
         memory=plan.memory,
@@ -65,10 +66,15 @@ def demand(rule: Recurrence, trigger: Trigger) -> None:
         raise InvalidRecurrence(pointer, str(rule.frequency), f"a sliding window allows {', '.join(_ALLOWED)}")
 
 
-def _plan(window: Window | None) -> Plan:
+def _plan(ctx: TriggerContext, window: Window | None) -> Plan:
     if window is None:
         return Plan(None, {})
-    return Plan(window.due_at, {"window": [schema.instant(window.start_at), schema.instant(window.end_at)]})
+    span = [schema.instant(window.start_at), schema.instant(window.end_at)]
+    return Plan(window.due_at, {"window": span, "rhythm": _rhythm(ctx)})
+
+
+def _rhythm(ctx: TriggerContext) -> str:
+    return digest(documents.dumps(ctx.trigger.raw.get("recurrence")).decode())
 
 
 def _window(remembered: list[str], delay: timedelta) -> Window:
