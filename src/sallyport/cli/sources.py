@@ -109,8 +109,9 @@ def read(path: Path) -> Source:
         raise load.NotAWorkflow(f"The file '{path}' holds no workflow: it is not a JSON object.")
     if not standing_alone:
         return Source(path, document, name, tuple(notes))
-    parameters = template.parameter_values(_beside(path, "parameters.json"))
-    return Source(path, document, name, tuple(notes), parameters, _beside(path, "connections.json"))
+    parameters = _beside(path, "parameters.json")
+    values = template.parameter_values(parameters)
+    return Source(path, _declaring(document, parameters), name, tuple(notes), values, _beside(path, "connections.json"))
 
 
 def settings(pairs: Sequence[str], option: str) -> dict[str, str]:
@@ -216,6 +217,21 @@ def _beside(path: Path, name: str) -> dict[str, Json]:
             document, _ = _json(place)
             return _object(document)
     return {}
+
+
+def _declaring(document: dict[str, Json], parameters: Mapping[str, Json]) -> dict[str, Json]:
+    """Answer a Standard workflow with the parameters declared that its project declares in a file of its own."""
+    definition = document.get("definition")
+    if not isinstance(definition, dict):
+        return document
+    own = _object(definition.get("parameters"))
+    known = {name.casefold() for name in own}
+    listed: dict[str, Json] = {
+        name: {"type": entry["type"]}
+        for name, entry in parameters.items()
+        if name.casefold() not in known and isinstance(entry, dict) and isinstance(entry.get("type"), str)
+    }
+    return {**document, "definition": {**definition, "parameters": {**own, **listed}}} if listed else document
 
 
 def _json(path: Path) -> tuple[Json, list[str]]:

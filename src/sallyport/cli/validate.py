@@ -79,6 +79,9 @@ def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: 
         with path.open("rb") as file:
             data = file.read(strict_json.LARGEST + 4)
         workflows = load.load(data, name=name, parameters=parameters)
+        if path.name == "workflow.json":
+            beside = sources.read(path)
+            workflows = replace(beside, parameters={**beside.parameters, **parameters}).workflows(Given())
     except load.NotAWorkflow as error:
         if must_hold_workflow:
             return _refused(path, error, "")

@@ -80,7 +80,8 @@ class Engine:
             Turns(parts.clock),
             parts.recorder,
         )
-        self.library = Library(parts.database, parts.clock, parts.place, parts.seal, parts.action_types)
+        settings = parts.ports.app_settings
+        self.library = Library(parts.database, parts.clock, parts.place, parts.seal, parts.action_types, settings)
         self.dispatch = Embedded(parts.database, parts.clock, self.around, self.library, parts.owner)
 
     async def open(self) -> None:

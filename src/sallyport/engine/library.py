@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sallyport.clock import Clock
-from sallyport.engine import entries, workflow
+from sallyport.engine import entries, parameters, workflow
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.store import contents, documents, schema, workflows
@@ -55,13 +55,20 @@ class Library:
     """The workflows of a process."""
 
     def __init__(
-        self, database: Database, clock: Clock, place: Place, seal: entries.Seal, action_types: Mapping[str, ActionType]
+        self,
+        database: Database,
+        clock: Clock,
+        place: Place,
+        seal: entries.Seal,
+        action_types: Mapping[str, ActionType],
+        app_settings: Mapping[str, str],
     ) -> None:
         self._database = database
         self._clock = clock
         self._place = place
         self._seal = seal
         self._action_types = action_types
+        self._app_settings = app_settings
         self._versions: dict[tuple[str, int], DeployedWorkflow] = {}
         self._current: dict[str, DeployedWorkflow] = {}
 
@@ -120,7 +127,7 @@ class Library:
     def _row(self, deployment: Deployment) -> workflows.Workflow:
         parsed = definition.parse(deployment.document, kind=deployment.kind)
         now = schema.instant(self._clock.now())
-        parameters = documents.dumps(dict(deployment.parameters))
+        values = documents.dumps(dict(deployment.parameters))
         connections = dict(deployment.connections)
         return workflows.Workflow(
             id=str(uuid.uuid4()),
@@ -134,9 +141,9 @@ class Library:
             shown_version=1,
             kind=deployment.kind,
             definition=documents.dumps(dict(deployment.document)).decode(),
-            parameters=self._seal.close(parameters),
+            parameters=self._seal.close(values),
             connections=connections,
-            digest=_digest(parsed.digest, parameters, documents.dumps(connections)),
+            digest=_digest(parsed.digest, values, documents.dumps(connections)),
         )
 
     def _deployed(self, row: workflows.Workflow) -> DeployedWorkflow:
@@ -151,7 +158,7 @@ class Library:
             version=row.shown_version,
             state=row.state,
             definition=parsed,
-            parameters=workflow.parameter_values(parsed, {**given, "$connections": row.connections}),
+            parameters=parameters.given_to(parsed, {**given, "$connections": row.connections}),
             connections=workflow.connections_of(row.connections),
             resource_id=self._place.resource_id(row.name),
             location=self._place.location,
@@ -160,6 +167,7 @@ class Library:
             tags=row.tags,
             created_at=row.created_at,
             changed_at=row.changed_at,
+            app_settings=self._app_settings,
         )
         if len(self._versions) >= _KEPT:
             self._versions.pop(next(iter(self._versions)))

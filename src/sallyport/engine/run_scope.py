@@ -44,7 +44,7 @@ class RunScope(Scope):
     def parameter(self, name: str) -> Any:
         try:
             return self._run.workflow.parameter(name)
-        except (KeyError, StopIteration):
+        except KeyError:
             refuse("parameters", f"The workflow parameter '{name}' is not found")
 
     def variable(self, name: str) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sallyport.engine import references, secrecy
+from sallyport.engine import parameters, references, secrecy
 from sallyport.engine.action_type import ActionType
 from sallyport.errors import NotFound
-from sallyport.wdl.definition import MISSING, Action, Definition
+from sallyport.wdl.definition import Action, Definition
 
 
 class ConnectionMissing(NotFound):
@@ -39,7 +39,7 @@ class DeployedWorkflow:
     version: int
     state: str
     definition: Definition
-    #: Every parameter's value: as deployed, else the declaration's default.
+    #: Every parameter's value: as deployed, else the declaration's default. `parameter` says what it comes to.
     parameters: Mapping[str, Any]
     connections: Mapping[str, Connection]
     #: `/subscriptions/{guid}/resourceGroups/{group}/providers/Microsoft.Logic/workflows/{name}`.
@@ -52,6 +52,8 @@ class DeployedWorkflow:
     tags: Mapping[str, Any] = field(default_factory=dict)
     created_at: str = ""
     changed_at: str = ""
+    #: What the values of parameters may refer to.
+    app_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     _facts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -59,7 +61,11 @@ class DeployedWorkflow:
         """Which actions hold secrets in their inputs and outputs."""
         found = self._facts.get("secrets")
         if found is None:
-            found = self._facts["secrets"] = secrecy.find(self.definition, self.parameters, self.action_types)
+            found = self._facts["secrets"] = secrecy.find(
+                self.definition,
+                parameters.settled(self.definition, self.parameters, self.app_settings),
+                self.action_types,
+            )
         return found
 
     @property
@@ -105,12 +111,12 @@ class DeployedWorkflow:
     def parameter(self, name: str) -> Any:
         """Answer a parameter's value.
 
-        Raises KeyError when it is not declared or has no value.
+        Raises KeyError when it is not declared or has no value, EvaluationError when its value cannot be evaluated.
         """
-        if name in self.parameters:
-            return self.parameters[name]
-        folded = name.casefold()
-        return next(value for key, value in self.parameters.items() if key.casefold() == folded)
+        known = self._facts.setdefault("parameters", {})
+        if name not in known:
+            known[name] = parameters.value(self.definition, self.parameters, self.app_settings, name)
+        return known[name]
 
     def connection(self, connection_id: str) -> Connection:
         """Answer the connection with an id, or with a key for definitions that name it directly.
@@ -132,18 +138,6 @@ class DeployedWorkflow:
 def connections_of(entries: Mapping[str, Any]) -> dict[str, Connection]:
     """Answer the connections that a `$connections` value lists."""
     return {key: _connection(key, entry) for key, entry in entries.items() if isinstance(entry, dict)}
-
-
-def parameter_values(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer every declared parameter's value: the given one, else its default; one without either is left out."""
-    folded = {key.casefold(): value for key, value in given.items()}
-    found = {}
-    for name, declared in definition.parameters.items():
-        if name.casefold() in folded:
-            found[name] = folded[name.casefold()]
-        elif declared.default is not MISSING:
-            found[name] = declared.default
-    return found
 
 
 def _connection(key: str, entry: Mapping[str, Any]) -> Connection:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sallyport.engine import workflow
+from sallyport.engine import parameters as values
+from sallyport.engine.parameters import BeforeScope
 from sallyport.triggers import batch, recurrence_rule, sliding_window
 from sallyport.wdl.definition import Definition, Trigger
 from sallyport.wdl.errors import ExpressionError
-from sallyport.wdl.scope import ContextScope, Scope
+from sallyport.wdl.scope import Scope
 
 _RECURRING = frozenset({"Recurrence", "SlidingWindow", "Http", "ApiConnection"})
 
@@ -23,8 +24,8 @@ def demand(definition: Definition, parameters: Mapping[str, Any], now: datetime)
 
     `parameters` are the values that are deployed with it. Raises InvalidRecurrence, InvalidBatch.
     """
-    known = workflow.parameter_values(definition, parameters)
-    scope = ContextScope({"parameters": known}, clock=lambda: now)
+    known = values.given_to(definition, parameters)
+    scope = BeforeScope(definition, known, clock=lambda: now)
     for trigger in definition.triggers.values():
         try:
             _demand(trigger, scope, now)

@@ -48,7 +48,7 @@ class TriggerScope(Scope):
     def parameter(self, name: str) -> Any:
         try:
             return self._workflow.parameter(name)
-        except (KeyError, StopIteration):
+        except KeyError:
             refuse("parameters", f"The workflow parameter '{name}' is not found")
 
     def trigger(self) -> dict[str, Any]:

@@ -84,3 +84,31 @@ def test_the_trigger_must_be_plain(tmp_path: Path, trigger: str, message: str) -
     result = run(tmp_path, document, "--trigger", trigger)
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+def test_a_standard_project_runs_with_its_parameters_and_app_settings(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text("{}")
+    values = {
+        "Url": {"type": "String", "value": "@appsetting('ServiceUrl')"},
+        "Key": {"type": "SecureString", "value": "@appsetting('ServiceKey')"},
+        "Both": {"type": "Object", "value": {"of": "@{parameters('Url')}/x"}},
+    }
+    (tmp_path / "parameters.json").write_text(json.dumps(values))
+    shown = {"type": "Compose", "inputs": "@parameters('Both')['of']", "runAfter": {}}
+    hidden = {"type": "Compose", "inputs": "@parameters('Key')", "runAfter": {}}
+    document = {"definition": definition({"Shown": shown, "Hidden": hidden}), "kind": "Stateful"}
+    (tmp_path / "flow").mkdir()
+    (tmp_path / "flow" / "workflow.json").write_text(json.dumps(document))
+    settings = {
+        "SALLYPORT_APP_SETTINGS_ServiceUrl": "https://svc.example",
+        "SALLYPORT_APP_SETTINGS_ServiceKey": "canary-of-the-key",
+    }
+    result = CliRunner().invoke(main, ["run", str(tmp_path / "flow"), "--offline", "--json"], env=settings)
+    assert result.exit_code == 0, result.stdout + result.stderr
+    actions = json.loads(result.stdout)["properties"]["actions"]
+    assert actions["Shown"]["outputs"] == "https://svc.example/x"
+    assert actions["Hidden"]["status"] == "Succeeded"
+    assert "canary-of-the-key" not in result.stdout
+    checked = CliRunner().invoke(main, ["validate", str(tmp_path / "flow" / "workflow.json")], env={})
+    assert "is not declared" not in checked.stdout
+    assert checked.exit_code == 0

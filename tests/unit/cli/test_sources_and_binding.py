@@ -65,6 +65,28 @@ def test_a_standard_project_keeps_its_values_at_its_root(tmp_path: Path) -> None
     assert workflow.parameters == {"Count": 7}
 
 
+def test_a_standard_workflow_has_the_parameters_that_its_project_declares(tmp_path: Path) -> None:
+    written(tmp_path / "host.json", {})
+    beside = {
+        "Url": {"type": "String", "value": "@appsetting('Url')"},
+        "Key": {"type": "SecureString", "value": "secret"},
+        "count": {"type": "String", "value": "7"},
+        "untyped": {"value": 1},
+    }
+    written(tmp_path / "parameters.json", beside)
+    found = source(tmp_path / "flow" / "workflow.json", {"definition": DEFINITION, "kind": "Stateful"})
+    (workflow,) = found.workflows(Given())
+    assert workflow.document["parameters"] == {
+        **DEFINITION["parameters"],
+        "Url": {"type": "String"},
+        "Key": {"type": "SecureString"},
+    }
+    stored = binding.resource(workflow, found, Given())["properties"]
+    assert stored["parameters"]["Url"] == {"value": "@appsetting('Url')"}
+    (given,) = found.workflows(Given(settings={"url": "https://x"}))
+    assert given.parameters["Url"] == "https://x"
+
+
 def test_a_folder_gives_the_files_below_it_that_hold_workflows(tmp_path: Path) -> None:
     written(tmp_path / "a" / "workflow.json", DEFINITION)
     written(tmp_path / "a" / "mocks.json", [])
