@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sallyport import settings
@@ -16,8 +16,7 @@ from sallyport.cli.serving import Serving
 def show(serving: Serving, console: Console, *, demo: bool) -> None:
     """Print where everything is, and at a first start the administrator's secret, once."""
     url, told = serving.url, serving.settings
-    places = Table.grid(padding=(0, 2))
-    for what, where in (
+    places = [
         ("Graph Security API", f"{url}/v1.0/security/alerts  (also /beta)"),
         ("Send alerts", f"{url}/ingest/alerts"),
         ("Management API", f"{url}/subscriptions/{serving.house.authority.tenant_id}/..."),
@@ -25,14 +24,13 @@ def show(serving: Serving, console: Console, *, demo: bool) -> None:
         *_encrypted(serving),
         ("Data folder", str(told.data)),
         ("Mail", _mail(serving)),
-    ):
-        places.add_row(Text(f"  {what}", style="dim"), where)
+    ]
     if demo:
         granted = f"{connector.DISPLAY_NAME} has consent, for the demonstration; see: sallyport consent show"
-        places.add_row(Text("  Connector", style="dim"), granted)
+        places.append(("Connector", granted))
     both = f"{url} and {serving.https_url}" if serving.https_url else url
     console.print(Text(f"sallyport runs on {both}", style="bold green"))
-    console.print(places)
+    list_places(console, places)
     if not settings.loopback(told.http_host):
         warning = f"  Tokens cross the network in clear: http listens on {told.http_host}; end TLS in front."
         console.print(Text(warning, style="bold yellow"))
@@ -46,6 +44,13 @@ def show(serving: Serving, console: Console, *, demo: bool) -> None:
     asked = "runs list" if demo else "deploy FILE"
     hint = f"{around}SALLYPORT_DATA={shlex.quote(str(told.data))} sallyport {asked}"
     console.print(Text(f"  In another terminal: {hint}    Ctrl-C ends.", style="dim"))
+
+
+def list_places(console: Console, places: Sequence[tuple[str, str]]) -> None:
+    """Print what is where, each on a line of its own that nothing cuts: addresses are there to be copied."""
+    longest = max(len(what) for what, _ in places)
+    for what, where in places:
+        console.print(Text.assemble((f"  {what:<{longest}}  ", "dim"), where), soft_wrap=True)
 
 
 def _encrypted(serving: Serving) -> list[tuple[str, str]]:

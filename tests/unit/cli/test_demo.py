@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
@@ -8,11 +10,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sallyport.cli import examples
+from sallyport.cli import banner, examples
 from sallyport.cli.demo import play
 from sallyport.cli.demo.picture import Ended, Mail, Picture
 from sallyport.cli.demo.sample import Samples
 from sallyport.cli.demo.screen import drawing
+from sallyport.cli.remote import Refused, Unreachable
 from sallyport.cli.sources import Given
 from sallyport.graph import alert_rules
 
@@ -86,6 +89,25 @@ def test_the_picture_fits_one_screen_and_steers_no_terminal() -> None:
     assert "30 alerts" in shown
     assert "quiet" in shown
     assert "A mail -> soc@example.com" in shown
+
+
+def test_a_demonstration_does_not_call_the_end_of_its_server_a_failure() -> None:
+    stopping = threading.Event()
+    assert play.is_surprising(Refused("InternalServerError", "no", 500), stopping)
+    ending = threading.Timer(0.05, stopping.set)
+    ending.start()
+    assert not play.is_surprising(Unreachable("http://127.0.0.1:8080", "refused"), stopping)
+    assert not play.is_surprising(Refused("ServiceUnavailable", "no", 503), stopping)
+    ending.join()
+
+
+@pytest.mark.parametrize("window", [20, 80, 200])
+def test_the_addresses_that_a_start_tells_are_whole_in_any_window(window: int) -> None:
+    token = f"http://127.0.0.1:8080/{uuid.uuid4()}/oauth2/v2.0/token"
+    console = Console(width=window, soft_wrap=True)
+    with console.capture() as captured:
+        banner.list_places(console, [("Token endpoint", token), ("Mail", "kept")])
+    assert captured.get().splitlines() == [f"  Token endpoint  {token}", "  Mail            kept"]
 
 
 def test_every_example_is_found_and_those_that_poll_are_sped_up() -> None:

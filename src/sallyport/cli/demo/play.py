@@ -19,7 +19,7 @@ from sallyport.cli.demo import reputation
 from sallyport.cli.demo.picture import Ended, Mail, Picture
 from sallyport.cli.demo.sample import Samples
 from sallyport.cli.demo.screen import Screen, screen
-from sallyport.cli.remote import Refused, Remote
+from sallyport.cli.remote import Refused, Remote, Unreachable
 from sallyport.cli.serving import Serving
 from sallyport.cli.sources import Given, Source
 from sallyport.engine.run import Run
@@ -38,6 +38,8 @@ _TOKEN_SECONDS = 1_800.0
 #: The demonstration does not wait for minutes.
 _OFTEN = {"frequency": "Second", "interval": "3"}
 _PATIENCE_SECONDS = 5.0
+#: Longer than a server gives the requests that are going on when it ends.
+_ENDING_SECONDS = 15.0
 
 
 def consent(serving: Serving) -> None:
@@ -65,6 +67,14 @@ def start(serving: Serving) -> Callable[[], None]:
     return stop
 
 
+def is_surprising(error: SallyportError, stopping: threading.Event) -> bool:
+    """Answer whether a call of the demonstration failed for another reason than that the server ends.
+
+    One that is ending takes no more calls some time before it tells what plays beside it.
+    """
+    return not stopping.wait(_ENDING_SECONDS if isinstance(error, Unreachable) else 0)
+
+
 class Play:
     """One demonstration."""
 
@@ -88,8 +98,7 @@ class Play:
                 self._deploy(server)
                 self._play(server, shown)
         except SallyportError as error:
-            # A server that is ending refuses its last calls.
-            if not self.stopping.is_set():
+            if is_surprising(error, self.stopping):
                 output.tell(f"The demonstration has stopped: {remote.sentence(error)}")
 
     def _play(self, server: Remote, shown: Screen) -> None:
