@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 from sallyport.store import documents
 
@@ -103,6 +104,11 @@ def _widths(titles: Sequence[str], cells: Sequence[Sequence[Text]], window: int)
             widths[at] -= given
             too_much -= given
     return widths
+
+
+def tree(drawn: Tree) -> None:
+    """Print a tree; what is too long for the window goes on below, beside the branches."""
+    console().print(drawn, soft_wrap=False)
 
 
 def status(name: str) -> Text:

@@ -155,7 +155,7 @@ def _report(found: list[dict[str, Any]], as_json: bool) -> None:
             output.emit(run)
             continue
         actions = run["properties"]["actions"]
-        output.console().print(run_tree.draw(run, lambda name, known=actions: _repetitions(known, name)))  # type: ignore[misc]
+        output.tree(run_tree.draw(run, lambda name, known=actions: _repetitions(known, name)))  # type: ignore[misc]
         following.summary(run)
     if any(run["properties"]["status"] != "Succeeded" for run in found):
         output.failed()

@@ -61,7 +61,7 @@ def show(run: str, action: str, workflow: str, as_json: bool, data: Path | None)
         elif as_json:
             output.emit(found)
         else:
-            output.console().print(run_tree.draw(found, lambda name: _repetitions(server, path, name)))
+            output.tree(run_tree.draw(found, lambda name: _repetitions(server, path, name)))
 
 
 @command.command("cancel")

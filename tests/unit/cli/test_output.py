@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from rich.console import Console
+from rich.tree import Tree
 
 from sallyport.cli import alert, bodies, output, run_tree
 
@@ -33,6 +34,19 @@ def test_a_table_cuts_no_id_however_narrow_the_window_is(
     assert head.index("RUN") == line.index(run)
     assert len(line) <= max(window, 79)
     assert ("…" in line) is (window < 300)
+
+
+def test_a_long_message_in_a_tree_goes_on_below_in_a_narrow_window(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "console", lambda: Console(width=40, soft_wrap=True))
+    message = "Unable to process template language expressions in action 'A': the value cannot be converted"
+    root = Tree("R")
+    root.add(message)
+    output.tree(root)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 40 for line in lines)
+    assert " ".join(line.strip("└─ ") for line in lines) == f"R {message}"
 
 
 def test_text_from_outside_steers_no_terminal() -> None:
