@@ -236,6 +236,12 @@ async def test_a_response_has_a_status_that_answers(stage: Stage, status: Any) -
     assert outcome["Answer"].code == "BadRequest"
 
 
+@pytest.mark.parametrize("headers", [{"a b": "x"}, {"": "x"}, {"X": "a\r\nY: b"}, {"X": "\u20ac"}, {"X": "a\0"}])
+async def test_a_response_has_headers_that_can_be_sent(stage: Stage, headers: dict[str, str]) -> None:
+    outcome = await play(stage, Answer={"type": "Response", "inputs": {"statusCode": 200, "headers": headers}})
+    assert (outcome["Answer"].status, outcome["Answer"].code) == ("Failed", "BadRequest")
+
+
 async def test_a_second_response_fails(stage: Stage) -> None:
     again = {"type": "Response", "runAfter": {"One": ["Succeeded"]}, "inputs": {"statusCode": 200}}
     one = {"type": "Response", "inputs": {"statusCode": 418, "headers": {"X": 1}, "body": {"a": "@add(1,1)"}}}

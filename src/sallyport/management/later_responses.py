@@ -19,6 +19,16 @@ from sallyport.web import signed_urls
 
 #: How long a caller is asked to leave between two looks.
 _AGAIN_SECONDS = 5
+#: What is the connection's own, which playbooks pass on with the headers that they were answered themselves, and what
+#: would act in the name of this server's origin.
+_LEFT_OUT = frozenset(
+    [
+        *("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
+        *("upgrade", "date", "set-cookie"),
+    ]
+)
+#: Statuses after which a body would be taken for the next answer.
+_WITHOUT_BODY = frozenset({204, 205})
 
 
 def accepted(request: Request, workflow: DeployedWorkflow, run_id: str, shown: dict[str, str]) -> Response:
@@ -43,9 +53,12 @@ async def looked_for(request: Request, engine: Engine, workflow: DeployedWorkflo
 
 def answered(answer: Answer, shown: dict[str, str]) -> Response:
     """Answer what a Response action says, with headers of our own beside its own."""
-    headers = {**shown, **{name: str(value) for name, value in answer.headers.items()}}
+    own = {name: str(value) for name, value in answer.headers.items() if name.lower() not in _LEFT_OUT}
+    headers = {**shown, **own}
     stated = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     body, media = http_content.encode(answer.body, stated)
     if media and not stated:
         headers["Content-Type"] = media
+    if answer.status in _WITHOUT_BODY:
+        body = b""
     return Response(body, status_code=answer.status, headers=headers)
