@@ -134,6 +134,16 @@ async def test_a_failed_iteration_fails_the_loop_after_all_have_ended(stage: Sta
     }
 
 
+async def test_an_iteration_that_waited_began_when_it_began(stage: Stage) -> None:
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 10, "unit": "Minute"}}}
+    outcome = await play(stage, Each={"type": "Foreach", "foreach": [1, 2], "actions": {"Pause": pause}})
+    iterations = [record for record in outcome.records if record.iteration]
+    assert len(iterations) == 2
+    for each in iterations:
+        assert each.ended_at is not None
+        assert each.ended_at - each.started_at == timedelta(minutes=10)
+
+
 async def test_an_inner_loop_runs_in_every_iteration_of_the_outer(stage: Stage) -> None:
     inner = {"type": "Foreach", "foreach": "@item()", "actions": {"Pair": compose(["@items('Outer')", "@item()"])}}
     outcome = await play(stage, Outer={"type": "Foreach", "foreach": [[1, 2], [3]], "actions": {"Inner": inner}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from datetime import datetime
 
 from sallyport.engine import plan, step
 from sallyport.engine.context import NO_ITEM, Blocks
@@ -95,10 +96,10 @@ async def run_iteration(run: Run, loop: Action, key: str, frame: Frame, index: i
     if recorded is not None:
         return BlockOutcome(recorded)
     repetition = repetition_name(frame.repetition, index)
-    began_at = run.clock.now()
+    block = loop.blocks[key]
+    began_at = _began_at(run, block, repetition)
     has_item = item is not NO_ITEM
     inner = Frame(repetition, loop.name, index, item if has_item else None, has_item, frame)
-    block = loop.blocks[key]
     outcome = await run_block(run, block, inner)
     if outcome.status is not None:
         finished = Record(loop.name, repetition, outcome.status, began_at, tracking_id(), ended_at=run.clock.now())
@@ -110,6 +111,12 @@ async def run_iteration(run: Run, loop: Action, key: str, frame: Frame, index: i
             # A loop without items is read from outside by its last iteration: that one must be kept.
             run.forget(block, repetition)
     return outcome
+
+
+def _began_at(run: Run, block: Block, repetition: str) -> datetime:
+    """Answer when an iteration began: now, unless something in it is recorded from before a wait or a crash."""
+    recorded = [record for name in block.actions if (record := run.records.get((name, repetition))) is not None]
+    return min((record.started_at for record in recorded), default=run.clock.now())
 
 
 def iteration_status(run: Run, loop: Action, frame: Frame, index: int) -> Status | None:

@@ -13,6 +13,9 @@ from sallyport.store.history import Entry
 from sallyport.wdl.definition import MISSING
 from sallyport.web import signed_urls
 
+#: What is told of a run's trigger in another way, or is our own.
+_NOT_SHOWN = frozenset({"inputs", "outputs", "clientTrackingId", "awaited"})
+
 
 def workflow(found: DeployedWorkflow, origin: str) -> dict[str, Any]:
     """Answer a workflow; values of secure parameters are left out."""
@@ -100,7 +103,7 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
 
 
 def _run_trigger(trigger: Mapping[str, Any], of: DeployedWorkflow, run_id: str, origin: str) -> dict[str, Any]:
-    shown = {key: value for key, value in trigger.items() if key not in ("inputs", "outputs", "clientTrackingId")}
+    shown = {key: value for key, value in trigger.items() if key not in _NOT_SHOWN}
     shown["correlation"] = {"clientTrackingId": trigger.get("clientTrackingId")}
     for part in ("inputs", "outputs"):
         stored = trigger.get(part)
