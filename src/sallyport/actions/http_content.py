@@ -86,19 +86,19 @@ def text_of(content_type: str, content: bytes) -> str:
     return values.decoded(content, content_type).removeprefix("\ufeff")
 
 
-def read_json(content: bytes | str) -> Any:
-    """Answer the value of a JSON text, integers of any size exact.
+def read_json(content: bytes | str, *, line_breaks: bool = False) -> Any:
+    """Answer the value of a JSON text, integers of any size exact; strings may hold `line_breaks` if that is said.
 
     Raises ValueError when it is none, or is nested too deep.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     if _LONG_DIGITS in data.translate(_AS_ZERO):
         try:
-            value = json.loads(data.decode("utf-8"), parse_constant=_refuse)
+            value = json.loads(data.decode("utf-8"), parse_constant=_refuse, strict=not line_breaks)
         except RecursionError:
             raise ValueError("The JSON is nested too deep.") from None
     else:
-        value = orjson.loads(data)
+        value = _loaded(data, line_breaks)
     if data.count(b"[") + data.count(b"{") > _SHALLOW:
         try:
             # The fast writer refuses what is nested deeper than 254, before anything later has to.
@@ -106,6 +106,19 @@ def read_json(content: bytes | str) -> Any:
         except TypeError:
             _demand_shallow(value)
     return value
+
+
+def _loaded(data: bytes, line_breaks: bool) -> Any:
+    try:
+        return orjson.loads(data)
+    except ValueError as strict:
+        if not line_breaks:
+            raise
+        try:
+            return json.loads(data.decode("utf-8"), parse_constant=_refuse, strict=False)
+        except (RecursionError, ValueError):
+            # The first reader says better what is wrong, and where.
+            raise strict from None
 
 
 def _demand_shallow(value: Any) -> None:

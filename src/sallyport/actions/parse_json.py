@@ -42,6 +42,6 @@ def _parsed(content: Any) -> Any:
     if not isinstance(content, str):
         return content
     try:
-        return http_content.read_json(content.removeprefix("\ufeff"))
+        return http_content.read_json(content.removeprefix("\ufeff"), line_breaks=True)
     except ValueError as error:
         raise read.InvalidInputs(f"The 'content' is not valid JSON: {error}.") from None

@@ -61,10 +61,15 @@ async def append_to_string_variable(inputs: Any, ctx: ActionContext) -> Outcome:
 
 @action("AppendToArrayVariable", derives=True)
 async def append_to_array_variable(inputs: Any, ctx: ActionContext) -> Outcome:
-    """Add an item to the end of an array."""
-    name = read.text(inputs, "name")
+    """Add an item to the end of an array; null is none."""
+    name, value = read.text(inputs, "name"), read.member(inputs, "value")
     _demand(ctx, name, "array")
-    ctx.change_variable("append", name, read.member(inputs, "value"))
+    if value is None:
+        raise read.InvalidInputs(
+            "The value cannot be null. The action type 'AppendToArrayVariable' only supports values of types "
+            "'Float, Integer, String, Boolean, Object'."
+        )
+    ctx.change_variable("append", name, value)
     return _DONE
 
 
