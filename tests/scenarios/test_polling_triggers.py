@@ -342,6 +342,28 @@ async def test_a_poll_that_is_delivered_twice_starts_one_run(stage: TriggerStage
     assert sorted(await stage.bodies(workflow)) == ["a", "b", "c"]
 
 
+async def test_peers_that_do_not_answer_keep_no_other_trigger_from_firing(stage: TriggerStage) -> None:
+    asked = 0
+
+    async def never(request: OutboundRequest) -> InboundResponse:
+        nonlocal asked
+        asked += 1
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    stage.outside.send = never  # type: ignore[method-assign]
+    for number in range(40):
+        await stage.loop.synchronise(await stage.deploy(polling(), name=f"dead-{number}"))
+    async with asyncio.timeout(20):
+        while asked < 40:
+            await asyncio.sleep(0.01)
+        recurring = definition({"type": "Recurrence", "recurrence": {"frequency": "Minute", "interval": 1}})
+        workflow = await stage.deploy(recurring, name="alive")
+        await stage.loop.synchronise(workflow)
+        while not await stage.runs(workflow):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_save_while_a_poll_is_under_way_makes_it_as_if_it_had_not_been(
     stage: TriggerStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

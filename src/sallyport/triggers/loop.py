@@ -38,6 +38,8 @@ _LONGEST_SLEEP_SECONDS = 30.0
 _REST_SECONDS = 2.0
 #: After so long somebody else may take what a look has not finished.
 _CLAIM = timedelta(minutes=10)
+#: How many triggers look at a time: most of them only wait for a peer, and those that do not answer must leave room.
+_AT_ONCE = 200
 #: By less than this a clock is corrected while it goes.
 _SET_BACK = timedelta(seconds=10)
 #: The shortest time until a look that failed, or found no room, is made again.
@@ -48,7 +50,7 @@ class Loop:
     """The triggers of one process."""
 
     def __init__(
-        self, engine: Engine, url: TriggerUrl, *, types: Mapping[str, TriggerType] = TRIGGERS, at_once: int = 20
+        self, engine: Engine, url: TriggerUrl, *, types: Mapping[str, TriggerType] = TRIGGERS, at_once: int = _AT_ONCE
     ) -> None:
         self._engine = engine
         self._types = types
