@@ -7,6 +7,9 @@ The server takes turns with a bare writer that puts the same bytes into tables o
 `synchronous=FULL` too: for every ten actions the ten entries of the history, that of the Response and the row of the
 run, which holds the body, in one transaction. Beside it stands a writer of the ten entries alone, which keeps neither
 the body nor the answer. The ratios are of what all turns came to.
+
+`ratio_possible` is what the ratio would be, with one caller, of a run that costs nothing: a request that reads and
+writes nothing, and then the bare writer's transaction.
 """
 
 from __future__ import annotations
@@ -172,6 +175,13 @@ def measure(server: Server, url: str, concurrency: int, number: int, seconds: fl
     return Round(concurrency, a_second, actions, bare, actions / bare, plain, actions / plain)
 
 
+def possible(server: Server, alone: Round, number: int) -> float:
+    """Answer what ratio one caller could see if a run cost nothing, beside what was measured with one caller."""
+    nothing = caller.call(f"{server.origin}/healthz", None, 1, number) / number
+    commit = ACTIONS / alone.bare_actions_per_second
+    return commit / (nothing + commit)
+
+
 def flatness(url: str, server: Server, total: int) -> dict[str, float]:
     """Go on until so many runs are stored; answer what a run costs at the end, in units of the cost at the start."""
     window = 1000
@@ -199,13 +209,14 @@ def main() -> None:
             url = deployed(server)
             start_runs(url, 10, 300)
             rounds = [measure(server, url, each, number, seconds) for each in (1, 10, 50)]
+            reach = possible(server, rounds[0], number)
             grown = flatness(url, server, total)
         finally:
             server.stop()
-    report(rounds, grown, chosen.json)
+    report(rounds, reach, grown, chosen.json)
 
 
-def report(rounds: list[Round], grown: dict[str, float], target: Path | None) -> None:
+def report(rounds: list[Round], reach: float, grown: dict[str, float], target: Path | None) -> None:
     """Print the table and write the figures."""
     print(
         f"{'concurrency':>12} {'runs/s':>9} {'actions/s':>10} {'bare writer':>12} {'ratio':>7} "
@@ -217,6 +228,7 @@ def report(rounds: list[Round], grown: dict[str, float], target: Path | None) ->
             f"{each.bare_actions_per_second:>12.0f} {each.ratio_to_bare_writer:>7.1%} "
             f"{each.bare_entries_per_second:>13.0f} {each.ratio_to_bare_entries:>7.1%}"
         )
+    print(f"a run that cost nothing would reach {reach:.1%} with one caller")
     print(
         f"after {grown['runs_stored']:.0f} runs: {grown['rss_mb']:.0f} MB resident, "
         f"a run costs {grown['cost_growth']:.2f} times what it cost at first"
@@ -229,6 +241,7 @@ def report(rounds: list[Round], grown: dict[str, float], target: Path | None) ->
             "runs_per_second": {key: each.runs_per_second for key, each in by.items()},
             "bare_actions_per_second": {key: each.bare_actions_per_second for key, each in by.items()},
             "ratio_to_bare_entries": {key: each.ratio_to_bare_entries for key, each in by.items()},
+            "ratio_possible": reach,
             **grown,
             "machine": platform.platform(),
             "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""Posts one request over and over from several connections, with as little work as can be: the server is measured.
+"""Sends one request over and over from several connections, with as little work as can be: the server is measured.
 
 The rule: every answer is read whole, and must be a 200.
 """
@@ -18,14 +18,18 @@ _PIECE = 65536
 _SECONDS = 300.0
 
 
-def call(url: str, content: bytes, concurrency: int, number: int) -> float:
-    """Post JSON so many times, from so many connections at once, and answer the seconds that all of it took."""
+def call(url: str, content: bytes | None, concurrency: int, number: int) -> float:
+    """Post JSON, or get when there is none, so many times, from so many connections at once; answer the seconds."""
     parts = urlsplit(url)
-    head = (
-        f"POST {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
-    request = head.encode() + content
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if content is None:
+        request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    else:
+        head = (
+            f"POST {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        request = head.encode() + content
     connections = [_connected(parts.hostname or "", parts.port or 80) for _ in range(min(concurrency, number))]
     try:
         start = perf_counter()
