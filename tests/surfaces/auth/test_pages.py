@@ -124,6 +124,20 @@ async def test_only_an_administrator_consents(stage: Stage) -> None:
     assert granted.scopes == ()
 
 
+async def test_what_somebody_else_consents_to_while_a_page_is_open_is_kept(stage: Stage) -> None:
+    both = {"SecurityEvents.Read.All", "SecurityAlert.Read.All"}
+    async with stage.browser() as one, stage.browser() as other:
+        pages = [
+            (browser, await sign_in(browser, await browser.get(stage.authorize_url(scope=scope)), "root@contoso.com"))
+            for browser, scope in ((one, READ), (other, "https://graph.microsoft.com/SecurityAlert.Read.All"))
+        ]
+        answers = await asyncio.gather(*(decide(browser, page, "accept") for browser, page in pages))
+        assert all("code" in fields(answer) for answer in answers)
+    granted = stage.granted()
+    assert granted is not None
+    assert set(granted.scopes) == both
+
+
 async def test_a_refusal_goes_back_to_the_application(stage: Stage) -> None:
     async with stage.browser() as browser:
         page = await sign_in(browser, await browser.get(stage.authorize_url()), "root@contoso.com")
