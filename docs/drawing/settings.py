@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from drawing import markdown
 from sallyport import settings
+from sallyport.cli import passphrases
 from sallyport.settings import PREFIX, Settings
 from sallyport.store import sealing
 
@@ -27,9 +28,11 @@ def page() -> str:
         "environment, that over the file, that over the default. A wrong value stops the start and says what is\n"
         "allowed.",
         markdown.table(("key", "variable", "default", "meaning"), rows),
-        "Three variables are no settings: `SALLYPORT_SETTINGS` names the TOML file, `SALLYPORT_URL` tells commands\n"
-        f"which server to talk to, and `{sealing.ENVIRONMENT_KEY}` holds the\n"
-        "[master key](../howto/secrets-and-backups.md#the-master-key) in place of the file in the data folder.",
+        "Five variables are no settings: `SALLYPORT_SETTINGS` names the TOML file, `SALLYPORT_URL` tells commands\n"
+        "which server to talk to and `SALLYPORT_TOKEN` with which token ([from another\n"
+        f"machine](../howto/tls.md#serve-other-machines)), `{sealing.ENVIRONMENT_KEY}` holds the\n"
+        "[master key](../howto/secrets-and-backups.md#the-master-key) in place of the file in the data folder, and\n"
+        f"`{passphrases.VARIABLE}` the passphrase of a [backup](../howto/backup.md).",
     )
 
 

@@ -197,6 +197,26 @@ def test_a_request_to_end_ends_everything_also_what_is_connected(tmp_path: Path)
     assert f"sallyport runs on {started.url} and https://localhost:" in told
 
 
+def test_commands_reach_a_server_by_https_on_its_machine_and_from_another(running: Server, tmp_path: Path) -> None:
+    url = running.told("https_url")
+
+    def listed(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+        around = environment(folder, SALLYPORT_URL=url, **more)
+        command = [str(PROGRAM), "alert", "list", "--json"]
+        return subprocess.run(command, env=around, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+    assert len(listed(running.folder).stdout.splitlines()) == 2
+    elsewhere, token = tmp_path / "elsewhere", running.sallyport("token").stdout.strip()
+    trusting = listed(elsewhere, SALLYPORT_TOKEN=token, SSL_CERT_FILE=str(running.authority_file))
+    assert len(trusting.stdout.splitlines()) == 2, trusting.stderr
+    for more in ({}, {"SSL_CERT_FILE": str(tmp_path / "nothing")}, {"SSL_CERT_FILE": __file__}):
+        refused = listed(elsewhere, SALLYPORT_TOKEN=token, **more)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"Error: {url} is not talked to (")
+        assert "sallyport ca export" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
 def test_without_tls_nothing_speaks_https(tmp_path: Path) -> None:
     with processes.server(tmp_path, "--tls", "none") as started:
         assert started.told("https_url") == ""

@@ -68,7 +68,7 @@ def show(mail_id: str, data: Path | None, *, as_json: bool) -> None:
         return
     for name in ("From", "To", "Cc", "Subject", "Date", "Importance"):
         if message[name] is not None:
-            click.echo(f"{name}: {_printable(str(message[name]))}")
+            click.echo(f"{name}: {_printable(str(message[name]).strip())}")
     for each in files:
         click.echo(f"Attachment: {_printable(each)}")
     click.echo()

@@ -6,6 +6,7 @@ The rule: a refusal becomes one sentence on standard error and exit code 1; noth
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ EXPANDED = {"$expand": "properties/actions,workflow/properties"}
 
 #: A call may wait for what a synchronous workflow answers.
 _TIMEOUT = httpx.Timeout(130.0, connect=5.0)
+#: What OpenSSL calls it when a certificate leads to nobody who is trusted.
+_DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
 
 class Refused(SallyportError):
@@ -59,6 +62,20 @@ class Unreachable(SallyportError):
         self.url = url
 
 
+class NotTrusted(SallyportError):
+    """Raised when a server's certificate is from nobody whom this command trusts, or it is not known whom to trust."""
+
+    code = "ServerNotTrusted"
+    status = 503
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(
+            f"{url} is not talked to ({detail}). Let SSL_CERT_FILE name the certificate of the server's authority, "
+            "which `sallyport ca export` prints on its machine."
+        )
+        self.url = url
+
+
 class NameExpected(SallyportError):
     """Raised when a command is given something that can name nothing, such as an empty variable of a script."""
 
@@ -71,11 +88,17 @@ class NameExpected(SallyportError):
 class Remote:
     """A running server, as the local administrator sees it."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, folder: Path | None = None) -> None:
+        """Speak to the server at an address, whose certificate may be from the authority in a data folder.
+
+        Raises NotTrusted.
+        """
         self.url = url
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "sallyport-cli"}
         # A proxy for the outside world has no business between a command and its server.
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False)
+        self._client = httpx.Client(
+            base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False, verify=_trusted(url, folder)
+        )
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -84,11 +107,13 @@ class Remote:
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send a request and answer the response, when it is not an error.
 
-        Raises Refused, Unreachable.
+        Raises Refused, Unreachable, NotTrusted.
         """
         try:
             response = self._client.request(method, path, **more)
         except httpx.TransportError as error:
+            if _DISTRUST in str(error):
+                raise NotTrusted(self.url, str(error)) from None
             raise Unreachable(self.url, str(error) or type(error).__name__) from None
         if response.is_error:
             raise _refusal(response)
@@ -152,13 +177,33 @@ def opened(data: Path | None = None) -> Iterator[Remote]:
         found = settings.load(os.environ, given={"data": data})
     except settings.InvalidSetting as wrong:
         local.fail(wrong.message)
-    remote = Remote(address(os.environ, found.data), token(os.environ, data))
+    try:
+        remote = Remote(address(os.environ, found.data), token(os.environ, data), found.data)
+    except SallyportError as wrong:
+        local.fail(wrong.message)
     try:
         yield remote
     except SallyportError as refused:
         local.fail(sentence(refused))
     finally:
         remote.close()
+
+
+def _trusted(url: str, folder: Path | None) -> ssl.SSLContext | bool:
+    """Answer whom to trust: whom SSL_CERT_FILE names, else the public authorities, and the one in the data folder."""
+    if not url.lower().startswith("https:"):
+        return True
+    from sallyport.web import local_authority
+
+    try:
+        trusted = httpx.create_ssl_context()
+        authority = None if folder is None else folder / local_authority.FOLDER / local_authority.CERTIFICATE
+        if authority is not None and authority.exists():
+            trusted.load_verify_locations(authority)
+    except OSError as error:
+        # Those of OpenSSL are of this kind as well.
+        raise NotTrusted(url, error.strerror or str(error)) from None
+    return trusted
 
 
 def segment(name: str) -> str:

@@ -85,8 +85,10 @@ def test_a_data_folder_without_a_mailbox_is_an_empty_one(tmp_path: Path) -> None
     assert "empty" in shown.stderr
 
 
-def test_a_subject_that_begins_on_a_line_of_its_own_is_listed_like_any_other(data: Path) -> None:
+def test_a_subject_that_begins_on_a_line_of_its_own_is_listed_and_shown_like_any_other(data: Path) -> None:
     source = SOURCE.replace("Subject: ", "Subject:\r\n ").encode()
     (data / FOLDER / f"{SECOND}.eml").write_bytes(source)
     first, second = (json.loads(line)["subject"] for line in _run(data, "list", "--json").stdout.splitlines())
     assert first == second
+    one, other = _run(data, "show", "0000000a"), _run(data, "show", "0000000b")
+    assert one.stdout == other.stdout
