@@ -156,16 +156,16 @@ def build(
     """Put the house together over the data folder and the database that the settings name; nothing runs yet.
 
     `mail` and `connectors` stand in for the mail server and the outside APIs where a test or an offline run says so.
-    Raises StorageUnavailable when the database cannot be opened, and MailboxUnavailable when its port is taken.
+    Raises InvalidSetting, and StorageUnavailable or MailboxUnavailable when the database or its port cannot be had.
     """
-    clock = clock or SystemClock()
+    clock, policy = clock or SystemClock(), EgressPolicy.chosen(chosen)
     traces = tracing.chosen(chosen.otlp_endpoint)
     database = _database(chosen)
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
     )
     metrics = Metrics(traces)
-    egress = Egress(EgressPolicy.of(chosen.egress_allow, chosen.egress_private), clock, recorder=metrics)
+    egress = Egress(policy, clock, recorder=metrics)
     mailbox, mail = (None, mail) if mail is not None else _mail(chosen, clock)
     reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
     engine = _engine(chosen, clock, database, authority, egress, reached, metrics)

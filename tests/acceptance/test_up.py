@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import pytest
 
 import processes
 from processes import PATIENCE_SECONDS, PROGRAM, environment
@@ -75,6 +76,16 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/99", "host.example/8", "host.example:http"])
+def test_an_egress_entry_that_means_nothing_is_told_before_anything_is_made(tmp_path: Path, entry: str) -> None:
+    settings = environment(tmp_path / "data") | {"SALLYPORT_EGRESS_ALLOW": f"*.lab.example,{entry}"}
+    command = [str(PROGRAM), "up", "--port", "0", "--tls", "none"]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: egress_allow: an entry is not usable; '{entry}' is no host, host:port")
+    assert not (tmp_path / "data" / "sallyport.db").exists()
 
 
 def test_a_variable_that_is_no_setting_is_told_and_keeps_nothing_from_starting(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sallyport.settings import InvalidSetting, Settings
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 AddressKind = Literal["public", "private", "local", "metadata"]
@@ -101,6 +103,15 @@ class EgressPolicy:
     private: Literal["allow", "deny"] = "allow"
     #: Bytes of a response's body, after decompression; the documented size of a message.
     response_limit_bytes: int = 104_857_600
+
+    @classmethod
+    def chosen(cls, told: Settings) -> EgressPolicy:
+        """Answer the policy that the settings name; raises InvalidSetting."""
+        try:
+            return cls.of(told.egress_allow, told.egress_private)
+        except ValueError as wrong:
+            # The sentence names the entry and says what one may be.
+            raise InvalidSetting("egress_allow", "an entry is not usable", str(wrong).removesuffix(".")) from None
 
     @classmethod
     def of(
