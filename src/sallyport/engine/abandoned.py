@@ -32,11 +32,15 @@ class Asked(NamedTuple):
 
 def of(run: Run, blocks: Blocks) -> list[Asked]:
     """Answer which actions of a run wait for a report; asked before they are recorded as cancelled."""
-    return [
-        _asked(run, record, blocks)
-        for record in run.records.values()
-        if record.status is Status.RUNNING and record.waits_for_callback and not record.iteration
-    ]
+    found = []
+    for record in run.records.values():
+        if record.status is Status.RUNNING and record.waits_for_callback and not record.iteration:
+            try:
+                found.append(_asked(run, record, blocks))
+            except Exception:
+                # Whatever it is, the run must come to its end.
+                log.exception("action.not_given_up", run_id=run.id, action=record.name)
+    return found
 
 
 async def give_up(run_id: str, asked: list[Asked]) -> None:
