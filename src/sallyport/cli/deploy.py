@@ -111,7 +111,7 @@ def command(
     try:
         said = given(name, parameter_file, settings, connections, disabled=disabled)
         found = sources.find(paths)
-        sources.check_settings(found, said)
+        check(found, said)
         with remote.opened(data) as server:
             for deployed in deploy(server, found, said):
                 _report(deployed, as_json)
@@ -119,6 +119,13 @@ def command(
         local.fail(unusable.message)
     except SallyportError as error:
         local.fail(remote.sentence(error))
+
+
+def check(found: Sequence[Source], said: Given) -> None:
+    """Raise Unusable for a setting that no file declares, and say which values of a parameter file nobody reads."""
+    sources.check_settings(found, said)
+    for name in sources.unheard(found, said):
+        output.tell(f"note: The parameter file has a value for '{name}', which nothing that is read here declares.")
 
 
 def deploy(server: Remote, found: Sequence[Source], said: Given) -> Iterator[Deployed]:

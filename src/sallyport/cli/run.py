@@ -65,7 +65,7 @@ def command(
         given = deploy.given(name, parameter_file, settings, connections)
         if offline:
             source = _source(target)
-            sources.check_settings([source], given)
+            deploy.check([source], given)
             _report(asyncio.run(_offline(source, given, mocks.read(mock_file), trigger, bodies.parsed(body))), as_json)
         else:
             _online(target, given, trigger, sent, as_json=as_json, wait=not no_wait, data=data)
@@ -82,7 +82,7 @@ def _online(
         name = target
         if _means_file(server, target, given):
             source = _source(target)
-            sources.check_settings([source], given)
+            deploy.check([source], given)
             name = list(deploy.deploy(server, [source], given))[-1].name
         chosen = workflows.chosen_trigger(server.get(server.workflow(name)), trigger)
         run = server.fire(name, chosen, sent)

@@ -182,6 +182,12 @@ def check_settings(sources: Sequence[Source], given: Given) -> None:
             raise Unusable(f"There is no parameter '{name}' to set. The parameters: {known}.")
 
 
+def unheard(sources: Sequence[Source], given: Given) -> list[str]:
+    """Answer the names in a file of parameters that no file declares: a slip, or what others read from it."""
+    declared = {name.casefold() for source in sources for name in source.declared()} | {"$connections"}
+    return [name for name in given.parameters if name.casefold() not in declared]
+
+
 def _in_folder(folder: Path) -> Iterator[Source]:
     if (folder / "workflow.json").is_file():
         yield read(folder / "workflow.json")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sallyport.cli import binding, sources
+from sallyport.cli import binding, deploy, sources
 from sallyport.cli.sources import Given, Source, Unusable
 
 MAIL = {
@@ -109,6 +109,18 @@ def test_settings_are_texts_or_json_as_the_declared_type_says(tmp_path: Path) ->
 def test_a_setting_that_nothing_declares_is_told_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match=r"no parameter 'Cuont' to set\. The parameters: Count, To\."):
         sources.check_settings([source(tmp_path / "w.json")], Given(settings={"Cuont": "1"}))
+
+
+def test_a_value_in_a_parameter_file_that_nothing_declares_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [source(tmp_path / "w.json")]
+    deploy.check(found, Given(parameters={"count": 1, "Recipiant": "soc@example.com", "$connections": {}}))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [
+        "note: The parameter file has a value for 'Recipiant', which nothing that is read here declares."
+    ]
 
 
 def test_a_pair_without_an_equals_sign_is_refused() -> None:
