@@ -112,6 +112,11 @@ class _Binder:
 
     def _between(self, node: ast.Comparison, left: typed.Value, right: typed.Value) -> typed.Value:
         """Compare two values, neither of them a literal beside a property."""
+        # Deviation: a bare word on the right that is no property of the schema is refused; on an open type it would be
+        # null, so that `assignedTo eq ann`, without quotes, would select every alert that nobody has.
+        is_word = isinstance(right, typed.Property) and bool(right.steps) and bool(_unquoted(node.right))
+        if is_word and right.kind is Kind.ANY and left.kind not in (Kind.ENUM, *_INCOMPARABLE):
+            raise self._wrong(node.right, f"this is no property of the schema{_unquoted(node.right)}")
         left, right = _as_kind(left, right.kind), _as_kind(right, left.kind)
         if left.kind is Kind.ANY:
             left, right = _as_kind(left, Kind.STRING), _as_kind(right, Kind.STRING)
