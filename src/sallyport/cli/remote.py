@@ -37,6 +37,8 @@ EXPANDED = {"$expand": "properties/actions,workflow/properties"}
 _TIMEOUT = httpx.Timeout(130.0, connect=5.0)
 #: What OpenSSL calls it when a certificate leads to nobody who is trusted.
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
+#: Parts of a path that name nothing in a folder: itself, the one above it, and how much is in it.
+_LEADING_ELSEWHERE = (".", "..", "$count")
 
 
 class Refused(SallyportError):
@@ -208,7 +210,7 @@ def _trusted(url: str, folder: Path | None) -> ssl.SSLContext | bool:
 
 def segment(name: str) -> str:
     """Answer a name as one part of a path; raises NameExpected for what would lead to something else."""
-    if not name.strip() or name in (".", ".."):
+    if not name.strip() or name in _LEADING_ELSEWHERE:
         raise NameExpected(name)
     return quote(name, safe="")
 

@@ -112,7 +112,7 @@ def test_what_a_server_says_is_one_line_and_what_a_command_says_keeps_its_lines(
     assert remote.sentence(Unusable("Wanted:\n  a\n  b")) == "Wanted:\n  a\n  b"
 
 
-@pytest.mark.parametrize("given", ["", " ", ".", ".."])
+@pytest.mark.parametrize("given", ["", " ", ".", "..", "$count"])
 def test_what_names_nothing_is_no_part_of_a_path(given: str) -> None:
     with pytest.raises(remote.NameExpected, match="A name or id is expected"):
         remote.segment(given)
