@@ -172,6 +172,23 @@ async def test_only_so_many_iterations_are_on_their_way(
     assert gate.most == (most or 0)
 
 
+@pytest.mark.parametrize(
+    ("around", "most"),
+    [({"type": "Until", "expression": "@true", "limit": {"count": 2}}, 6), ({"type": "Foreach", "foreach": [1]}, 1)],
+    ids=["an Until", "a Foreach"],
+)
+async def test_a_loop_goes_through_its_items_one_by_one_only_inside_another_foreach(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, around: dict[str, Any], most: int
+) -> None:
+    gate = Gate(most)
+    monkeypatch.setattr(stage.outside, "send", gate.send)
+    call = {"type": "Http", "inputs": {"method": "GET", "uri": "https://api.test/@{item()}"}}
+    loop = {"type": "Foreach", "foreach": "@range(0, 6)", "actions": {"Call": call}}
+    outcome = await play(stage, Around={**around, "actions": {"Loop": loop}})
+    assert outcome["Around"].status == "Succeeded"
+    assert gate.most == most
+
+
 async def test_until_asks_after_the_body_and_ends_when_it_holds(stage: Stage) -> None:
     until = {
         "type": "Until",

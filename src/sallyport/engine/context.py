@@ -102,7 +102,7 @@ class ActionContext:
     @property
     def sequential(self) -> bool:
         """Whether this action runs inside a Foreach, where a nested Foreach takes one item at a time."""
-        return bool(self.action.loops)
+        return self._frame.innermost_item() is not None
 
     def option(self, name: str) -> bool:
         """Answer whether an operation option is given, such as `DisableAsyncPattern`."""
