@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 import playhouse
+from sallyport.store import history
 
 API = "/subscriptions/s/providers/Microsoft.Web/locations/l/managedApis/office365"
 CONNECTIONS = {"mail": {"connectionId": "/connections/mail", "connectionName": "mail", "id": API}}
@@ -40,14 +42,19 @@ async def test_who_chooses_too_late_is_told_why_it_changes_nothing(tmp_path: Pat
     async with playhouse.opened(tmp_path) as play:
         await play.deploy(file)
         started = await play.post(f"{RUNS.removesuffix('/runs')}/triggers/manual/run")
+        run_id = started.headers["x-ms-workflow-run-id"]
+
+        def asked(connection: Connection) -> str | None:
+            return history.latest_status(connection, run_id, ("Ask", ""))
+
         await play.until(lambda: play.mails.sent)
         await play.until(lambda: not play.house.engine.dispatch.active)
         link = unescape(re.findall(r'href="([^"]+/approvals/[^"]+)"', play.mails.html())[0])
         if why == "timed out":
             await play.later(minutes=11)
-            await play.until(lambda: not play.house.engine.dispatch.active)
+            await play.until(lambda: play.house.database.read_now(asked) == "TimedOut")
         elif why == "cancelled":
-            await play.post(f"{RUNS}/{started.headers['x-ms-workflow-run-id']}/cancel")
+            await play.post(f"{RUNS}/{run_id}/cancel")
         else:
             assert "Your answer was recorded" in (await play.client.post(link)).text
         late = await play.client.post(link)
