@@ -360,8 +360,9 @@ async def test_peers_that_do_not_answer_keep_no_other_trigger_from_firing(stage:
         recurring = definition({"type": "Recurrence", "recurrence": {"frequency": "Minute", "interval": 1}})
         workflow = await stage.deploy(recurring, name="alive")
         await stage.loop.synchronise(workflow)
-        while not await stage.runs(workflow):
+        while not (begun := await stage.runs(workflow)):
             await asyncio.sleep(0.01)
+    assert (len(begun), asked) == (1, 40)
 
 
 async def test_a_save_while_a_poll_is_under_way_makes_it_as_if_it_had_not_been(

@@ -171,13 +171,19 @@ def embedded(address: IPAddress) -> list[IPAddress]:
 def literal(host: str) -> str | None:
     """Answer the address that a host is when it is one in any spelling (octal, hexadecimal, one number), else None."""
     text = host.removeprefix("[").removesuffix("]")
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        pass
+    usual = _address(text)
+    if usual is not None:
+        return str(usual)
     try:
         return socket.inet_ntoa(socket.inet_aton(text))
     except (OSError, ValueError):
+        return None
+
+
+def _address(text: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
         return None
 
 
