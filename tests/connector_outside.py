@@ -61,7 +61,12 @@ class Post:
 def outside(http: HttpPort | None = None, mail: MailPort | None = None, **more: Any) -> Outside:
     """Answer an outside whose parts are scripted unless they are given."""
     given = {"clock": ManualClock(), "graph_token": lambda: "app", "graph_base_url": GRAPH, **more}
-    own = {"public_url": PUBLIC, "sign": sign, "from_address": "Playbooks <playbooks@contoso.com>"}
+    own = {
+        "graph_is_own": True,
+        "public_url": PUBLIC,
+        "sign": sign,
+        "from_address": "Playbooks <playbooks@contoso.com>",
+    }
     return Outside(http=http or Wire(), mail=mail or Post(), **{**own, **given})
 
 

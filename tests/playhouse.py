@@ -225,7 +225,9 @@ class Playhouse:
     async def _at_rest(self) -> None:
         """Wait, in real time, until nobody looks and nothing is due."""
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while await self.house.database.read(self._is_due) or self.house.triggers.busy:
+            triggers = self.house.triggers
+            # Asked twice: what is taken between may be at work when nothing is due any more.
+            while triggers.busy or await self.house.database.read(self._is_due) or triggers.busy:
                 await asyncio.sleep(0.01)
 
     def _is_due(self, connection: Connection) -> bool:

@@ -231,6 +231,7 @@ def _outside(chosen: settings.Settings, clock: Clock, authority: Authority, egre
         clock=clock,
         graph_token=ConnectorTokens(authority, chosen.public_url).token,
         graph_base_url=chosen.graph_base_url or GRAPH_ORIGIN,
+        graph_is_own=chosen.graph_base_url is None,
         public_url=chosen.public_url,
         sign=_sign(authority.sealer),
         from_address=chosen.from_address,

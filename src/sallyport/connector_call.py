@@ -26,3 +26,5 @@ class ConnectorCall:
     timeout_seconds: float = 120.0
     #: Where a webhook operation reports to; empty for any other.
     callback_url: str = ""
+    #: Where the store stood when a trigger began to wait, as numbers by kind; empty for any other call.
+    origin: Mapping[str, int] = field(default_factory=dict)

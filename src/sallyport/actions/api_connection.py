@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sallyport.actions import inputs as read
@@ -23,8 +24,8 @@ async def api_connection(inputs: Any, ctx: ActionContext) -> Outcome:
     return await exchange(ctx, requests.stated(inputs, "path"), caller(ctx, inputs))
 
 
-def caller(ctx: Caller, inputs: Any, callback_url: str = "") -> Send:
-    """Answer what makes calls through the connection that the inputs name.
+def caller(ctx: Caller, inputs: Any, callback_url: str = "", origin: Mapping[str, int] | None = None) -> Send:
+    """Answer what makes calls through the connection that the inputs name; `origin` is where a trigger begins.
 
     Raises ConnectionMissing when the workflow has no such connection.
     """
@@ -45,6 +46,7 @@ def caller(ctx: Caller, inputs: Any, callback_url: str = "") -> Send:
             client_tracking_id=ctx.client_tracking_id,
             timeout_seconds=ctx.limits.request_timeout_seconds,
             callback_url=callback_url,
+            origin=origin or {},
         )
         return await ctx.ports.connectors.call(call)
 

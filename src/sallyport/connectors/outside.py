@@ -63,6 +63,8 @@ class Outside:
     graph_token: Callable[[], str | Awaitable[str]]
     #: The Graph that the Microsoft Graph Security connector calls, without a slash at the end.
     graph_base_url: str
+    #: Whether that is this server's own, so that the numbers of its store mean something there.
+    graph_is_own: bool
     #: The address under which others reach this server, without a slash at the end.
     public_url: str
     #: Answers a signature as text that may stand in a URL; the same bytes always have the same one.

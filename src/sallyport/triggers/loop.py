@@ -57,6 +57,7 @@ class Loop:
         self._planner = Planner(engine.around, types, url)
         self._at_once = at_once
         self._looking: set[asyncio.Task[None]] = set()
+        self._claiming = False
         self._woken = Alarm(engine.clock)
         self._loop: asyncio.Task[None] | None = None
         #: The latest moment at which the triggers were planned or looked after.
@@ -77,8 +78,8 @@ class Loop:
 
     @property
     def busy(self) -> bool:
-        """Whether a trigger looks just now."""
-        return bool(self._looking)
+        """Whether a trigger looks just now, or is being taken for it."""
+        return self._claiming or bool(self._looking)
 
     # --- what others ask for -----------------------------------------------------------------------------------------
 
@@ -191,13 +192,17 @@ class Loop:
         if free <= 0:
             return
         now, owner, until = schema.instant(self._engine.clock.now()), self._engine.dispatch.owner, self._until()
-        claimed = await self._engine.database.write(
-            lambda connection: trigger_states.claim(connection, owner, now, until, free)
-        )
-        for state in claimed:
-            task = asyncio.create_task(self._work_on(state))
-            self._looking.add(task)
-            task.add_done_callback(self._looked)
+        self._claiming = True
+        try:
+            claimed = await self._engine.database.write(
+                lambda connection: trigger_states.claim(connection, owner, now, until, free)
+            )
+            for state in claimed:
+                task = asyncio.create_task(self._work_on(state))
+                self._looking.add(task)
+                task.add_done_callback(self._looked)
+        finally:
+            self._claiming = False
 
     def _looked(self, task: asyncio.Task[None]) -> None:
         self._looking.discard(task)
@@ -279,7 +284,8 @@ class Loop:
         elif next_at is not None:
             next_at = max(next_at, ctx.now() + _AGAIN)
         memory = {name: value for name, value in plan.memory.items() if name != "subscription"}
-        return Look(next_at, memory, status, code, decision.told(code, message), scheduled_at=ctx.scheduled_at)
+        told = decision.told(code, message)
+        return Look(next_at, memory, status, code, told, scheduled_at=ctx.scheduled_at, waits=plan.waits)
 
     def _decided(self, ctx: TriggerContext, look: Look) -> settling.Settled:
         return settling.decided(self._engine, ctx, look, lambda code, text: self._later(ctx, Status.FAILED, code, text))

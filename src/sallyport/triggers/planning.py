@@ -22,7 +22,7 @@ from sallyport.engine.start import concurrency, run_name
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import SallyportError
 from sallyport.statuses import Status
-from sallyport.store import batches, documents, runs, schema, trigger_histories, trigger_states
+from sallyport.store import batches, documents, places, runs, schema, trigger_histories, trigger_states
 from sallyport.store.trigger_histories import TriggerHistory
 from sallyport.store.trigger_states import TriggerState
 from sallyport.triggers import decision
@@ -77,7 +77,7 @@ class Planner:
             plan = trigger_type.begin(ctx, ctx.memory, change)
         except SallyportError as error:
             return Plan(None, {**ctx.memory, **named, "error": decision.told(error.code, error.message)})
-        return Plan(plan.next_at, {**{k: v for k, v in plan.memory.items() if k != "error"}, **named})
+        return replace(plan, memory={**{k: v for k, v in plan.memory.items() if k != "error"}, **named})
 
     def context(
         self, workflow: DeployedWorkflow, trigger: Trigger, state: TriggerState, *, asked: bool = False
@@ -106,7 +106,8 @@ class Planner:
         else:
             plan = self.plan(self.context(workflow, trigger, state), change)
         next_at = schema.instant(plan.next_at) if plan.next_at is not None else None
-        planned = replace(state, next_at=next_at, memory=plan.memory)
+        memory = {**plan.memory, "origin": places.here(connection)} if plan.waits else plan.memory
+        planned = replace(state, next_at=next_at, memory=memory)
         if before is None or _differ(planned, before):
             trigger_states.put(connection, planned)
             self._tell(connection, planned, now)

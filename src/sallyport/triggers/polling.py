@@ -30,6 +30,8 @@ from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
 
 _OK, _ACCEPTED = 200, 202
+#: What is forgotten when something else is asked for.
+_KEPT = ("cursor", "previous", "origin")
 
 
 def begin(ctx: TriggerContext, memory: Mapping[str, Any], change: Change) -> Plan:
@@ -38,10 +40,17 @@ def begin(ctx: TriggerContext, memory: Mapping[str, Any], change: Change) -> Pla
     asked = _asked(ctx)
     # Whoever changes how often he asks, or what he does with the answers, has still seen what he has seen.
     same = memory.get("asked", "" if change is Change.NEW else asked) == asked
-    kept = {name: memory[name] for name in ("cursor", "previous") if name in memory and same} | {"asked": asked}
+    kept = {name: memory[name] for name in _KEPT if name in memory and same} | {"asked": asked}
     if change is Change.RESUMED:
         return Plan(schedule.next_occurrence(rule, ctx.now(), saved_at=ctx.saved_at), kept)
     return Plan(schedule.first_occurrence(rule, ctx.saved_at), kept)
+
+
+def begin_connection(ctx: TriggerContext, memory: Mapping[str, Any], change: Change) -> Plan:
+    """Answer the first poll; what is stored until it is made, or succeeds, is not history but what it waits for."""
+    plan = begin(ctx, memory, change)
+    start_at = ctx.rule().start_at
+    return replace(plan, waits=_is_lost(plan.memory) and (start_at is None or start_at <= ctx.now()))
 
 
 @trigger("Http", begin=begin)
@@ -52,12 +61,14 @@ async def http(ctx: TriggerContext) -> Look:
     return await _poll(ctx, inputs, request, http_action.sender(ctx, request.address, inputs))
 
 
-@trigger("ApiConnection", begin=begin)
+@trigger("ApiConnection", begin=begin_connection)
 async def api_connection(ctx: TriggerContext) -> Look:
     """Poll an operation of a connector."""
     inputs = _inputs(ctx)
     request = requests.stated(inputs, "path", "GET")
-    return await _poll(ctx, inputs, request, api_connection_action.caller(ctx, inputs))
+    send = api_connection_action.caller(ctx, inputs, origin=ctx.memory.get("origin"))
+    look = await _poll(ctx, inputs, request, send)
+    return replace(look, waits=_is_lost(look.memory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,11 @@ class _Poll:
         shown = {key: value for key, value in self.inputs.items() if key.casefold() != "authentication"}
         facts = {"inputs": shown, "started_at": self.started_at, "scheduled_at": self.scheduled_at}
         return Look(**{**facts, "next_at": self.regular, **found})
+
+
+def _is_lost(memory: Mapping[str, Any]) -> bool:
+    """Answer whether neither an answer nor a place of the store says where the next poll begins."""
+    return "cursor" not in memory and "origin" not in memory
 
 
 def _inputs(ctx: TriggerContext) -> Any:

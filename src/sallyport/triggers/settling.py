@@ -16,7 +16,7 @@ from sallyport.engine import entries
 from sallyport.engine.engine import Engine
 from sallyport.engine.start import run_name
 from sallyport.statuses import Status
-from sallyport.store import schema, trigger_histories, trigger_states
+from sallyport.store import places, schema, trigger_histories, trigger_states
 from sallyport.store.trigger_histories import TriggerHistory
 from sallyport.triggers import decision, firing
 from sallyport.triggers.context import TriggerContext
@@ -57,6 +57,8 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
     memory = {**look.memory, "type": ctx.trigger.type}
 
     def work(connection: Connection) -> list[str]:
+        if look.waits:
+            memory["origin"] = places.here(connection)
         trigger_states.settle(connection, ctx.state, next_at, memory, repeated=look.silent)
         started = firing.store(connection, engine, found.firing, found.decision.events, crowded=True)
         if look.also is not None:

@@ -36,6 +36,8 @@ class Plan:
 
     next_at: datetime | None
     memory: dict[str, Any] = field(default_factory=dict)
+    #: Whether the trigger is to find what is stored from now on: where the store stands is remembered as `origin`.
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Look:
     scheduled_at: datetime | None = None
     #: When the first attempt was made.
     started_at: datetime | None = None
+    #: As of a plan.
+    waits: bool = False
     #: Whether there is nothing to tell yet: a repeat follows, or nothing was looked for.
     silent: bool = False
     #: Whether a condition that reads the status decided already, in place of the status.

@@ -141,6 +141,18 @@ async def test_a_trigger_delivers_all_new_alerts_once_by_following_its_location(
     assert again.status == 202
 
 
+@pytest.mark.parametrize(("own", "query"), [(True, "?triggerState=7"), (False, "")])
+async def test_a_first_poll_begins_where_the_store_stood_if_it_is_the_graphs_own(own: bool, query: str) -> None:
+    wire = Wire(202)
+    connectors = Connectors(outside(wire, graph_is_own=own))
+    await _call(connectors, "GET", "/trigger/v1.0/security/alerts", origin={"alerts": 7, "indicatorMatches": 3})
+    await _call(connectors, "GET", "/v1.0/security/alerts", origin={"alerts": 7})
+    assert [each.url for each in wire.requests] == [
+        f"{GRAPH}/trigger/v1.0/security/alerts{query}",
+        f"{GRAPH}/v1.0/security/alerts",
+    ]
+
+
 async def test_the_trigger_of_high_severity_delivers_nothing_else(surface: Surface, graph: Connectors) -> None:
     started = await _call(graph, "get", "/trigger/beta/security/alerts")
     await surface.ingest([alert("low"), alert("high", severity="high"), alert("other", severity="medium")])

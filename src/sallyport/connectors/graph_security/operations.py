@@ -25,9 +25,16 @@ _PATH = re.compile(
     r"/(?P<trigger>trigger/)?(?P<version>v1\.0|beta)(?P<rest>/(security/(alerts|tiIndicators|indicatorMatches)|subscriptions)(/.*)?)",
     re.IGNORECASE | re.DOTALL,
 )
+_STATE = "triggerState"
 _OTHER: Mapping[str, str] = {"v1.0": "beta", "beta": "v1.0"}
 #: Operations whose body is `{"value": [...]}`.
 _BULK = frozenset({"SubmitTiIndicators", "UpdateTiIndicators", "DeleteTiIndicators", "DeleteTiIndicatorsByExternalId"})
+#: The numbers of the store that a trigger's state counts in.
+_COUNTED: Mapping[str, str] = {
+    "OnAllNewAlerts": "alerts",
+    "OnNewHighSeverityAlerts": "alerts",
+    "OnIndicatorMatch": "indicatorMatches",
+}
 _REQUEST = re.compile(r"\s*(https?:|(get|patch|post|put|delete)\s)", re.IGNORECASE)
 
 
@@ -39,7 +46,10 @@ async def call(outside: Outside, connector: Connector, call: ConnectorCall) -> I
     url = outside.graph_base_url
     call = generic.on_path(call, (url, outside.public_url))
     found = find(connector, call.method, call.path)
-    call = replace(call, queries=queries(call.queries), body=body(found, call.body))
+    stated = queries(call.queries)
+    if outside.graph_is_own:
+        stated = {**_begun(found, call.origin), **stated}
+    call = replace(call, queries=stated, body=body(found, call.body))
     return await generic.send(outside.http, url, found, call, Bearer(outside.graph_token))
 
 
@@ -85,6 +95,12 @@ def body(found: Found, stated: Any) -> Any:
     if isinstance(stated, dict) and isinstance(stated.get("value"), dict | str):
         return {**stated, "value": [stated["value"]]}
     return stated
+
+
+def _begun(found: Found, origin: Mapping[str, int]) -> dict[str, str]:
+    """Answer the state that a trigger's first poll begins with, when it is known where the store stood."""
+    number = origin.get(_COUNTED.get(found.operation.id, ""))
+    return {} if number is None else {_STATE: str(number)}
 
 
 def _demand_condition(text: str) -> None:

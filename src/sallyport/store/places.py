@@ -1,0 +1,21 @@
+"""Where the store stands: the highest number of each kind that triggers wait for.
+
+The rule: read in the transaction that begins to wait, so that whatever is committed after it has a higher number.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from sallyport.store import alerts, matches
+
+#: The highest number, by kind.
+Place = dict[str, int]
+
+ALERTS = "alerts"
+MATCHES = "indicatorMatches"
+
+
+def here(connection: Connection) -> Place:
+    """Answer the place behind everything that is stored by now."""
+    return {ALERTS: alerts.highest(connection), MATCHES: matches.highest(connection)}
