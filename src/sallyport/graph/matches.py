@@ -17,7 +17,7 @@ from sallyport.graph import alerts as shown_alerts
 from sallyport.graph import envelope, indicators, shapes, triggers
 from sallyport.graph.call import Call
 from sallyport.odata import instants
-from sallyport.odata.entity_alert import ALERT, STRUCTURES
+from sallyport.odata.entity_alert import STRUCTURES
 from sallyport.odata.entity_match import MATCH
 from sallyport.odata.matches import matches as selected
 from sallyport.odata.query import Query, parse_query
@@ -126,5 +126,5 @@ def _whole(connection: Connection, after: int, through: int) -> Iterator[tuple[m
         for match in found:
             alert = alerts.get(connection, match.alert_id)
             if alert is not None:
-                yield match, {**drawn(match), "alert": shapes.shown(alert.document, ALERT)}
+                yield match, {**drawn(match), "alert": shown_alerts.drawn(alert)}
         after = found[-1].sequence

@@ -344,6 +344,17 @@ async def test_each_hit_starts_a_poll_once_with_its_alert_and_its_indicator(surf
     assert [each["alertId"] for each in later.json()["value"]] == ["c"]
 
 
+async def test_a_poll_shows_of_an_alert_of_alerts_v2_what_a_legacy_answer_shows(surface: Surface) -> None:
+    await submitted(surface, networkIPv4="203.0.113.9")
+    evidence = [{"@odata.type": "#microsoft.graph.security.ipEvidence", "ipAddress": "203.0.113.9"}]
+    given = {"id": "a", "title": "t", "serviceSource": "microsoftDefenderForEndpoint", "determination": "malware"}
+    await surface.ingest([{**given, "evidence": evidence}])
+    (hit,) = (await surface.client.get(f"{TRIGGER}?triggerState=0")).json()["value"]
+    shown = (await surface.client.get(f"{ALERTS}/a")).json()
+    shown.pop("@odata.context")
+    assert hit["alert"] == shown
+
+
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
