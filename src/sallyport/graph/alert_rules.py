@@ -27,7 +27,10 @@ Change = Callable[[Document], Mapping[str, Any]]
 #: What a PATCH may change.
 UPDATABLE = ("assignedTo", "closedDateTime", "comments", "feedback", "status", "tags")
 #: What stays as it is when an alert is brought again.
-_KEPT = frozenset({*UPDATABLE, "id", "historyStates", matching.MATCHED, alert_shapes.PRIVATE})
+_KEPT = frozenset(
+    # When it was changed here is for this service to say: whoever asks for what has changed since then misses nothing.
+    {*UPDATABLE, "id", "historyStates", "lastModifiedDateTime", matching.MATCHED, alert_shapes.PRIVATE}
+)
 #: What a history entry says about a change.
 _IN_HISTORY = ("assignedTo", "comments", "feedback", "status")
 _LONGEST_ID = 256
@@ -132,9 +135,9 @@ def merged(stored: Document, given: Mapping[str, Any], now: str) -> Document:
     given = alert_shapes.staying(stored, given)
     news = {name: value for name, value in given.items() if name not in _KEPT and stored.get(name) != value}
     private = alert_shapes.merged(stored, given)
-    if not news.keys() - {"lastModifiedDateTime"} and private == stored.get(alert_shapes.PRIVATE):
+    if not news and private == stored.get(alert_shapes.PRIVATE):
         return stored
-    after = {**alert_shapes.without_private(stored), "lastModifiedDateTime": now, **news}
+    after = {**alert_shapes.without_private(stored), **news, "lastModifiedDateTime": now}
     return after if private is None else {**after, alert_shapes.PRIVATE: private}
 
 

@@ -114,6 +114,22 @@ async def test_an_alert_brought_again_changes_what_is_new_and_keeps_what_the_ana
     assert found["lastModifiedDateTime"] == "2026-11-23T12:01:00Z"
 
 
+async def test_an_alert_brought_again_with_an_older_time_is_found_among_what_has_changed_since(
+    surface: Surface,
+) -> None:
+    await surface.ingest([alert("a", lastModifiedDateTime="2026-11-23T08:00:00Z")])
+    vendor = {"provider": "ASC", "vendor": "Microsoft"}
+    await surface.client.patch("/v1.0/security/alerts/a", json={"vendorInformation": vendor, "status": "inProgress"})
+    since = (await surface.client.get("/v1.0/security/alerts/a")).json()["lastModifiedDateTime"]
+    await surface.clock.advance(60)
+    await surface.ingest([alert("a", description="more", lastModifiedDateTime="2026-11-23T09:00:00Z")])
+    changed = await surface.ids("/v1.0/security/alerts", params={"$filter": f"lastModifiedDateTime gt {since}"})
+    assert changed == ["a"]
+    count = len(surface.events())
+    await surface.ingest([alert("a", description="more", lastModifiedDateTime="2026-11-23T10:00:00Z")])
+    assert len(surface.events()) == count
+
+
 async def test_an_id_that_comes_twice_in_one_request_is_one_alert(surface: Surface) -> None:
     body = lines(alert("a"), alert("a"), alert("a", description="later"))
     answered = await surface.client.post(INGEST, content=body, headers=LINES)
