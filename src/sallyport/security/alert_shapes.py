@@ -53,7 +53,7 @@ def is_v2(given: Any) -> bool:
 
 def legacy_of(alert: Mapping[str, Any]) -> Document:
     """Answer the kept document of an alert that was brought in the shape of alerts_v2."""
-    own = {name: value for name, value in alert.items() if name not in _SHARED}
+    own = {name: value for name, value in alert.items() if name not in _SHARED and name not in _MARKS}
     if alert.get("comments"):
         own["comments"] = alert["comments"]
     kept: Document = {legacy: alert[v2] for v2, legacy in _RENAMED if alert.get(v2) is not None}
@@ -133,7 +133,11 @@ def staying(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str,
     left = (stored.get(PRIVATE) or {}).get(_LEFT, ())
     if not left or (given.get("incidentIds") or [None])[0] not in left:
         return given
-    return {name: value for name, value in given.items() if name != "incidentIds"}
+    kept = {name: value for name, value in given.items() if name != "incidentIds"}
+    if PRIVATE in kept:
+        # The address of the incident that it left leads to where it is no more.
+        kept[PRIVATE] = {name: value for name, value in kept[PRIVATE].items() if name != "incidentWebUrl"}
+    return kept
 
 
 def merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Document | None:

@@ -83,6 +83,26 @@ async def test_who_brings_an_alert_again_does_not_bring_it_back(surface: Surface
     assert (ids(await incident(surface, "1")), ids(await incident(surface, "9"))) == (["a", "d"], ["b"])
 
 
+async def test_who_brings_an_alert_again_does_not_bring_its_old_incident_s_address_back(surface: Surface) -> None:
+    url = {"incidentWebUrl": "https://portal.example/1", "serviceSource": "microsoftSentinel"}
+    given = {"id": "a", "title": "t", "incidentId": "1", **url}
+    await surface.ingest([given])
+    target = (await surface.client.post(MOVE, json={"alertIds": ["a"]})).json()["targetIncidentId"]
+    await surface.ingest([{**given, "title": "again"}])
+    shown = (await surface.client.get("/v1.0/security/alerts_v2/a")).json()
+    assert (shown["title"], shown["incidentId"], shown["incidentWebUrl"]) == ("again", target, None)
+
+
+async def test_nobody_brings_what_the_service_notes_of_a_move(surface: Surface) -> None:
+    given = {"id": "a", "title": "t", "serviceSource": "microsoftSentinel", "incidentId": "1", "@left": 5}
+    await surface.ingest([given])
+    moved = await surface.client.post(MOVE, json={"alertIds": ["a"]})
+    assert moved.status_code == 200
+    await surface.ingest([{**given, "@left": ["9"]}])
+    shown = (await surface.client.get("/v1.0/security/alerts_v2/a")).json()
+    assert shown["incidentId"] == moved.json()["targetIncidentId"]
+
+
 async def test_a_chain_of_merges_leads_to_its_end(surface: Surface) -> None:
     await surface.ingest([belonging("a", "1"), belonging("b", "2"), belonging("c", "3")])
     await surface.client.post(MERGE, json={"incidentIds": ["2", "3"]})
