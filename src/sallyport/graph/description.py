@@ -118,9 +118,9 @@ def updated(entity: Structure, body: Schema, *, always: bool = False) -> Descrip
     return Description({**answers, **refused}, {JSON: body}, headers=headers, structures=(entity,))
 
 
-def deleted() -> Description:
-    """Describe a deletion."""
-    return Description({204: {}})
+def deleted(*, tagged: bool = False) -> Description:
+    """Describe a deletion; what is `tagged` is deleted in one version alone on demand."""
+    return Description({204: {}, 412: REFUSED}, headers=_MATCH) if tagged else Description({204: {}})
 
 
 def polled(entity: Structure) -> Description:

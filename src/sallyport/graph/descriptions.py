@@ -236,7 +236,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         indicators.delete_by_external_id: many(None, _FILLED, _RESULT, bulk.MOST),
         indicators.get: read(INDICATOR),
         indicators.update: updated(INDICATOR, schemas.reference(INDICATOR)),
-        indicators.delete: deleted(),
+        indicators.delete: deleted(tagged=True),
         subscriptions.listed: listed(SUBSCRIPTION, ("$skiptoken",)),
         subscriptions.create: created(SUBSCRIPTION, _NEW_SUBSCRIPTION),
         subscriptions.get: Description({200: {JSON: schemas.entity(SUBSCRIPTION)}}, structures=(SUBSCRIPTION,)),

@@ -135,7 +135,8 @@ def changes(given: Any) -> Document:
 def changed(document: Document, change: Mapping[str, Any]) -> Document:
     """Answer an indicator after an update; an unchanged observable may be sent along, a changed one may not.
 
-    What is neither editable nor an observable is ignored when the schema knows it, and kept when it does not.
+    What is neither editable nor an observable is ignored when the schema knows it, and kept when it does not. Null
+    gives what has a default that default again.
     """
     for name in OBSERVABLES:
         if name in change and change[name] not in (document.get(name), None, ""):
@@ -149,7 +150,7 @@ def changed(document: Document, change: Mapping[str, Any]) -> Document:
     }
     if taken.get("expirationDateTime", "") is None:
         raise reading.MissingProperty("expirationDateTime", "an indicator")
-    return reading.compact({**document, **taken}, INDICATOR)
+    return {**_DEFAULTS, **reading.compact({**document, **taken}, INDICATOR)}
 
 
 def _doubts(read: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import PlainTextResponse, Response
 
 from sallyport import errors
-from sallyport.graph import bulk, envelope, indicator_rules, prefer, shapes
+from sallyport.graph import bulk, envelope, indicator_rules, preconditions, prefer, shapes
 from sallyport.graph.call import Call, empty
 from sallyport.graph.indicator_rules import Submission
 from sallyport.graph.indicator_storing import Submitting
@@ -83,8 +83,8 @@ async def create(call: Call) -> Response:
 async def update(call: Call) -> Response:
     """Change what may be changed; answer nothing, or the indicator when the client prefers that."""
     change = indicator_rules.changes(await call.json())
-    at, view = call.at(), _owned(call)
-    stored = await call.change(lambda connection: _update(connection, view, call.names["id"], change, at))
+    at, view, match = call.at(), _owned(call), call.request.headers.get("if-match")
+    stored = await call.change(lambda connection: _update(connection, view, call.names["id"], change, at, match))
     call.deps.indicators_stored()
     if prefer.REPRESENTATION not in call.preferences:
         return empty({"etag": tag(stored)})
@@ -94,8 +94,8 @@ async def update(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """Delete one of the caller's indicators."""
-    at, view = call.at(), _owned(call)
-    await call.change(lambda connection: _delete(connection, view, call.names["id"], at))
+    at, view, match = call.at(), _owned(call), call.request.headers.get("if-match")
+    await call.change(lambda connection: _delete(connection, view, call.names["id"], at, match))
     return empty()
 
 
@@ -220,9 +220,15 @@ def _submit_item(
 
 
 def _update(
-    connection: Connection, view: indicators.View, indicator_id: str, change: Mapping[str, Any], at: str
+    connection: Connection,
+    view: indicators.View,
+    indicator_id: str,
+    change: Mapping[str, Any],
+    at: str,
+    match: str | None = None,
 ) -> indicators.Indicator:
     found = existing(connection, view, indicator_id)
+    preconditions.demand(match, tag(found))
     document = indicator_rules.changed(found.document, change)
     identity = indicator_rules.identity(document)
     taken = indicators.identified(connection, found.app_id, identity)
@@ -231,8 +237,12 @@ def _update(
     return indicators.update(connection, found, indicators.New(identity, document), at)
 
 
-def _delete(connection: Connection, view: indicators.View, indicator_id: str, at: str) -> None:
-    indicators.delete(connection, existing(connection, view, indicator_id), at)
+def _delete(
+    connection: Connection, view: indicators.View, indicator_id: str, at: str, match: str | None = None
+) -> None:
+    found = existing(connection, view, indicator_id)
+    preconditions.demand(match, tag(found))
+    indicators.delete(connection, found, at)
 
 
 def _delete_external(connection: Connection, view: indicators.View, external_id: str, at: str) -> None:

@@ -170,6 +170,24 @@ async def test_a_patch_changes_what_may_be_changed(surface: Surface) -> None:
     assert body["threatType"] == "WatchList", "not editable"
 
 
+async def test_null_gives_what_has_a_default_that_default_again(surface: Surface) -> None:
+    found = await stored(surface, isActive=False, passiveOnly=True, severity=5)
+    change = {"isActive": None, "passiveOnly": None, "severity": None}
+    shown = (await surface.client.patch(f"{INDICATORS}/{found}", json=change, headers=PREFER)).json()
+    assert (shown["isActive"], shown["passiveOnly"], shown["severity"]) == (True, False, 3)
+
+
+async def test_a_change_or_deletion_of_another_version_is_refused(surface: Surface) -> None:
+    found = f"{INDICATORS}/{await stored(surface)}"
+    first = {"if-match": (await surface.client.get(found)).headers["etag"]}
+    change = {"description": "seen again"}
+    assert (await surface.client.patch(found, json=change, headers=first)).status_code == 204
+    assert_error(await surface.client.patch(found, json=change, headers=first), 412, "PreconditionFailed")
+    assert_error(await surface.client.delete(found, headers=first), 412, "PreconditionFailed")
+    second = {"if-match": (await surface.client.get(found)).headers["etag"]}
+    assert (await surface.client.delete(found, headers=second)).status_code == 204
+
+
 async def test_an_observable_cannot_be_changed_but_may_be_sent_along(surface: Surface) -> None:
     found = await stored(surface)
     change = await surface.client.patch(f"{INDICATORS}/{found}", json={"networkIPv4": "192.0.2.9", "severity": 1})
