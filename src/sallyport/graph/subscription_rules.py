@@ -132,9 +132,16 @@ def renewal(given: Any, now: datetime) -> Document:
 def renewed(document: Document, change: Mapping[str, Any]) -> Document:
     """Answer a subscription's document after a renewal; what is unchanged may be sent along."""
     for name in ("resource", "lifecycleNotificationUrl", "notificationUrl", "changeType"):
-        if change.get(name) not in (None, document.get(name)):
+        if change.get(name) is not None and _kept(name, change[name]) != document.get(name):
             raise InvalidRequest(f"The property '{name}' of a subscription cannot be changed.")
     return {**document, **{name: change[name] for name in _RENEWABLE if change.get(name) is not None}}
+
+
+def _kept(name: str, text: str) -> str:
+    """Answer a property as a subscription keeps it, whatever the spelling that a client gave it in."""
+    if name == "resource":
+        return target(text).text
+    return _change_types(text) if name == "changeType" else text
 
 
 def _check_contents(read: Mapping[str, Any]) -> None:

@@ -215,6 +215,14 @@ async def test_a_subscription_is_renewed_and_lives_until_then(surface: Surface) 
     assert_error(late, 404, "ResourceNotFound")
 
 
+async def test_what_a_subscription_was_made_with_may_be_sent_along_with_its_renewal(surface: Surface) -> None:
+    given = {"resource": "/v1.0/security/alerts?$filter=severity eq 'high'", "changeType": "Updated, created"}
+    found = await created(surface, **given)
+    whole = {**given, "notificationUrl": found["notificationUrl"], "expirationDateTime": "2026-12-01T00:00:00Z"}
+    renewed = await surface.client.patch(f"{SUBSCRIPTIONS}/{found['id']}", json=whole)
+    assert (renewed.status_code, renewed.json()["expirationDateTime"]) == (200, "2026-12-01T00:00:00Z")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
