@@ -48,7 +48,7 @@ STRANGERS = {
 #: Parts and modules without I/O, await or clock.
 PURE = (
     *("odata", "wdl", "arm", "security", "statuses"),
-    *("triggers.schedule", "triggers.recurrence_rule", "engine.plan", "engine.retry"),
+    *("triggers.schedule", "triggers.recurrence_rule", "engine.plan"),
 )
 IO_MODULES = frozenset(
     [

@@ -338,3 +338,51 @@ async def test_what_cannot_be_sent_fails_with_a_sentence(stage: Stage, inputs: d
     assert record.code in ("BadRequest", "AuthorizationFailed")
     assert (record.error or {})["message"].endswith(".")
     assert stage.outside.requests == []
+
+
+async def test_a_retry_policy_that_is_none_fails_the_action_before_it_calls_and_the_run_goes_on(stage: Stage) -> None:
+    policy = {"type": "fixed", "count": "@length('')", "interval": "PT5S"}
+    call = {"type": "Http", "inputs": {"method": "GET", "uri": URL, "retryPolicy": policy}}
+    caught = {"type": "Compose", "inputs": "caught", "runAfter": {"Call": ["Failed"]}}
+    outcome = await stage.run({"triggers": {}, "actions": {"Call": call, "Caught": caught}})
+    assert (outcome.status, outcome["Caught"].outputs) == ("Succeeded", "caught")
+    assert outcome["Call"].error == {
+        "code": "InvalidTemplate",
+        "message": "The retry policy's 'count' is '0': 1 to 90 is allowed.",
+    }
+    assert stage.outside.requests == []
+
+
+def bound(name: str) -> dict[str, Any]:
+    configuration = {"staticResult": {"name": name, "staticResultOptions": "Enabled"}}
+    return {"type": "Http", "inputs": {"method": "GET", "uri": URL}, "runtimeConfiguration": configuration}
+
+
+@pytest.mark.parametrize(
+    ("stated", "status", "code", "run"),
+    [
+        (
+            {"status": "Cancelled", "outputs": {"errors": [{"code": "Mine", "message": "m"}]}},
+            "Cancelled",
+            "Mine",
+            "Succeeded",
+        ),
+        ({"status": "Failed", "outputs": {"errors": ["no object"]}}, "Failed", "StaticResult", "Failed"),
+        ({"status": "Failed", "outputs": {"errors": []}, "error": {"code": "Mine"}}, "Failed", "Mine", "Failed"),
+        ({"status": "TimedOut"}, "TimedOut", "ActionTimedOut", "TimedOut"),
+        ({"status": "SKIPPED", "code": "Mine"}, "Skipped", "Mine", "Succeeded"),
+    ],
+)
+async def test_a_static_result_ends_the_action_as_it_states(
+    stage: Stage, stated: dict[str, Any], status: str, code: str, run: str
+) -> None:
+    outcome = await stage.run({"triggers": {}, "actions": {"Call": bound("one")}, "staticResults": {"One": stated}})
+    assert (outcome["Call"].status, outcome["Call"].code, outcome.status) == (status, code, run)
+    assert stage.outside.requests == []
+
+
+async def test_an_action_whose_static_result_is_not_there_sends_nothing(stage: Stage) -> None:
+    outcome = await stage.run({"triggers": {}, "actions": {"Call": bound("One")}})
+    assert outcome["Call"].status == "Failed"
+    assert (outcome["Call"].error or {})["message"] == "The workflow has no static result 'One'."
+    assert stage.outside.requests == []

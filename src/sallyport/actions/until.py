@@ -12,11 +12,11 @@ from typing import Any
 
 from sallyport.actions import blocks
 from sallyport.actions import inputs as read
-from sallyport.engine import retry
 from sallyport.engine.action_type import action
 from sallyport.engine.context import ActionContext
 from sallyport.engine.outcome import Failed, Outcome, Suspended
 from sallyport.statuses import Status
+from sallyport.wdl import retry
 from sallyport.wdl.errors import ExpressionError
 
 #: What the documentation says when an author gives neither.

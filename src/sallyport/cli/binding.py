@@ -39,11 +39,7 @@ class Missing:
 def resource(workflow: Workflow, source: Source, given: Given) -> dict[str, Any]:
     """Answer the body with which a workflow is stored."""
     bound = connections(workflow, source, given)
-    document = dict(workflow.document)
-    if bound:
-        declared = document.get("parameters")
-        listed: dict[str, Json] = {"$connections": {"type": "Object", "defaultValue": {}}}
-        document["parameters"] = {**listed, **(declared if isinstance(declared, dict) else {})}
+    document = declaring(workflow.document, bound)
     parameters = {name: {"value": value} for name, value in workflow.parameters.items() if name != "$connections"}
     if bound:
         parameters["$connections"] = {"value": bound}
@@ -61,6 +57,15 @@ def resource(workflow: Workflow, source: Source, given: Given) -> dict[str, Any]
     if workflow.kind is not None:
         body["kind"] = workflow.kind
     return body
+
+
+def declaring(document: Mapping[str, Json], bound: Mapping[str, Json]) -> dict[str, Json]:
+    """Answer a definition that declares the parameter through which its actions reach their connections."""
+    declared = document.get("parameters")
+    if not bound or not isinstance(declared, dict | None):
+        return dict(document)
+    listed: dict[str, Json] = {"$connections": {"type": "Object", "defaultValue": {}}}
+    return {**document, "parameters": {**listed, **(declared or {})}}
 
 
 def connections(workflow: Workflow, source: Source, given: Given) -> dict[str, Json]:

@@ -6,7 +6,6 @@ it that holds one. `parameters.json` and `connections.json` beside a `workflow.j
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -203,15 +202,7 @@ def _in_folder(folder: Path) -> Iterator[Source]:
 
 def _holds_workflow(path: Path) -> bool:
     document, _ = _json(path)
-    if template.is_template(document):
-        return "microsoft.logic/workflows" in re.sub(r"\s", "", str(document)).casefold()
-    if not isinstance(document, dict):
-        return False
-    properties = _object(document.get("properties"))
-    return any(
-        isinstance(holder.get(key), dict)
-        for holder, key in ((document, "definition"), (properties, "definition"), (document, "actions"))
-    )
+    return load.holds_workflow(document)
 
 
 def _beside(path: Path, name: str) -> dict[str, Json]:

@@ -1,6 +1,7 @@
 """`sallyport validate`: says what is wrong with workflow files, without running them.
 
-The rule to know: a file that is named must hold a workflow; of a folder, every `*.json` file that holds one is checked.
+The rule to know: a file that is named must hold a workflow, and so must a folder; of that, every `*.json` file that
+holds one is checked. What a server would be given is checked, so that it agrees.
 Exit code 1 when there is any error; warnings do not count.
 """
 
@@ -19,14 +20,14 @@ from rich.text import Text
 
 from sallyport.arm.errors import TemplateError
 from sallyport.cli import binding, sources
-from sallyport.cli.sources import Given
+from sallyport.cli.sources import Given, Source
 from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
 from sallyport.wdl import check, definition, load, strict_json
 from sallyport.wdl.definition import Definition
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.values import Json
-from sallyport.wdl.workflow import Workflow
+from sallyport.wdl.workflow import Workflow, may_be_named
 
 #: Where the words of a finding begin.
 _INDENT = " " * 10
@@ -58,8 +59,7 @@ def command(paths: Sequence[Path], *, as_json: bool, parameter_file: Path | None
     parameters = _parameters(parameter_file)
     console = Console(highlight=False, soft_wrap=True)
     failed = checked = 0
-    for path, is_named in _files(paths):
-        report = validate(path, parameters, must_hold_workflow=is_named)
+    for report in _reports(paths, parameters):
         failed += not report.ok
         checked += bool(report.workflows) or not report.ok
         if as_json:
@@ -72,6 +72,20 @@ def command(paths: Sequence[Path], *, as_json: bool, parameter_file: Path | None
         raise click.exceptions.Exit(1)
 
 
+def _reports(paths: Sequence[Path], parameters: Mapping[str, Json]) -> Iterator[Report]:
+    for path in paths:
+        if not path.is_dir():
+            yield validate(path, parameters)
+            continue
+        found = 0
+        for each in _files(path):
+            report = validate(each, parameters, must_hold_workflow=False)
+            found += bool(report.workflows) or not report.ok
+            yield report
+        if not found:
+            yield _refused(path, load.NotAWorkflow("There is no workflow in this folder, nor in those below it."), "")
+
+
 def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: bool = True) -> Report:
     """Answer what there is to say about one file; never raises for what the file holds."""
     name = path.parent.name if path.name == "workflow.json" and path.parent.name else path.stem
@@ -79,9 +93,9 @@ def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: 
         with path.open("rb") as file:
             data = file.read(strict_json.LARGEST + 4)
         workflows = load.load(data, name=name, parameters=parameters)
+        source = sources.read(path)
         if path.name == "workflow.json":
-            beside = sources.read(path)
-            workflows = replace(beside, parameters={**beside.parameters, **parameters}).workflows(Given())
+            workflows = replace(source, parameters={**source.parameters, **parameters}).workflows(Given())
     except load.NotAWorkflow as error:
         if must_hold_workflow:
             return _refused(path, error, "")
@@ -93,7 +107,7 @@ def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: 
     if not workflows and must_hold_workflow:
         return _refused(path, load.NotAWorkflow("The template holds no workflow."), "")
     findings = tuple(
-        finding for workflow in workflows for finding in (*_findings(workflow), *_strangers(workflow, path))
+        finding.within(source.document) for workflow in workflows for finding in _findings(workflow, source)
     )
     return Report(
         file=str(path),
@@ -104,10 +118,11 @@ def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: 
     )
 
 
-def _findings(workflow: Workflow) -> Iterator[Finding]:
+def _findings(workflow: Workflow, source: Source) -> Iterator[Finding]:
     yield from workflow.problems
+    bound = binding.connections(workflow, source, Given())
     try:
-        parsed = definition.parse(workflow.document, kind=workflow.kind)
+        parsed = definition.parse(binding.declaring(workflow.document, bound), kind=workflow.kind)
     except definition.InvalidDefinition as error:
         yield Finding("error", error.code, workflow.pointer + error.pointer, error.message)
         return
@@ -121,6 +136,20 @@ def _findings(workflow: Workflow) -> Iterator[Finding]:
         found += _unfollowable(parsed, workflow.parameters)
     for finding in found:
         yield replace(finding, pointer=workflow.pointer + finding.pointer)
+    yield from _name(workflow, source)
+    yield from _strangers(workflow, bound)
+
+
+def _name(workflow: Workflow, source: Source) -> Iterator[Finding]:
+    """Answer that a server would refuse the name that the file gives the workflow."""
+    if may_be_named(workflow.name):
+        return
+    text = (
+        f"No workflow can have the name '{workflow.name}': 1 to 80 letters, digits, hyphens, underscores, periods and"
+    )
+    text += " parentheses are allowed. "
+    text += "Give its parameter another value with --set." if source.is_template else "Deploy it with another --name."
+    yield Finding("warning", "InvalidResourceName", workflow.pointer.removesuffix("/properties/definition"), text)
 
 
 def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Finding]:
@@ -138,10 +167,9 @@ def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Fi
     return []
 
 
-def _strangers(workflow: Workflow, path: Path) -> Iterator[Finding]:
+def _strangers(workflow: Workflow, bound: Mapping[str, Json]) -> Iterator[Finding]:
     """Answer which connections belong to APIs that this installation cannot call."""
     used = binding.users(workflow.document)
-    bound = binding.connections(workflow, sources.read(path), Given())
     for key, sentence in binding.strangers(bound).items():
         yield Finding("warning", "UnknownConnector", workflow.pointer + used.get(key, ""), sentence)
 
@@ -157,12 +185,10 @@ def _refused(path: Path, error: SallyportError, pointer: str) -> Report:
     return Report(str(path), ok=False, findings=(Finding("error", error.code, pointer, error.message),))
 
 
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
-    for path in paths:
-        if path.is_dir():
-            yield from ((each, False) for each in sorted(path.rglob("*.json")) if each.is_file())
-        else:
-            yield path, True
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*.json")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
 
 
 def _parameters(path: Path | None) -> dict[str, Json]:

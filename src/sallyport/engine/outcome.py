@@ -43,6 +43,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The action was given up, as a static result may state; that fails no block."""
+
+    code: str
+    message: str
+    outputs: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimedOut:
     """The action ran past its limit."""
 
@@ -72,7 +81,7 @@ class EndsRun:
     message: str = ""
 
 
-Outcome = Succeeded | Failed | Skipped | TimedOut | Suspended | EndsRun
+Outcome = Succeeded | Failed | Skipped | Cancelled | TimedOut | Suspended | EndsRun
 
 
 @dataclass(frozen=True, slots=True)

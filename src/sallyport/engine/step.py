@@ -15,25 +15,37 @@ from typing import Any
 
 import structlog
 
-from sallyport.engine import retry, sizes
+from sallyport.engine import sizes
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.context import ActionContext, Blocks
 from sallyport.engine.frame import ROOT, Frame
 from sallyport.engine.interruptions import Interruption, RunEnds
-from sallyport.engine.outcome import EndsRun, Failed, Outcome, Resumption, Skipped, Succeeded, Suspended, TimedOut
+from sallyport.engine.outcome import (
+    Cancelled,
+    EndsRun,
+    Failed,
+    Outcome,
+    Resumption,
+    Skipped,
+    Succeeded,
+    Suspended,
+    TimedOut,
+)
 from sallyport.engine.records import ABSENT, Record
 from sallyport.engine.run import Run
 from sallyport.errors import SallyportError
 from sallyport.statuses import TERMINAL, Status
 from sallyport.store import schema
+from sallyport.wdl import retry
 from sallyport.wdl.definition import Action
 from sallyport.wdl.errors import ExpressionError
 
 log = structlog.get_logger(__name__)
 
 #: Outcomes whose outputs are kept.
-_WITH_OUTPUTS = (Succeeded, Failed, TimedOut)
-_UNSUCCESSFUL = (Failed, TimedOut, Skipped)
+_WITH_OUTPUTS = (Succeeded, Failed, TimedOut, Cancelled)
+_UNSUCCESSFUL = (Failed, TimedOut, Cancelled, Skipped)
+_STATUSES = {Failed: Status.FAILED, TimedOut: Status.TIMED_OUT, Cancelled: Status.CANCELLED}
 
 _SECURED = "What went wrong is not shown, because inputs or outputs of the action are secured."
 
@@ -72,7 +84,7 @@ async def take(run: Run, action: Action, action_type: ActionType | None, frame: 
 class _Step:
     """One action on its way to an outcome."""
 
-    __slots__ = ("action", "action_type", "context", "deadline", "record", "run")
+    __slots__ = ("action", "action_type", "context", "deadline", "policy", "record", "run")
 
     def __init__(
         self, run: Run, action: Action, action_type: ActionType, frame: Frame, record: Record, blocks: Blocks
@@ -83,6 +95,7 @@ class _Step:
         self.record = record
         self.context = ActionContext(run, action, frame, record, blocks)
         self.deadline: datetime | None = None
+        self.policy = retry.DEFAULT
 
     async def outcome(self) -> Outcome | None:
         """Answer how the action ended, None when it waits and the run is to be put away."""
@@ -106,19 +119,32 @@ class _Step:
             inputs = self.context.evaluate(template)
             self.run.hold(record, sizes.check(inputs, self.run.limits.message_bytes, "inputs"))
             record.inputs = inputs
+        if self.action_type.effect:
+            # Before the call: a policy that is none must not be found out when the call has failed.
+            self.policy = self._retry_policy()
         if self.action_type.effect and "limit" in action.raw:
             limit = self.context.evaluate(action.template("limit"))
             if isinstance(limit, dict) and limit.get("timeout"):
                 self.deadline = record.started_at + retry.duration(limit["timeout"], "limit.timeout")
         return self._static_result() if "runtimeConfiguration" in action.raw else None
 
+    def _retry_policy(self) -> retry.RetryPolicy:
+        inputs = self.record.inputs
+        # A webhook states it beside the address of its `subscribe` request.
+        stated = _member(inputs, "retryPolicy") or _member(_member(inputs, "subscribe"), "retryPolicy")
+        stateless = self.run.workflow.definition.stateless
+        return retry.parse(stated, self.run.limits.retry_attempts, stateless=stateless)
+
     def _static_result(self) -> Outcome | None:
         configuration = self.action.raw["runtimeConfiguration"]
         bound = configuration.get("staticResult") if isinstance(configuration, dict) else None
         if not isinstance(bound, dict) or str(bound.get("staticResultOptions", "")).casefold() != "enabled":
             return None
-        stated = self.run.workflow.definition.static_results.get(str(bound.get("name")))
-        return _stated(stated) if isinstance(stated, dict) else None
+        stated = self.run.workflow.definition.static_result(str(bound.get("name")))
+        if not isinstance(stated, dict):
+            # Whoever asked for a static result wants nothing sent.
+            return Failed("InvalidTemplate", f"The workflow has no static result '{bound.get('name')}'.")
+        return _stated(stated)
 
     async def _contained(self) -> Outcome | None:
         self.run.ledger.note(self.record)
@@ -185,10 +211,7 @@ class _Step:
     def _repeat(self, failed: Failed, began_at: datetime) -> bool:
         """Record that the call is to be made again; False when the policy allows no more."""
         record, run = self.record, self.run
-        # A webhook states it beside the address of its `subscribe` request.
-        stated = _member(record.inputs, "retryPolicy") or _member(_member(record.inputs, "subscribe"), "retryPolicy")
-        policy = retry.parse(stated, run.limits.retry_attempts)
-        repeated = record.retry_history or []
+        policy, repeated = self.policy, record.retry_history or []
         if len(repeated) >= policy.count:
             return False
         now = run.clock.now()
@@ -274,7 +297,7 @@ def _discreet(action: Action, ending: EndsRun) -> EndsRun:
     return EndsRun(ending.status, code, ending.message if ending.message in written else _SECURED)
 
 
-def _bounded(run: Run, outcome: Succeeded | Failed | TimedOut, record: Record) -> Outcome:
+def _bounded(run: Run, outcome: Succeeded | Failed | TimedOut | Cancelled, record: Record) -> Outcome:
     """Answer an outcome whose outputs can be kept; one that is too large has failed, whatever it was."""
     try:
         run.hold(record, sizes.check(outcome.outputs, run.limits.message_bytes, "outputs"))
@@ -283,20 +306,20 @@ def _bounded(run: Run, outcome: Succeeded | Failed | TimedOut, record: Record) -
     return outcome
 
 
-def _settle_unsuccessful(record: Record, outcome: Failed | TimedOut | Skipped) -> None:
+def _settle_unsuccessful(record: Record, outcome: Failed | TimedOut | Cancelled | Skipped) -> None:
     record.code = outcome.code
     error_code = outcome.code
     if isinstance(outcome, Skipped):
         record.status, record.code = Status.SKIPPED, outcome.code
     else:
-        record.status = Status.TIMED_OUT if isinstance(outcome, TimedOut) else Status.FAILED
+        record.status = _STATUSES[type(outcome)]
         record.outputs = ABSENT if outcome.outputs is None else outcome.outputs
     if isinstance(outcome, Failed) and outcome.error_code:
         error_code = outcome.error_code
     record.error = {"code": error_code, "message": _message(record, outcome)}
 
 
-def _message(record: Record, outcome: Failed | TimedOut | Skipped) -> str:
+def _message(record: Record, outcome: Failed | TimedOut | Cancelled | Skipped) -> str:
     """Answer what an error says, unless it may repeat a secret: an answer's words, or what the inputs held."""
     answered = not isinstance(outcome, Skipped) and outcome.outputs is not None
     return _SECURED if record.secret_outputs or (record.secret_inputs and not answered) else outcome.message
@@ -332,14 +355,14 @@ def _stated(result: dict[str, Any]) -> Outcome:
     outputs = result.get("outputs")
     if status == "succeeded":
         return Succeeded(outputs, str(_member(outputs, "statusCode") or "OK"))
-    errors = _member(outputs, "errors") or _member(result, "error") or [{}]
+    errors = _member(outputs, "errors") or _member(result, "error")
     error = errors[0] if isinstance(errors, list) else errors
-    code, message = (
-        str(result.get("code") or error.get("code") or "StaticResult"),
-        str(error.get("message") or "A static result."),
-    )
+    code = str(result.get("code") or _member(error, "code") or "StaticResult")
+    message = str(_member(error, "message") or "A static result.")
     if status == "skipped":
         return Skipped(code, message)
+    if status == "cancelled":
+        return Cancelled(code, message, outputs)
     return TimedOut(message) if status == "timedout" else Failed(code, message, outputs)
 
 

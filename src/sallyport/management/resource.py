@@ -5,7 +5,6 @@ The rule: what `sallyport validate` calls an error is refused here, each with it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,10 +17,9 @@ from sallyport.wdl import definition
 from sallyport.wdl.check import check
 from sallyport.wdl.definition import Definition, InvalidDefinition
 from sallyport.wdl.findings import Finding, Limits
+from sallyport.wdl.workflow import may_be_named
 
 _STATES = {"enabled": "Enabled", "disabled": "Disabled"}
-#: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-_NAME = re.compile(r"[\w().-]{1,80}")
 #: What an entry of `$connections` may say, and as what.
 _OF_CONNECTION: Mapping[str, type] = {
     "id": str,
@@ -69,7 +67,7 @@ def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deploymen
 
     Raises InvalidWorkflow, InvalidName, InvalidRecurrence, InvalidBatch.
     """
-    if _NAME.fullmatch(name) is None or name.endswith("."):
+    if not may_be_named(name):
         raise InvalidName(name)
     properties = body.get("properties") if isinstance(body, dict) else None
     if not isinstance(properties, dict) or not isinstance(properties.get("definition"), dict):

@@ -20,7 +20,6 @@ from sallyport.actions import http as http_action
 from sallyport.actions import http_content, requests, responses, status_names
 from sallyport.actions import inputs as read
 from sallyport.actions.requests import Request, Send
-from sallyport.engine import retry
 from sallyport.engine.outcome import Failed
 from sallyport.http_messages import ConnectionFailed, InboundResponse
 from sallyport.statuses import Status
@@ -28,6 +27,7 @@ from sallyport.store import documents, schema
 from sallyport.triggers import conditions, firing, schedule
 from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
+from sallyport.wdl import retry
 
 _OK, _ACCEPTED = 200, 202
 #: What is forgotten when something else is asked for.
@@ -175,7 +175,9 @@ def _fired(poll: _Poll, status: int, outputs: Any) -> dict[str, Any]:
 def _failed(poll: _Poll, failed: Failed) -> Look:
     """Answer that a poll is to be repeated, as the retry policy says, or has failed; what is known stays known."""
     ctx = poll.ctx
-    policy = retry.parse(read.member(poll.inputs, "retryPolicy"), ctx.limits.retry_attempts)
+    policy = retry.parse(
+        read.member(poll.inputs, "retryPolicy"), ctx.limits.retry_attempts, stateless=ctx.workflow.definition.stateless
+    )
     repeats = int(ctx.memory.get("repeats", 0))
     if failed.retryable and repeats < policy.count:
         delay = policy.delay(repeats + 1, random.random())  # noqa: S311 - spreads repeats, keeps no secret

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sallyport.engine import retry
 from sallyport.statuses import Status
 from sallyport.store import documents, schema
 from sallyport.triggers import schedule
@@ -18,6 +17,7 @@ from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.recurrence_rule import Frequency, InvalidRecurrence, Recurrence
 from sallyport.triggers.schedule import Window
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
+from sallyport.wdl import retry
 from sallyport.wdl.definition import Trigger
 
 _ALLOWED = (Frequency.SECOND, Frequency.MINUTE, Frequency.HOUR)

@@ -18,12 +18,12 @@ from sallyport.actions import api_connection as api_connection_action
 from sallyport.actions import http as http_action
 from sallyport.actions import http_content, requests, responses
 from sallyport.actions import inputs as read
-from sallyport.engine import retry
 from sallyport.engine.outcome import Failed
 from sallyport.http_messages import ConnectionFailed, InboundResponse
 from sallyport.statuses import Status
 from sallyport.triggers.context import TriggerContext, digest
 from sallyport.triggers.trigger_type import Change, Look, Plan, trigger
+from sallyport.wdl import retry
 
 #: After the retry policy, a subscription that could not be made is tried again so much later.
 _LATER = timedelta(hours=1)
@@ -97,7 +97,7 @@ async def _over_connector(ctx: TriggerContext, inputs: Any) -> tuple[InboundResp
 
 def _failed(ctx: TriggerContext, inputs: Any, failed: Failed) -> Look:
     stated = read.member(inputs, "subscribe/retryPolicy") or read.member(inputs, "retryPolicy")
-    policy = retry.parse(stated, ctx.limits.retry_attempts)
+    policy = retry.parse(stated, ctx.limits.retry_attempts, stateless=ctx.workflow.definition.stateless)
     repeats = int(ctx.memory.get("repeats", 0))
     if failed.retryable and repeats < policy.count:
         delay = policy.delay(repeats + 1, random.random())  # noqa: S311 - spreads repeats, keeps no secret

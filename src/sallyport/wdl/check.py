@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sallyport.wdl.checks import expressions, order, placement, shapes, sizes, variables
+from sallyport.wdl.checks import expressions, order, placement, shapes, sizes, static_results, timing, variables
 from sallyport.wdl.checks.subject import Subject
 from sallyport.wdl.definition import Definition
 from sallyport.wdl.findings import Finding, Limits
 
 __all__ = ["Finding", "Limits", "check"]
 
-_RULES = (shapes.check, order.check, placement.check, variables.check, expressions.check, sizes.check)
+_RULES = (
+    *(shapes.check, timing.check, static_results.check, order.check, placement.check, variables.check),
+    *(expressions.check, sizes.check),
+)
 
 
 def check(
@@ -38,5 +41,5 @@ def check(
         limits=limits,
         supplied=supplied,
     )
-    found = [finding for rule in _RULES for finding in rule(subject)]
+    found = [finding.within(definition.raw) for rule in _RULES for finding in rule(subject)]
     return sorted(dict.fromkeys(found), key=lambda finding: finding.severity != "error")

@@ -194,6 +194,18 @@ class Definition:
     digest: str
     _folded: Mapping[str, str] = field(repr=False)
 
+    @property
+    def stateless(self) -> bool:
+        """Whether it is a Standard workflow whose runs are kept in memory there, which narrows some limits."""
+        return (self.kind or "").casefold() == "stateless"
+
+    def static_result(self, name: str) -> Json:
+        """Answer a static result by its name, exact first, then in any letter case; null when there is none."""
+        if name in self.static_results:
+            return self.static_results[name]
+        folded = name.casefold()
+        return next((result for key, result in self.static_results.items() if key.casefold() == folded), None)
+
     def action(self, name: str) -> Action:
         """Answer an action by its name, exact first, then in any letter case; KeyError when there is none."""
         found = self.actions.get(name)

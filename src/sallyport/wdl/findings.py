@@ -5,8 +5,12 @@ The rule to know: an error means that the definition cannot be saved; a warning,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sallyport.wdl.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,27 @@ class Finding:
     message: str
     #: The expression that is at fault with a caret under the place, as two lines; empty where there is none.
     excerpt: str = ""
+
+    def within(self, document: Mapping[str, Json]) -> Finding:
+        """Answer the finding with a pointer that exists in a document: to what something is missing from."""
+        pointer = existing(self.pointer, document)
+        return self if pointer == self.pointer else replace(self, pointer=pointer)
+
+
+def existing(pointer: str, document: Mapping[str, Json]) -> str:
+    """Answer as much of a JSON pointer as leads somewhere in a document."""
+    value: Json = dict(document)
+    found = ""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            break
+        found += f"/{part}"
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +67,4 @@ class Limits:
     outputs: int = 10
     until_iterations: int = 5_000
     foreach_concurrency: int = 50
+    retry_attempts: int = 90

@@ -7,6 +7,7 @@ expressions never.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -59,6 +60,16 @@ def load_document(
         return template_workflows.load(document, given, environment)
     workflow = _unwrapped(document, name)
     return [replace(workflow, parameters={**workflow.parameters, **given})]
+
+
+def holds_workflow(document: Json) -> bool:
+    """Answer whether a JSON value holds a workflow, as far as its outer form says."""
+    if template.is_template(document):
+        return "microsoft.logic/workflows" in re.sub(r"\s", "", str(document)).casefold()
+    try:
+        return isinstance(document, dict) and bool(_unwrapped(document, ""))
+    except NotAWorkflow:
+        return False
 
 
 def _unwrapped(document: dict[str, Json], name: str) -> Workflow:

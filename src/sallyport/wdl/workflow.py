@@ -5,12 +5,21 @@ The rule to know: nothing here has been checked; `document` is what `definition.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from sallyport.arm.scope import MissingParameter, Unresolved
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.values import Json
+
+#: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+_NAME = re.compile(r"[\w().-]{1,80}")
+
+
+def may_be_named(name: str) -> bool:
+    """Answer whether a workflow can have a name."""
+    return _NAME.fullmatch(name) is not None and not name.endswith(".")
 
 
 @dataclass(frozen=True, slots=True)

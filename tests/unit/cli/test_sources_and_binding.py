@@ -162,3 +162,11 @@ def test_a_connection_that_is_only_named_is_bound_by_its_key_or_as_the_command_l
     assert binding.connections(workflow, found, given)["office365_1"]["id"].endswith("/smtp")  # type: ignore[index, call-overload, union-attr]
     with pytest.raises(Unusable, match=r"no connection 'nobody'\. Its connections: office365_1\."):
         binding.connections(workflow, found, Given(connections={"nobody": "smtp"}))
+
+
+def test_a_folder_gives_every_form_of_workflow_that_a_named_file_may_have(tmp_path: Path) -> None:
+    definition = {"triggers": {"manual": {"type": "Request"}}}
+    written(tmp_path / "triggers.json", definition)
+    written(tmp_path / "files.json", {"properties": {"files": {"workflow.json": {"definition": definition}}}})
+    written(tmp_path / "host.json", {"version": "2.0"})
+    assert [each.name for each in sources.find([tmp_path])] == ["files", "triggers"]

@@ -217,3 +217,51 @@ def test_a_definition_may_hold_numbers_of_any_size(tmp_path: Path) -> None:
     big = {**SOUND, "actions": {"a": {"type": "Compose", "inputs": 2**80}}}
     result = run("--json", written(tmp_path / "w.json", big))
     assert (result.exit_code, json.loads(result.stdout)["findings"]) == (0, [])
+
+
+@pytest.mark.parametrize("files", [{}, {"host.json": {"version": "2.0"}, ".vscode/flow.json": SOUND}])
+def test_a_folder_without_a_workflow_is_refused(tmp_path: Path, files: dict[str, Any]) -> None:
+    for name, document in files.items():
+        written(tmp_path / name, document)
+    result = run(str(tmp_path))
+    assert result.exit_code == 1
+    assert "There is no workflow in this folder" in result.stdout
+    assert "0 with errors" not in result.stderr
+
+
+def template(**resource: Any) -> dict[str, Any]:
+    workflow = {"type": "Microsoft.Logic/workflows", "name": "w", **resource}
+    return {"$schema": "https://x/deploymentTemplate.json#", "resources": [workflow]}
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [
+        (template(properties={}), "/resources/0/properties"),
+        (template(properties={"definition": {"actions": {}}}), "/resources/0/properties/definition"),
+        (
+            {"definition": {**SOUND, "triggers": {"t": {"type": "Recurrence", "recurrence": {}}}}},
+            "/definition/triggers/t",
+        ),
+    ],
+)
+def test_a_pointer_leads_to_something_in_the_file(tmp_path: Path, document: Any, pointer: str) -> None:
+    report = validate(Path(written(tmp_path / "w.json", document)), {})
+    assert {each.pointer.removesuffix("/recurrence") for each in report.findings} == {pointer}
+
+
+@pytest.mark.parametrize("name", ["<PlaybookName>", "ends.", "x" * 81, "Two words"])
+def test_a_name_that_no_server_would_store_is_a_warning(tmp_path: Path, name: str) -> None:
+    document = template(name=name, properties={"definition": SOUND})
+    report = validate(Path(written(tmp_path / "w.json", document)), {})
+    assert [(each.severity, each.code, each.pointer) for each in report.findings] == [
+        ("warning", "InvalidResourceName", "/resources/0")
+    ]
+
+
+def test_the_parameter_of_connections_need_not_be_declared_because_a_deployment_declares_it(tmp_path: Path) -> None:
+    host = {"connection": {"name": "@parameters('$connections')['smtp']['connectionId']"}}
+    mail = {"type": "ApiConnection", "inputs": {"host": host, "method": "post", "path": "/SendEmailV3"}}
+    parameters = {"mine": {"type": "String", "defaultValue": "x"}}
+    document = {**SOUND, "parameters": parameters, "actions": {"mail": mail}}
+    assert validate(Path(written(tmp_path / "w.json", document)), {}).findings == ()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from sallyport.wdl import operation_types
-from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, meant, warning
+from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, meant, warning, whole
 from sallyport.wdl.definition import Action, Trigger, pointer_to
 from sallyport.wdl.findings import Finding
 
@@ -76,7 +76,7 @@ def _concurrency(trigger: Trigger) -> Iterator[Finding]:
         return
     place = pointer_to(trigger.pointer, "runtimeConfiguration", "concurrency")
     for name, most in _MOST_RUNS.items():
-        number = _whole(stated.get(name))
+        number = whole(stated.get(name))
         if stated.get(name) is not None and not (number is not None and 1 <= number <= most):
             text = f"The '{name}' of the trigger '{trigger.name}' is an integer from 1 to {most}."
             yield error("LimitExceeded", pointer_to(place, name), text)
@@ -93,7 +93,7 @@ def _recurrence(trigger: Trigger, raw: Mapping[str, object], pointer: str) -> It
         yield error("InvalidRecurrence", pointer_to(pointer, "frequency"), text)
     if is_dynamic(interval):
         return
-    number = _whole(interval)
+    number = whole(interval)
     if number is None:
         text = f"The interval of '{trigger.name}' must be an integer."
         yield error("InvalidRecurrence", pointer_to(pointer, "interval"), text)
@@ -112,6 +112,8 @@ def _action(subject: Subject, action: Action) -> Iterator[Finding]:
         yield from _until(subject, action)
     elif action.type == "Switch":
         yield from _switch(action)
+    elif action.type == "Response":
+        yield from _response(action)
     elif action.type == "Wait":
         inputs = inputs_of(action)
         if ("interval" in inputs) == ("until" in inputs):
@@ -123,12 +125,13 @@ def _action(subject: Subject, action: Action) -> Iterator[Finding]:
 def _foreach(subject: Subject, action: Action) -> Iterator[Finding]:
     configuration = action.raw.get("runtimeConfiguration")
     concurrency = configuration.get("concurrency") if isinstance(configuration, dict) else None
-    repetitions = _whole(concurrency.get("repetitions")) if isinstance(concurrency, dict) else None
+    stated = concurrency.get("repetitions") if isinstance(concurrency, dict) else None
     most, place = subject.limits.foreach_concurrency, pointer_to(action.pointer, "runtimeConfiguration", "concurrency")
-    if repetitions is None:
+    if stated is None or is_dynamic(stated):
         return
-    if not 1 <= repetitions <= most:
-        text = f"The loop '{action.name}' has {repetitions} repetitions at a time; 1 to {most} are allowed."
+    repetitions = whole(stated)
+    if repetitions is None or not 1 <= repetitions <= most:
+        text = f"The loop '{action.name}' has {stated} repetitions at a time; 1 to {most} are allowed."
         yield error("LimitExceeded", place, text)
     if "sequential" in action.operation_options:
         text = f"The loop '{action.name}' is both Sequential and has a number of repetitions; only one may be given."
@@ -142,10 +145,23 @@ def _until(subject: Subject, action: Action) -> Iterator[Finding]:
             "MissingProperty", action.pointer, f"The loop '{action.name}' needs a limit: a count, a timeout, or both."
         )
         return
-    count = _whole(limit.get("count"))
-    if count is not None and not 1 <= count <= most:
-        text = f"The loop '{action.name}' has the limit {count}; 1 to {most} iterations are allowed."
+    stated = limit.get("count")
+    if stated is None or is_dynamic(stated):
+        return
+    count = whole(stated)
+    if count is None or not 1 <= count <= most:
+        text = f"The loop '{action.name}' has the limit {stated}; 1 to {most} iterations are allowed."
         yield error("LimitExceeded", pointer_to(action.pointer, "limit", "count"), text)
+
+
+def _response(action: Action) -> Iterator[Finding]:
+    stated = inputs_of(action).get("statusCode")
+    if is_dynamic(stated):
+        return
+    status = whole(stated)
+    if status is None or not (200 <= status < 300 or 400 <= status < 600):
+        text = f"The action '{action.name}' answers with the status {stated}; a response has 2xx, 4xx or 5xx."
+        yield error("InvalidResponse", pointer_to(action.pointer, "inputs", "statusCode"), text)
 
 
 def _switch(action: Action) -> Iterator[Finding]:
@@ -170,14 +186,3 @@ def _switch(action: Action) -> Iterator[Finding]:
                 f"The cases '{seen[mark]}' and '{name}' of '{action.name}' are for the same value.",
             )
         seen.setdefault(mark, name)
-
-
-def _whole(value: object) -> int | None:
-    """Answer an integer, also from text or a float without a fraction, as templates write them."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None

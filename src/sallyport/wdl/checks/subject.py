@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sallyport.wdl.definition import Action, Block, Definition
+from sallyport.wdl.definition import Action, Block, Definition, Operation
 from sallyport.wdl.findings import Finding, Limits
 
 #: Among so many names somebody's slip is looked for, and in a name of so many characters: in a short one, anything is.
@@ -77,12 +78,23 @@ def _slips(name: str) -> Iterator[str]:
     yield from (folded[:at] + folded[at + 1 :] for at in range(len(folded)))
 
 
-def inputs_of(action: Action) -> Mapping[str, object]:
-    """Answer an action's inputs, an empty object when they are not one."""
-    inputs = action.raw.get("inputs")
+def inputs_of(operation: Operation) -> Mapping[str, object]:
+    """Answer an operation's inputs, an empty object when they are not one."""
+    inputs = operation.raw.get("inputs")
     return inputs if isinstance(inputs, dict) else {}
 
 
 def is_dynamic(value: object) -> bool:
     """Answer whether a value is text that an expression will replace."""
     return isinstance(value, str) and "@" in value
+
+
+def whole(value: object) -> int | None:
+    """Answer an integer, also from text or a float without a fraction, as templates write them."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None

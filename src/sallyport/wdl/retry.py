@@ -21,12 +21,19 @@ _DURATION = re.compile(
 
 SHORTEST = timedelta(seconds=5)
 LONGEST = timedelta(days=1)
+#: What a Stateless workflow allows, whose runs are short.
+_STATELESS = (timedelta(seconds=1), timedelta(minutes=1))
 
 
 class InvalidRetryPolicy(BadRequest):
     """Raised when a retry policy, or another duration of an action, is not one."""
 
     code = "InvalidTemplate"
+
+    def __init__(self, message: str, member: str = "") -> None:
+        super().__init__(message)
+        #: The part of it that is at fault, empty for the whole.
+        self.member = member
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ NONE = RetryPolicy(0, SHORTEST, SHORTEST, SHORTEST, exponential=False)
 DEFAULT = RetryPolicy(4, timedelta(seconds=7.5), SHORTEST, timedelta(seconds=45), exponential=True)
 
 
-def parse(raw: Any, attempts: int = 90) -> RetryPolicy:
+def parse(raw: Any, attempts: int = 90, *, stateless: bool = False) -> RetryPolicy:
     """Answer the policy that `inputs.retryPolicy` states; nothing states the default.
 
     Raises InvalidRetryPolicy with the member, its value and what is allowed.
@@ -69,15 +76,14 @@ def parse(raw: Any, attempts: int = 90) -> RetryPolicy:
         return DEFAULT if kind == "default" else NONE
     if kind not in ("fixed", "exponential"):
         raise InvalidRetryPolicy(
-            f"The retry policy's 'type' is '{raw.get('type')}': none, fixed or exponential is allowed."
+            f"The retry policy's 'type' is '{raw.get('type')}': none, fixed or exponential is allowed.", "type"
         )
-    count = _count(raw.get("count", 4), attempts)
-    interval = _interval(raw, "interval", timedelta(seconds=7.5))
+    shortest, longest = _STATELESS if stateless else (SHORTEST, LONGEST)
     return RetryPolicy(
-        count,
-        interval,
-        _interval(raw, "minimumInterval", SHORTEST if kind == "fixed" else timedelta(0)),
-        _interval(raw, "maximumInterval", LONGEST),
+        _count(raw.get("count", 4), attempts),
+        _interval(raw, "interval", timedelta(seconds=7.5), shortest, longest),
+        _interval(raw, "minimumInterval", timedelta(0), timedelta(0), longest),
+        _interval(raw, "maximumInterval", longest, timedelta(0), longest),
         exponential=kind == "exponential",
     )
 
@@ -89,25 +95,28 @@ def duration(text: Any, what: str) -> timedelta:
     """
     match = _DURATION.match(text) if isinstance(text, str) else None
     if match is None or not any(match.groupdict().values()):
-        raise InvalidRetryPolicy(f"The '{what}' is '{text}': an ISO 8601 duration such as 'PT1H' is expected.")
+        raise InvalidRetryPolicy(f"The '{what}' is '{text}': an ISO 8601 duration such as 'PT1H' is expected.", what)
     parts = {name: float(value) for name, value in match.groupdict().items() if value}
     days = parts.pop("days", 0.0) + 365 * parts.pop("years", 0.0) + 30 * parts.pop("months", 0.0)
     try:
         return timedelta(days=days, **parts)
     except OverflowError:
-        raise InvalidRetryPolicy(f"The '{what}' is '{text}', which is too long.") from None
+        raise InvalidRetryPolicy(f"The '{what}' is '{text}', which is too long.", what) from None
 
 
 def _count(raw: Any, attempts: int) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int) or not 1 <= raw <= attempts:
-        raise InvalidRetryPolicy(f"The retry policy's 'count' is '{raw}': 1 to {attempts} is allowed.")
+        raise InvalidRetryPolicy(f"The retry policy's 'count' is '{raw}': 1 to {attempts} is allowed.", "count")
     return raw
 
 
-def _interval(raw: Mapping[str, Any], name: str, default: timedelta) -> timedelta:
+def _interval(
+    raw: Mapping[str, Any], name: str, default: timedelta, shortest: timedelta, longest: timedelta
+) -> timedelta:
     if raw.get(name) is None:
         return default
     found = duration(raw[name], name)
-    if found > LONGEST or (name == "interval" and found < SHORTEST):
-        raise InvalidRetryPolicy(f"The retry policy's '{name}' is '{raw[name]}': 'PT5S' to 'P1D' is allowed.")
+    if not shortest <= found <= longest:
+        allowed = "'PT1S' to 'PT1M'" if longest < LONGEST else "'PT5S' to 'P1D'"
+        raise InvalidRetryPolicy(f"The retry policy's '{name}' is '{raw[name]}': {allowed} is allowed.", name)
     return found

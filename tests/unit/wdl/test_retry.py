@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sallyport.engine import retry
+from sallyport.wdl import retry
 from workplace import CASES
 
 DELAYS = json.loads((CASES / "engine" / "retry_delays.json").read_text())
