@@ -257,7 +257,7 @@ def _engine(
     )
 
     def callback_url(workflow: DeployedWorkflow, run_id: str, action: str, repetition: str) -> str:
-        key = workflow.access_key
+        key = engine.library.access_key(workflow)
         return signed_urls.action_url(chosen.public_url, workflow.id, key, run_id, action, repetition)
 
     engine = Engine(

@@ -1,7 +1,7 @@
 """The deployed workflows, parsed once for each version and kept.
 
-The rule: a version never changes, so what is kept by (id, version) is kept for good; what is current is asked of the
-store again after each save.
+The rule: a version never changes, so what is kept by (id, version) is kept for good; what is current, and which key
+signs its addresses, is asked of the store again after each save, and after a second: another process may have saved.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from sallyport.wdl import definition
 
 #: How many versions are kept in memory.
 _KEPT = 500
+#: How long what is current is believed: as long as a process takes to hear what others have let pass.
+_BELIEVED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,25 @@ class Library:
         self._action_types = action_types
         self._app_settings = app_settings
         self._versions: dict[tuple[str, int], DeployedWorkflow] = {}
-        self._current: dict[str, DeployedWorkflow] = {}
+        #: What is current, and until when that is believed.
+        self._current: dict[str, tuple[DeployedWorkflow, float]] = {}
+        #: The keys that sign, as they were last read; a run may follow a version that was read before.
+        self._keys: dict[str, bytes] = {}
 
     async def current(self, workflow_id: str) -> DeployedWorkflow:
         """Answer a workflow at the version that new runs start with, by its id; raises WorkflowNotFound."""
-        found = self._current.get(workflow_id)
-        if found is None:
+        found, until = self._current.get(workflow_id, (None, 0.0))
+        now = self._clock.monotonic()
+        if found is None or now >= until:
+            self._current.pop(workflow_id, None)
             row = await self._database.read(lambda connection: workflows.current(connection, workflow_id))
-            found = self._current[workflow_id] = self._deployed(row)
+            found = self._deployed(row)
+            self._current[workflow_id] = found, now + _BELIEVED_SECONDS
         return found
+
+    def access_key(self, deployed: DeployedWorkflow) -> bytes:
+        """Answer the key that signs a workflow's addresses now, whichever version a run follows."""
+        return self._keys.get(deployed.id, deployed.access_key)
 
     async def named(self, name: str) -> DeployedWorkflow:
         """Answer a workflow by its name, in any letter case; raises WorkflowNotFound."""
@@ -115,14 +127,17 @@ class Library:
 
     async def regenerate_access_key(self, deployed: DeployedWorkflow) -> None:
         """Give a workflow another key, which revokes its callback addresses."""
-        key = self._seal.close(uuid.uuid4().bytes + uuid.uuid4().bytes)
-        await self._database.write(lambda connection: workflows.set_access_key(connection, deployed.id, key))
+        key = uuid.uuid4().bytes + uuid.uuid4().bytes
+        sealed = self._seal.close(key)
+        await self._database.write(lambda connection: workflows.set_access_key(connection, deployed.id, sealed))
         self._current.pop(deployed.id, None)
+        self._keys[deployed.id] = key
 
     async def delete(self, deployed: DeployedWorkflow) -> None:
         """Forget a workflow."""
         await self._database.write(lambda connection: workflows.delete(connection, deployed.id))
         self._current.pop(deployed.id, None)
+        self._keys.pop(deployed.id, None)
 
     def _row(self, deployment: Deployment) -> workflows.Workflow:
         parsed = definition.parse(deployment.document, kind=deployment.kind)
@@ -147,8 +162,11 @@ class Library:
         )
 
     def _deployed(self, row: workflows.Workflow) -> DeployedWorkflow:
+        key = self._keys[row.id] = self._seal.open(row.access_key)
         kept = self._versions.get((row.id, row.shown_version))
-        if kept is not None and kept.state == row.state and kept.access_key == self._seal.open(row.access_key):
+        # A version stays what it is; what stands beside it, and is saved without a new one, may have changed.
+        beside = (row.name, row.state, row.tags, row.changed_at, key)
+        if kept is not None and (kept.name, kept.state, kept.tags, kept.changed_at, kept.access_key) == beside:
             return kept
         parsed = definition.parse(documents.loads(row.definition), kind=row.kind)
         given = documents.loads(self._seal.open(row.parameters))
@@ -162,7 +180,7 @@ class Library:
             connections=workflow.connections_of(row.connections),
             resource_id=self._place.resource_id(row.name),
             location=self._place.location,
-            access_key=self._seal.open(row.access_key),
+            access_key=key,
             action_types=self._action_types,
             tags=row.tags,
             created_at=row.created_at,

@@ -21,6 +21,7 @@ from sallyport.errors import BadRequest, NotFound
 from sallyport.management import errors
 from sallyport.store import documents
 from sallyport.wdl.findings import Limits
+from sallyport.web.segments import SegmentRoute
 
 #: Digits that both databases can take as a number.
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -96,7 +97,7 @@ class Call:
 Handler = Callable[[Call], Awaitable[Response]]
 
 
-class ResourceRoute(Route):
+class ResourceRoute(SegmentRoute):
     """A route whose path matches in any letter case, with or without a slash at the end."""
 
     def __init__(self, path: str, endpoint: Any, method: str, permissions: tuple[str, ...], handler: Handler) -> None:
@@ -126,7 +127,7 @@ def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None)
 def page(call: Call, values: list[Any], *, top: int, skip: int) -> Response:
     """Answer one page of a list, with an absolute address of the next when there may be one."""
     body: dict[str, Any] = {"value": values}
-    if len(values) >= top:
+    if values and len(values) >= top:
         query = {**call.request.query_params, "$skiptoken": str(skip + len(values))}
         query.setdefault("api-version", API_VERSION)
         body["nextLink"] = str(call.request.url.replace(query="").include_query_params(**query))

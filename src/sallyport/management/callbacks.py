@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -20,7 +21,8 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import Conflict, NotFound, SallyportError
 from sallyport.management import errors, later_responses
 from sallyport.triggers import request as request_trigger
-from sallyport.web import bodies, signed_urls
+from sallyport.web import bodies, segments, signed_urls
+from sallyport.web.segments import SegmentRoute
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: Headers that are the connection's own, tell of an encoding that was taken off, or hold what must not be stored.
@@ -32,6 +34,8 @@ _LEFT_OUT = frozenset(
 )
 #: What the signature of an address adds to its query.
 _SIGNED = frozenset({"api-version", "sp", "sv", "sig", "se"})
+#: How many parts of a path stand before what a trigger's `relativePath` describes.
+_BEFORE_RELATIVE = "/workflows/{workflow}/triggers/{trigger}/paths/invoke/".count("/")
 #: A query this short is remembered when it was read: whoever calls an address calls it again.
 _SHORT_QUERY = 512
 
@@ -80,9 +84,8 @@ class Callbacks:
         if accepted.later and accepted.run_id is not None:
             return later_responses.accepted(request, workflow, accepted.run_id, shown)
         if accepted.run_id is not None:
-            shown["Location"] = (
-                f"{request.url.scheme}://{request.url.netloc}{workflow.resource_id}/runs/{accepted.run_id}"
-            )
+            run = quote(f"{workflow.resource_id}/runs/{accepted.run_id}", safe="/()")
+            shown["Location"] = f"{request.url.scheme}://{request.url.netloc}{run}"
         return Response(status_code=202, headers=shown)
 
     async def response(self, request: Request) -> Response:
@@ -133,10 +136,10 @@ def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
     callbacks = Callbacks(engine, body_limit_bytes)
     invoke = errors.Drawn(callbacks.invoke)
     return [
-        Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke", invoke, methods=_METHODS),
-        Route("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", invoke, methods=_METHODS),
-        Route("/workflows/{workflow}/runs/{run}/response", errors.Drawn(callbacks.response), methods=["GET"]),
-        Route(
+        SegmentRoute("/workflows/{workflow}/triggers/{trigger}/paths/invoke", invoke, methods=_METHODS),
+        SegmentRoute("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", invoke, methods=_METHODS),
+        SegmentRoute("/workflows/{workflow}/runs/{run}/response", errors.Drawn(callbacks.response), methods=["GET"]),
+        SegmentRoute(
             "/workflows/{workflow}/runs/{run}/actions/{action}/callback/{repetition}",
             errors.Drawn(callbacks.report),
             methods=["POST", "PUT"],
@@ -147,7 +150,8 @@ def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
 def _run_headers(workflow: DeployedWorkflow, run_id: str | None, tracking: str | None) -> dict[str, str]:
     headers = {
         "x-ms-workflow-id": workflow.id,
-        "x-ms-workflow-name": workflow.name,
+        # A header holds no letters beyond ASCII.
+        "x-ms-workflow-name": quote(workflow.name, safe="()"),
         "x-ms-workflow-version": str(workflow.version),
     }
     if run_id is not None:
@@ -162,10 +166,10 @@ def _match_relative_path(inputs: Any, request: Request, outputs: dict[str, Any])
     method = stated.get("method")
     if isinstance(method, str) and method and method.upper() != request.method:
         raise request_trigger.TriggerNotFound(f"The trigger takes {method.upper()}, not {request.method}.")
-    pattern, relative = stated.get("relativePath"), request.path_params.get("relative", "")
+    pattern = stated.get("relativePath")
     if not isinstance(pattern, str) or not pattern.strip("/"):
         return
-    expected, given = pattern.strip("/").split("/"), relative.strip("/").split("/")
+    expected, given = pattern.strip("/").split("/"), _relative(request)
     if len(expected) != len(given):
         raise request_trigger.TriggerNotFound(f"The trigger's path is '{pattern}'.")
     parameters = {}
@@ -175,6 +179,16 @@ def _match_relative_path(inputs: Any, request: Request, outputs: dict[str, Any])
         elif part.casefold() != value.casefold():
             raise request_trigger.TriggerNotFound(f"The trigger's path is '{pattern}'.")
     outputs["relativePathParameters"] = parameters
+
+
+def _relative(request: Request) -> list[str]:
+    """Answer the parts of what follows the address of a trigger."""
+    parts = segments.of(request.scope)[_BEFORE_RELATIVE:]
+    while parts and not parts[-1]:
+        parts.pop()
+    while parts and not parts[0]:
+        parts.pop(0)
+    return parts or [""]
 
 
 def _titled(headers: dict[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Reads the body of a save: a workflow that can be stored, or what keeps it from being stored.
 
-The rule: what `sallyport validate` calls an error is refused here, each with its place; a warning keeps nothing back.
+The rule: what `sallyport validate` calls an error is refused here, each with its place; a warning keeps nothing back. A
+client that saves what it was shown was not shown secrets, and takes none away.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Any
 
 from sallyport.actions import ACTIONS
 from sallyport.engine.library import Deployment
+from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest
 from sallyport.triggers import TRIGGERS, checking
 from sallyport.wdl import definition
 from sallyport.wdl.check import check
-from sallyport.wdl.definition import Definition, InvalidDefinition
+from sallyport.wdl.definition import MISSING, Definition, InvalidDefinition
 from sallyport.wdl.findings import Finding, Limits
 from sallyport.wdl.workflow import may_be_named
 
@@ -62,8 +64,10 @@ class DefinitionRefused(InvalidWorkflow):
         self.findings = findings
 
 
-def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deployment:
-    """Answer what a body wants stored.
+def deployment(
+    name: str, body: Any, now: datetime, limits: Limits, before: DeployedWorkflow | None = None
+) -> Deployment:
+    """Answer what a body wants stored in place of what was there before.
 
     Raises InvalidWorkflow, InvalidName, InvalidRecurrence, InvalidBatch.
     """
@@ -80,6 +84,8 @@ def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deploymen
     document = properties["definition"]
     kind = body.get("kind")
     parsed = _parsed(document, kind if isinstance(kind, str) else None)
+    if before is not None:
+        parameters = {**_not_shown(before, parsed, parameters), **parameters}
     supplied = {**parameters, "$connections": connections}
     _demand_sound(parsed, supplied, limits)
     checking.demand(parsed, supplied, now)
@@ -92,6 +98,16 @@ def deployment(name: str, body: Any, now: datetime, limits: Limits) -> Deploymen
         kind=kind if isinstance(kind, str) else None,
         tags=body.get("tags") if isinstance(body.get("tags"), dict) else None,
     )
+
+
+def _not_shown(before: DeployedWorkflow, parsed: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer the values that secure parameters had, of those that a body leaves without one."""
+    names = {name.casefold() for name in given}
+    had = {name.casefold(): value for name, value in before.parameters.items()}
+    secure = {name.casefold() for name, each in before.definition.parameters.items() if each.secure}
+    without = [name for name, each in parsed.parameters.items() if each.secure and each.default is MISSING]
+    kept = [name for name in without if name.casefold() in (had.keys() & secure) - names]
+    return {name: had[name.casefold()] for name in kept}
 
 
 def _parsed(document: Any, kind: str | None) -> Definition:

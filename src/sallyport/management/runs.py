@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -16,19 +16,18 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Record
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import BadRequest, Conflict, NotFound
-from sallyport.management import errors, shapes
+from sallyport.errors import Conflict, NotFound
+from sallyport.management import errors, filters, shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.statuses import Status
-from sallyport.store import contents, documents, history, runs
+from sallyport.store import contents, documents, history, runs, schema
 from sallyport.store.history import Entry
 from sallyport.web import signed_urls
+from sallyport.web.segments import SegmentRoute
 
 RUN = WORKFLOW + "/runs/{run}"
 ACTION = RUN + "/actions/{action}"
-
-_STATUS = re.compile(r"^\s*status\s+eq\s+'(?P<status>\w+)'\s*$", re.IGNORECASE)
 
 
 class ActionNotFound(NotFound):
@@ -47,10 +46,13 @@ async def listed(call: Call) -> Response:
     """Answer a workflow's runs, the newest first."""
     workflow = await call.workflow()
     top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
-    status = _status(call)
-    rows = await call.engine.database.read(
-        lambda connection: runs.listed(connection, workflow.id, status=status, limit=top, skip=skip)
-    )
+    wanted = filters.wanted(call)
+
+    def read(connection: Connection) -> list[runs.Run]:
+        bounds = wanted.started
+        return runs.listed(connection, workflow.id, status=wanted.status, started=bounds, limit=top, skip=skip)
+
+    rows = await call.engine.database.read(read)
     return page(call, [shapes.run(row, workflow, call.origin()) for row in rows], top=top, skip=skip)
 
 
@@ -97,8 +99,7 @@ async def repetitions(call: Call) -> Response:
     workflow, row = await _run(call)
     name = call.name("action")
     latest = await _latest(call, row, _inside_of_loops)
-    found = [each for (known, _), each in latest.items() if known == name and not each[1].iteration]
-    return _paged(call, workflow, row, found)
+    return _paged(call, workflow, row, [each for each in _of(latest, name) if not each[1].iteration])
 
 
 async def iterations(call: Call) -> Response:
@@ -106,8 +107,7 @@ async def iterations(call: Call) -> Response:
     workflow, row = await _run(call)
     name = call.name("action")
     latest = await _latest(call, row, _inside_of_loops)
-    found = [each for (known, _), each in latest.items() if known == name and each[1].iteration]
-    return _paged(call, workflow, row, found)
+    return _paged(call, workflow, row, [each for each in _of(latest, name) if each[1].iteration])
 
 
 async def repetition(call: Call) -> Response:
@@ -168,7 +168,9 @@ def routes(deps: Deps) -> list[Route]:
         route(deps, "GET", ACTION + "/repetitions/{repetition}", READ, repetition),
         route(deps, "GET", ACTION + "/scopeRepetitions", READ, iterations),
         route(deps, "GET", ACTION + "/scopeRepetitions/{repetition}", READ, repetition),
-        Route("/workflows/{workflow}/runs/{run}/contents/{action}/{repetition}/{part}", errors.Drawn(contents.read)),
+        SegmentRoute(
+            "/workflows/{workflow}/runs/{run}/contents/{action}/{repetition}/{part}", errors.Drawn(contents.read)
+        ),
     ]
 
 
@@ -179,10 +181,16 @@ Wanted = Callable[[str], bool]
 
 async def _run(call: Call) -> tuple[DeployedWorkflow, runs.Run]:
     workflow = await call.workflow()
-    row = await call.engine.database.read(lambda connection: runs.get(connection, call.name("run")))
+    # Clients keep ids in lower case.
+    name = call.name("run").upper()
+    row = await call.engine.database.read(lambda connection: runs.get(connection, name))
     if row.workflow_id != workflow.id:
         raise runs.RunNotFound(f"The workflow run '{row.id}' could not be found.")
-    return workflow, row
+    if row.version == workflow.version:
+        return workflow, row
+    # Which loops are around an action is said by the version that the run followed.
+    followed = await call.engine.library.at_version(row.workflow_id, row.version)
+    return replace(workflow, definition=followed.definition, _facts={}), row
 
 
 async def _latest(call: Call, row: runs.Run, wanted: Wanted) -> Latest:
@@ -219,8 +227,14 @@ def _stored(connection: Connection, document: Mapping[str, Any], part: str) -> b
     return documents.dumps(content.get("value"))
 
 
+def _of(latest: Latest, name: str) -> list[tuple[Entry, Record]]:
+    """Answer what is known of one action, whose name may come in any letter case."""
+    folded = name.casefold()
+    return [each for (known, _), each in latest.items() if known.casefold() == folded]
+
+
 def _one(latest: Latest, name: str, repetition: str) -> tuple[Entry, Record]:
-    found = latest.get((name, repetition))
+    found = next((each for each in _of(latest, name) if each[1].repetition == repetition), None)
     if found is None:
         place = f" in repetition '{repetition}'" if repetition else ""
         raise ActionNotFound(f"The run has no action '{name}'{place}.")
@@ -229,22 +243,7 @@ def _one(latest: Latest, name: str, repetition: str) -> tuple[Entry, Record]:
 
 def _paged(call: Call, workflow: DeployedWorkflow, row: runs.Run, found: list[tuple[Entry, Record]]) -> Response:
     top, skip = call.number("$top", 1000, 10_000), call.number("$skiptoken", 0, 10**9)
-    status = _status(call)
-    kept = [each for each in found if status is None or each[1].status.value == status][skip : skip + top]
-    return page(call, [shapes.action(*each, workflow, row, call.origin()) for each in kept], top=top, skip=skip)
-
-
-def _status(call: Call) -> str | None:
-    """Answer the status that `$filter` asks for; the filter of this surface is this one fixed form."""
-    given = call.request.query_params.get("$filter", "").strip()
-    if not given:
-        return None
-    match = _STATUS.match(given)
-    return _known(match["status"] if match else "")
-
-
-def _known(status: str) -> str:
-    for each in Status:
-        if each.value.casefold() == status.casefold():
-            return each.value
-    raise BadRequest("The '$filter' of runs and actions is \"status eq '<status>'\".")
+    wanted = filters.wanted(call)
+    kept = [each for each in found if wanted.selects(each[1].status.value, schema.instant(each[1].started_at))]
+    shown = [shapes.action(*each, workflow, row, call.origin()) for each in kept[skip : skip + top]]
+    return page(call, shown, top=top, skip=skip)

@@ -17,12 +17,14 @@ from sallyport.web import signed_urls
 _NOT_SHOWN = frozenset({"inputs", "outputs", "clientTrackingId", "awaited"})
 
 
-def workflow(found: DeployedWorkflow, origin: str) -> dict[str, Any]:
-    """Answer a workflow; values of secure parameters are left out."""
+def workflow(found: DeployedWorkflow, origin: str, *, whole: bool = False) -> dict[str, Any]:
+    """Answer a workflow; values of secure parameters are left out, unless it is `whole` and nobody is shown it."""
     declared = found.definition.parameters
     shown: dict[str, Any] = {}
     for name, value in found.parameters.items():
-        if name != "$connections" and not declared[name].secure and value != _default(declared[name].default):
+        if name == "$connections" or (declared[name].secure and not whole):
+            continue
+        if value != _default(declared[name].default):
             shown[name] = {"value": value}
     if found.connections or "$connections" in declared:
         shown["$connections"] = {"value": found.parameters.get("$connections", {})}
@@ -32,6 +34,7 @@ def workflow(found: DeployedWorkflow, origin: str) -> dict[str, Any]:
         "type": "Microsoft.Logic/workflows",
         "location": found.location,
         "tags": dict(found.tags),
+        **({"kind": found.definition.kind} if found.definition.kind is not None else {}),
         "properties": {
             "provisioningState": "Succeeded",
             "createdTime": found.created_at,
@@ -39,7 +42,7 @@ def workflow(found: DeployedWorkflow, origin: str) -> dict[str, Any]:
             "state": found.state,
             "version": str(found.version),
             "accessEndpoint": f"{origin}/workflows/{found.id}",
-            "definition": _without_secrets(found),
+            "definition": dict(found.definition.raw) if whole else _without_secrets(found),
             "parameters": shown,
         },
     }
@@ -129,9 +132,8 @@ def _link(
     else:
         body = documents.dumps(stored.get("value"))
         size, digest = len(body), hashlib.sha256(body).hexdigest()
-    permission = signed_urls.content_permission(*place)
     return {
-        "uri": signed_urls.content_url(origin, of.id, of.access_key, permission),
+        "uri": signed_urls.content_url(origin, of.id, of.access_key, place),
         "contentSize": size,
         "contentHash": {"algorithm": "sha256", "value": digest},
     }

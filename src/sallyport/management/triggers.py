@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
+from sqlalchemy.engine import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -12,6 +13,7 @@ from sallyport.engine import resume, start
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest
+from sallyport.management import filters
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.odata import instants
@@ -54,7 +56,10 @@ async def list_callback_url(call: Call) -> Response:
         "queries": dict(parse_qsl(parts.query)),
     }
     relative = inputs.get("relativePath") if isinstance(inputs, dict) else None
-    if isinstance(relative, str) and relative:
+    if isinstance(relative, str) and relative.strip("/"):
+        base, _, query = url.partition("?")
+        # What stands in braces is for the caller to fill in.
+        shown["value"] = f"{base}/{quote(relative.strip('/'), safe='/{}')}?{query}"
         shown["relativePath"] = relative
         shown["relativePathParameters"] = [part[1:-1] for part in relative.split("/") if part.startswith("{")]
     return answer(shown)
@@ -95,9 +100,13 @@ async def histories(call: Call) -> Response:
     workflow = await call.workflow()
     trigger = _named(workflow, call.name("trigger"))
     top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
-    found = await call.engine.database.read(
-        lambda connection: trigger_histories.listed(connection, workflow.id, trigger.name, limit=top, skip=skip)
-    )
+    status = filters.wanted(call, by_time=False).status
+
+    def read(connection: Connection) -> list[trigger_histories.TriggerHistory]:
+        listed = trigger_histories.listed
+        return listed(connection, workflow.id, trigger.name, status=status, limit=top, skip=skip)
+
+    found = await call.engine.database.read(read)
     return page(call, [_history(workflow, trigger, each) for each in found], top=top, skip=skip)
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import NotFound
-from sallyport.management import resource, shapes
+from sallyport.management import filters, resource, shapes
 from sallyport.management.call import NUMBER, READ, WRITE, Call, Deps, answer, page, route
 from sallyport.statuses import Status
 from sallyport.store import workflows as stored
@@ -30,9 +30,10 @@ _DELETED = EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "The workflow was d
 
 
 async def listed(call: Call) -> Response:
-    """Answer every workflow."""
+    """Answer every workflow that the filter selects."""
     top, skip = call.number("$top", 100, 1000), call.number("$skiptoken", 0, 10**9)
-    found = await call.engine.library.listed()
+    selects = filters.workflows(call)
+    found = [each for each in await call.engine.library.listed() if selects(each)]
     return page(call, [shapes.workflow(each, call.origin()) for each in found[skip : skip + top]], top=top, skip=skip)
 
 
@@ -56,7 +57,7 @@ async def change(call: Call) -> Response:
     changed = body.get("properties") or {}
     if not isinstance(changed, dict):
         raise resource.InvalidWorkflow("The 'properties' of a workflow must be an object.")
-    before = shapes.workflow(await call.workflow(), call.origin())
+    before = shapes.workflow(await call.workflow(), call.origin(), whole=True)
     merged = {**before, **body, "properties": {**before["properties"], **changed}}
     return answer(shapes.workflow(await _save(call, merged), call.origin()))
 
@@ -136,10 +137,18 @@ async def _definition(call: Call) -> Any:
 
 
 async def _save(call: Call, body: Any) -> DeployedWorkflow:
-    deployment = resource.deployment(call.name("workflow"), body, call.engine.clock.now(), call.deps.definition_limits)
+    name, now = call.name("workflow"), call.engine.clock.now()
+    deployment = resource.deployment(name, body, now, call.deps.definition_limits, await _before(call))
     saved = await call.engine.library.save(deployment)
     await call.deps.triggers.synchronise(saved)
     return saved
+
+
+async def _before(call: Call) -> DeployedWorkflow | None:
+    try:
+        return await call.workflow()
+    except NotFound:
+        return None
 
 
 async def _set_state(call: Call, state: str) -> Response:

@@ -6,6 +6,7 @@ which was frozen and wakes up cannot write over the one that took its work.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -152,11 +153,15 @@ def listed(
     workflow_id: str | None = None,
     *,
     status: str | None = None,
+    started: Sequence[tuple[str, str]] = (),
     before: str | None = None,
     limit: int = 30,
     skip: int = 0,
 ) -> list[Run]:
-    """Answer runs, the newest first: names descend in time, so their order is ascending."""
+    """Answer runs, the newest first: names descend in time, so their order is ascending.
+
+    `started` bounds when they started: each an operator, `eq`, `ge`, `gt`, `le` or `lt`, and a moment.
+    """
     query = sa.select(*_COLUMNS).order_by(runs.c.id).limit(limit).offset(skip)
     if workflow_id is not None:
         query = query.where(runs.c.workflow_id == workflow_id)
@@ -164,6 +169,8 @@ def listed(
         query = query.where(runs.c.status == status)
     if status not in (None, "Succeeded"):
         query = query.where(_UNUSUAL)
+    for compared, moment in started:
+        query = query.where(getattr(operator, compared)(runs.c.started_at, moment))
     if before is not None:
         query = query.where(runs.c.id > before)
     return [_record(row) for row in connection.execute(query)]

@@ -15,11 +15,13 @@ from sallyport.wdl.values import Json
 
 #: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 _NAME = re.compile(r"[\w().-]{1,80}")
+_LONGEST_NAME = 80
 
 
 def may_be_named(name: str) -> bool:
     """Answer whether a workflow can have a name."""
-    return _NAME.fullmatch(name) is not None and not name.endswith(".")
+    # Some letters become two where letter case does not count.
+    return _NAME.fullmatch(name) is not None and not name.endswith(".") and len(name.casefold()) <= _LONGEST_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,9 @@ class Egress:
 
 
 async def _serve(transport: httpx.ASGITransport, hop: _Hop) -> InboundResponse:
-    fields = [(name, value) for name, value in hop.headers.pairs if name.lower() != "accept-encoding"]
+    # Written as they would be on the wire.
+    written = ((name.encode("ascii"), value.encode("utf-8")) for name, value in hop.headers.pairs)
+    fields = [(name, value) for name, value in written if name.lower() != b"accept-encoding"]
     request = httpx.Request(hop.method, hop.url, headers=fields, content=hop.body)
     answer = await transport.handle_async_request(request)
     body = await answer.aread()

@@ -79,10 +79,11 @@ def content_permission(run_id: str, action: str, repetition: str, part: str) -> 
     return f"/runs/{run_id}/contents/{action}/{repetition or '-'}/{part}/read"
 
 
-def content_url(origin: str, workflow_id: str, access_key: bytes, permission: str) -> str:
-    """Answer the address of a recorded content, which is read without a token."""
-    path = quote(permission.removesuffix("/read"), safe="/")
-    return f"{origin}/workflows/{workflow_id}{path}" + _query(access_key, permission)
+def content_url(origin: str, workflow_id: str, access_key: bytes, place: tuple[str, str, str, str]) -> str:
+    """Answer the address of a recorded content, which is read without a token; `place` is what its permission names."""
+    run_id, action, repetition, part = place
+    path = f"/workflows/{workflow_id}/runs/{run_id}/contents/{quote(action, safe='')}/{repetition or '-'}/{part}"
+    return origin + path + _query(access_key, content_permission(*place))
 
 
 def _query(access_key: bytes, permission: str, expires: str = "") -> str:
