@@ -15,6 +15,7 @@ from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import BatchMessage
+from sallyport.http_messages import InboundResponse, OutboundRequest
 from sallyport.statuses import Status
 from scenarios.stage import Outcome, Stage
 
@@ -52,6 +53,12 @@ def definition(**actions: Any) -> dict[str, Any]:
 
 async def play(stage: Stage, **actions: Any) -> Outcome:
     return await stage.run(definition(**actions), parameters=PARAMETERS)
+
+
+async def hanging(_request: OutboundRequest) -> InboundResponse:
+    """Answer nothing, ever."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def suspended(stage: Stage, run_id: str) -> Outcome:
@@ -184,6 +191,33 @@ async def test_a_webhook_is_given_up_when_its_run_is_cancelled(stage: Stage, put
         while len(stage.outside.requests) < 4:
             await asyncio.sleep(0.005)
     assert (await stage.outcome(run_id)).status == "Cancelled"
+    assert sorted(each.url for each in stage.outside.requests[2:]) == [
+        "https://hooks.test/unsub/a",
+        "https://hooks.test/unsub/b",
+    ]
+
+
+async def test_a_crash_right_after_the_end_leaves_no_webhook_behind(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = {
+        "subscribe": {"method": "POST", "uri": "https://hooks.test/sub/@{item()}"},
+        "unsubscribe": {"method": "POST", "uri": "https://hooks.test/unsub/@{item()}"},
+    }
+    each = {"type": "Foreach", "foreach": ["a", "b"], "actions": {"Hook": {"type": "HttpWebhook", "inputs": inputs}}}
+    run_id = await stage.start(await stage.deploy(definition(Each=each)))
+    async with asyncio.timeout(10):
+        while run_id in stage.engine.dispatch.active:
+            await asyncio.sleep(0.005)
+        with monkeypatch.context() as crashing:
+            crashing.setattr(stage.outside, "send", hanging)
+            assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+            await stage.close()
+        assert len(stage.outside.requests) == 2
+        await stage.open()
+        while (run := (await stage.outcome(run_id)).run).owner or len(stage.outside.requests) < 4:
+            await asyncio.sleep(0.005)
+    assert (run.status, run.wake_at) == ("Cancelled", None)
     assert sorted(each.url for each in stage.outside.requests[2:]) == [
         "https://hooks.test/unsub/a",
         "https://hooks.test/unsub/b",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -30,8 +30,8 @@ class Ended:
     """The run has ended, and its end is committed."""
 
     status: Status
-    #: What is to be given up, now that nobody waits for it.
-    asked: list[abandoned.Asked] = field(default_factory=list)
+    #: Whether something is to be given up, now that nobody waits for it; until then the run is this process's.
+    owes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +109,20 @@ async def _execute(run: Run) -> Result:
 
 async def _end(run: Run, ending: EndsRun) -> Result:
     now = run.clock.now()
-    asked = abandoned.of(run, branch.BLOCKS)
+    owes = bool(abandoned.left(run))
     for record in list(run.records.values()):
         if record.status is Status.RUNNING:
             record.status, record.code, record.ended_at = Status.CANCELLED, "ActionCancelled", now
             record.error = {"code": "ActionCancelled", "message": f"The run ended with status '{ending.status}'."}
-            record.memory, record.waits_until, record.waits_for_callback = None, None, False
+            record.waits_until = None
+            if not owes:
+                record.memory = None
             run.ledger.note(record)
     _skip_rest(run, run.workflow.definition.root)
     error = None
     if ending.status is not Status.SUCCEEDED and (ending.code or ending.message):
         error = {"code": ending.code, "message": ending.message}
-    return replace(await _settle(run, ending.status, error, code=ending.code), asked=asked)
+    return await _settle(run, ending.status, error, code=ending.code, owes=owes)
 
 
 def _skip_rest(run: Run, block: Block) -> None:
@@ -133,7 +135,9 @@ def _skip_rest(run: Run, block: Block) -> None:
                 _skip_rest(run, inner)
 
 
-async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None) -> Ended:
+async def _settle(
+    run: Run, status: Status, error: dict[str, Any] | None, code: str | None = None, *, owes: bool = False
+) -> Ended:
     run.leaving = True
     writer = entries.Writer(run.around.seal, run.workflow.secrets.texts, run.limits.inline_content_bytes)
     outputs, failure = _outputs(run, writer)
@@ -147,7 +151,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
         "error": {name: writer.words(text) for name, text in error.items()} if error else None,
         "ended_at": schema.instant(now),
         "outputs": outputs,
-        "owner": None,
+        "owner": run.row.owner if owes else None,
         "wake_at": None,
     }
     await run.ledger.flush(change, _leaving(run))
@@ -155,7 +159,7 @@ async def _settle(run: Run, status: Status, error: dict[str, Any] | None, code: 
     _report_actions(run)
     recorder.count("runs_ended_total", status.value)
     recorder.observe("run_seconds", (now - run.started_at).total_seconds())
-    return Ended(status)
+    return Ended(status, owes)
 
 
 async def _put_away(run: Run) -> Result:

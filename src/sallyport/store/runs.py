@@ -185,7 +185,10 @@ def count(connection: Connection, workflow_id: str, status: str) -> int:
 
 
 def claim(connection: Connection, owner: str, now: str, limit: int) -> list[Run]:
-    """Take runs that want attention, the longest waiting first, each under a new epoch."""
+    """Take runs that want attention, the longest waiting first, each under a new epoch.
+
+    One that has ended, and was somebody's when he crashed, stays as it ended.
+    """
     due = (
         sa.select(runs.c.id).where(runs.c.wake_at <= now, runs.c.owner.is_(None)).order_by(runs.c.wake_at).limit(limit)
     )
@@ -194,7 +197,8 @@ def claim(connection: Connection, owner: str, now: str, limit: int) -> list[Run]
     ids = list(connection.execute(due).scalars())
     if not ids:
         return []
-    taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None, "status": "Running"}
+    going_on = sa.case((runs.c.status == "Waiting", "Running"), else_=runs.c.status)
+    taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None, "status": going_on}
     connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(taken))
     rows = connection.execute(sa.select(*_COLUMNS).where(runs.c.id.in_(ids)))
     return sorted((_record(row) for row in rows), key=lambda run: ids.index(run.id))
@@ -231,11 +235,18 @@ def release(connection: Connection, run_id: str, epoch: int, wake_at: str) -> No
     connection.execute(sa.update(runs).where(held).values(owner=None, wake_at=wake_at))
 
 
+def let_go(connection: Connection, run_id: str, epoch: int) -> None:
+    """Give a run back that has ended: nothing is left to be done about it."""
+    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & (runs.c.status != "Running")
+    connection.execute(sa.update(runs).where(held).values(owner=None, wake_at=None))
+
+
 def fail(connection: Connection, run_id: str, epoch: int, error: dict[str, Any], now: str) -> None:
-    """End a run as failed that nobody can work on."""
+    """End a run as failed that nobody can work on; one that has ended already is let go of as it ended."""
     held = (runs.c.id == run_id) & (runs.c.epoch == epoch)
     ended = {"status": "Failed", "code": error["code"], "error": error, "ended_at": now, "owner": None, "wake_at": None}
-    connection.execute(sa.update(runs).where(held).values(ended))
+    connection.execute(sa.update(runs).where(held & (runs.c.status == "Running")).values(ended))
+    let_go(connection, run_id, epoch)
 
 
 def wake(connection: Connection, run_id: str, now: str) -> bool:

@@ -13,14 +13,16 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.engine import Connection
 
 from sallyport.clock import Alarm, Clock
-from sallyport.engine import abandoned, execute, resume, start
+from sallyport.engine import abandoned, branch, execute, resume, start
 from sallyport.engine.library import Library
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.errors import NotFound, SallyportError, StorageUnavailable
+from sallyport.statuses import TERMINAL
 from sallyport.store import runs, schema
 from sallyport.store.database import Database
 
@@ -203,9 +205,13 @@ class Embedded:
             more = len(claimed) == limit
 
     async def _take(self, row: runs.Run) -> None:
-        """Work on a claimed run; one whose workflow is gone can only fail."""
+        """Work on a claimed run; one whose workflow is gone can only fail, or rest when it has ended."""
         try:
-            self._live(await self._load(row))
+            run = await self._load(row)
+            if row.status in TERMINAL:
+                self.keep(asyncio.create_task(self._clear_up(run)))
+            else:
+                self._live(run)
         except NotFound as error:
             log.warning("run.orphaned", run_id=row.id, error=error.message)
             now = schema.instant(self._clock.now())
@@ -270,8 +276,8 @@ class Embedded:
             run.caller.set_result(None)
         self._log.debug("run.ended", run_id=run.id, workflow=run.workflow.name, status=result.status.value)
         self._tell_ended(run.id)
-        if result.asked:
-            self.keep(asyncio.create_task(abandoned.give_up(run.id, result.asked)))
+        if result.owes:
+            self.keep(asyncio.create_task(self._clear_up(run)))
         if self.on_end is not None:
             self.on_end(run, result.status.value)
         if start.concurrency(run.workflow, run.row.trigger_name) is not None:
@@ -294,15 +300,22 @@ class Embedded:
         if error is None:
             return
         await self._clock.sleep(_REST_SECONDS)
-        epoch = run.row.epoch
         now = schema.instant(self._clock.now())
+        await self._write_in_the_end(lambda connection: runs.release(connection, run.id, run.row.epoch, now))
+        self._woken.ring()
+
+    async def _clear_up(self, run: Run) -> None:
+        """Give up what a run that has ended asked of others; a crash before this is committed has it done again."""
+        await abandoned.give_up(run, branch.BLOCKS)
+        await self._write_in_the_end(lambda connection: runs.let_go(connection, run.id, run.row.epoch))
+
+    async def _write_in_the_end(self, work: Callable[[Connection], None]) -> None:
         while True:
             try:
-                await self._database.write(lambda connection: runs.release(connection, run.id, epoch, now))
-                break
+                await self._database.write(work)
+                return
             except SallyportError:
                 await self._clock.sleep(_REST_SECONDS)
-        self._woken.ring()
 
 
 def _refuse(waited_for: Iterable[asyncio.Future[Any] | None], failure: SallyportError) -> None:
