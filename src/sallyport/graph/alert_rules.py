@@ -107,11 +107,10 @@ def changes(given: Any) -> Document:
     if not isinstance(given, dict):
         raise reading.InvalidProperty((), "An object is expected")
     said = {name: value for name, value in given.items() if value != "" or name.lower() == "assignedto"}
-    read = reading.resource(said, ALERT)
-    vendor = read.get("vendorInformation") or {}
+    changed = reading.changes(said, ALERT, (*UPDATABLE, "vendorInformation"))
+    vendor = changed.pop("vendorInformation", None) or {}
     if not vendor.get("provider") or not vendor.get("vendor"):
         raise VendorRequired
-    changed = {name: read[name] for name in UPDATABLE if name in read}
     if changed.get("status", "") is None:
         del changed["status"]
     check_lengths(changed)

@@ -108,10 +108,7 @@ def applied(call: Call) -> dict[str, str]:
 
 def changes(given: Any, names: tuple[str, ...] = UPDATABLE) -> dict[str, Any]:
     """Answer what a PATCH body changes: only what may be, whatever else it holds."""
-    if not isinstance(given, dict):
-        raise reading.InvalidProperty((), "An object is expected")
-    read = reading.resource(given, ALERT_V2)
-    changed = {name: read[name] for name in names if name in read}
+    changed = reading.changes(given, ALERT_V2, names)
     # What both shapes bound has the same name in both.
     alert_rules.check_lengths(changed)
     return changed

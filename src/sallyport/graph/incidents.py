@@ -81,12 +81,8 @@ async def create(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """Change what may be changed of an incident, and answer it."""
-    given = await call.json()
-    if not isinstance(given, dict):
-        raise reading.InvalidProperty((), "An object is expected")
-    read = reading.resource(given, INCIDENT)
-    change = {name: read[name] for name in UPDATABLE if name in read}
-    change = {name: value for name, value in change.items() if value is not None or name not in _ALWAYS_SAID}
+    read = reading.changes(await call.json(), INCIDENT, UPDATABLE)
+    change = {name: value for name, value in read.items() if value is not None or name not in _ALWAYS_SAID}
     _check_lengths(change)
     match = call.request.headers.get("if-match")
     return _answered(call, await _change(call, lambda _: change, match))

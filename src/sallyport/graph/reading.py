@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from sallyport import errors
 from sallyport.odata import instants
-from sallyport.odata.fields import Field, Structure, Type
+from sallyport.odata.fields import UNKNOWN_FUTURE, Field, Structure, Type
 
 #: Answers a property's value, read.
 Reader = Callable[[Any], Any]
@@ -103,6 +103,28 @@ def _members(given: Any, names: _Names) -> dict[str, Any]:
     if len(read) != len(given):
         raise InvalidProperty((_twice(given, names),), "it is given twice, in different letter case")
     return read
+
+
+def changes(given: Any, entity: Structure, names: Collection[str]) -> dict[str, Any]:
+    """Answer what the body of a change says of some properties, read; whatever else it holds is not even looked at.
+
+    An enumeration is left alone by an empty text, and by what an answer shows in the place of a later member.
+    """
+    if not isinstance(given, dict):
+        raise InvalidProperty((), "An object is expected")
+    fields = {name.lower(): entity.field(name) for name in names}
+    said = {
+        name: value
+        for name, value in given.items()
+        if name.lower() in fields and not _says_nothing(fields[name.lower()], value)
+    }
+    return resource(said, entity)
+
+
+def _says_nothing(field: Field | None, value: Any) -> bool:
+    if field is None or field.enum is None or not isinstance(value, str):
+        return False
+    return not value or field.enum.canonical(value) == UNKNOWN_FUTURE
 
 
 def compact(document: Mapping[str, Any], entity: Structure) -> dict[str, Any]:

@@ -175,6 +175,15 @@ async def test_a_patch_changes_the_six_properties_and_ignores_every_other(surfac
     assert await surface.ids(ALERTS, params={"$filter": "status eq 'resolved' and assignedTo eq 'analyst@contoso.com'"})
 
 
+async def test_what_a_change_may_not_change_is_not_even_read(surface: Surface) -> None:
+    await surface.ingest([alert("a")])
+    sloppy = {"severity": "Severe", "eventDateTime": "yesterday", "hostStates": "pc1", "confidence": "high"}
+    changed = await surface.client.patch(f"{ALERTS}/a", json={**VENDOR, **sloppy, "status": "resolved"})
+    assert changed.status_code == 204
+    found = (await surface.client.get(f"{ALERTS}/a")).json()
+    assert (found["status"], found["severity"], found["hostStates"]) == ("resolved", "low", [])
+
+
 async def test_null_reopens_an_alert(surface: Surface) -> None:
     await surface.ingest([alert("a", status="resolved", closedDateTime="2026-11-01")])
     await surface.client.patch(f"{ALERTS}/a", json={**VENDOR, "closedDateTime": None, "status": "newAlert"})

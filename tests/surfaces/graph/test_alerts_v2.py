@@ -221,6 +221,27 @@ async def test_an_incident_always_has_a_severity_and_a_status(surface: Surface) 
     assert (shown["severity"], shown["status"], shown["assignedTo"]) == ("low", "active", None)
 
 
+async def test_a_client_that_sends_back_all_that_it_was_shown_changes_nothing_else(surface: Surface) -> None:
+    await surface.ingest([newer("a", incidentId="7", determination="malware", classification="truePositive")])
+    await surface.client.patch("/v1.0/security/incidents/7", json={"status": "awaitingAction"})
+    for path in ("incidents/7", "alerts_v2/a"):
+        shown = (await surface.client.get(f"/v1.0/security/{path}")).json()
+        sent = {**shown, "createdDateTime": "sometime", "assignedTo": "me"}
+        assert (await surface.client.patch(f"/v1.0/security/{path}", json=sent)).status_code == 200
+    late = {"prefer": "include-unknown-enum-members"}
+    incident = (await surface.client.get("/v1.0/security/incidents/7", headers=late)).json()
+    assert (incident["status"], incident["assignedTo"]) == ("awaitingAction", "me")
+
+
+async def test_an_empty_text_leaves_an_enumeration_as_it_is(surface: Surface) -> None:
+    await surface.ingest([newer("a", incidentId="7", determination="malware", classification="truePositive")])
+    await surface.client.patch("/v1.0/security/incidents/7", json={"classification": "falsePositive"})
+    empty = {"determination": "", "classification": "", "status": ""}
+    for path, expected in (("alerts_v2/a", ("truePositive", "malware")), ("incidents/7", ("falsePositive", None))):
+        shown = (await surface.client.patch(f"/v1.0/security/{path}", json=empty)).json()
+        assert (shown["classification"], shown["determination"]) == expected
+
+
 async def test_what_is_too_long_to_be_found_by_is_refused(surface: Surface) -> None:
     long = "x" * 601
     await surface.ingest([newer("a", incidentId="7")])
