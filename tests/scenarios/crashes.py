@@ -308,7 +308,7 @@ async def _act(stage: CrashStage, scenario: Scenario, outside: Outside) -> None:
 
 def _all_ended(stage: Stage) -> bool:
     found = stage.database.read_now(lambda connection: runs.listed(connection, limit=1_000))
-    return bool(found) and all(run.status in TERMINAL and run.owner is None for run in found)
+    return bool(found) and all(run.status in TERMINAL and (run.owner, run.wake_at) == (None, None) for run in found)
 
 
 def _states(stage: Stage) -> list[str]:
