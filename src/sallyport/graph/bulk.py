@@ -55,7 +55,8 @@ def items(body: Any, most: int = MOST) -> list[Any]:
 
 def id_of(item: Any) -> str:
     """Answer the id that an item carries, or raise MissingProperty."""
-    given = item.get("id") if isinstance(item, dict) else None
+    members = item if isinstance(item, dict) else {}
+    given = next((value for name, value in members.items() if name.lower() == "id"), None)
     if not isinstance(given, str) or not given:
         raise reading.MissingProperty("id", "updating one of several resources")
     return given

@@ -17,7 +17,7 @@ from sallyport import errors
 from sallyport.odata import typed
 from sallyport.odata.kinds import Kind
 from sallyport.odata.query import Query
-from sallyport.security import alert_shapes
+from sallyport.security import alert_shapes, incident_rules
 from sallyport.security.matching import Hit
 from sallyport.security.observables import keys_of_alert
 from sallyport.store import arrivals, incidents, matches, matching, observables, outbox, pages, schema, upsert
@@ -227,7 +227,7 @@ def _write_changed(connection: Connection, changed: Sequence[tuple[Alert, Arriva
     rows, joining = [], []
     for alert, _ in changed:
         ready = hits[alert.id][0] if alert.id in hits else given[alert.id]
-        if ready.incident_id not in (None, _incident_of(alert)):
+        if ready.incident_id is not None and _is_news(alert, ready):
             joining.append(ready.shape)
         rows.append((*ready.row, alert.version + 1, alert.sequence))
         before = keys_of_alert(alert.document)
@@ -265,9 +265,11 @@ def _tell(
     matches.add(connection, ((alert_id, found) for alert_id, (_, found) in hits.items()), at)
 
 
-def _incident_of(alert: Alert) -> str | None:
-    named = alert.document.get("incidentIds")
-    return named[0] if named else None
+def _is_news(alert: Alert, ready: Arrival) -> bool:
+    """Answer whether an alert is new to its incident, or graver than the incident knows."""
+    named = alert.document.get("incidentIds") or (None,)
+    before = alert.document.get("severity") or "unknown"
+    return named[0] != ready.incident_id or incident_rules.worst((alert.document, ready.document)) != before
 
 
 def row_of(document: Document) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def led(connection: Connection, alerts: Mapping[str, Document]) -> Mapping[str, 
 
 
 def join(connection: Connection, alerts: Iterable[Mapping[str, Any]], at: str) -> None:
-    """Let alerts, in the shape of alerts_v2, that are new to their incidents join them; the first begins one."""
+    """Let alerts, in the shape of alerts_v2, that are new or graver make their incidents grow; the first begins one."""
     named = [(str(alert["incidentId"]), alert) for alert in alerts if alert.get("incidentId")]
     if not named:
         return

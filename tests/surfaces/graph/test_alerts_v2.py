@@ -184,6 +184,19 @@ async def test_an_alert_begins_the_incident_that_it_names(surface: Surface) -> N
     assert (await surface.client.get("/v1.0/security/incidents/7")).json()["lastUpdateDateTime"] == before
 
 
+async def test_an_alert_that_becomes_graver_makes_its_incident_graver(surface: Surface) -> None:
+    await surface.ingest([newer("a", incidentId="7", severity="low"), alert("b", incidentIds=["7"], severity="medium")])
+    await surface.clock.advance(60)
+    await surface.ingest([newer("a", incidentId="7", severity="high")])
+    incident = (await surface.client.get("/v1.0/security/incidents/7")).json()
+    assert (incident["severity"], incident["lastUpdateDateTime"]) == ("high", "2026-11-23T12:01:00Z")
+    assert surface.events()[-1] == ("alert", "a", "updated")
+    await surface.client.patch("/v1.0/security/incidents/7", json={"severity": "low"})
+    await surface.ingest([newer("a", incidentId="7", severity="high", title="again"), alert("b", severity="low")])
+    # Who has judged it lower is not overruled by what was known then.
+    assert (await surface.client.get("/v1.0/security/incidents/7")).json()["severity"] == "low"
+
+
 async def test_incidents_are_listed_with_their_alerts_on_demand(surface: Surface) -> None:
     await surface.ingest([newer("a", incidentId="7"), newer("b", incidentId="8"), newer("c", incidentId="7")])
     plain = (await surface.client.get("/v1.0/security/incidents")).json()["value"]

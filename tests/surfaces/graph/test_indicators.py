@@ -270,7 +270,7 @@ async def test_a_body_that_is_no_list_is_refused(surface: Surface, action: str, 
 
 async def test_several_are_updated_at_once(surface: Surface) -> None:
     first, second = await stored(surface), await stored(surface, networkIPv4="192.0.2.1")
-    items = [{"id": first, "additionalInformation": "mytest"}, {"id": second, "additionalInformation": "test again"}]
+    items = [{"id": first, "additionalInformation": "mytest"}, {"ID": second, "additionalInformation": "test again"}]
     answered = await surface.client.post(f"{INDICATORS}/updateTiIndicators", json={"value": items})
     assert answered.status_code == 200
     assert [each["additionalInformation"] for each in answered.json()["value"]] == ["mytest", "test again"]
