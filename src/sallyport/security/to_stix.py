@@ -27,6 +27,7 @@ _MARKINGS = {
 #: Algorithms of hashes that readers check, by their number of digits.
 _CHECKED = {"md5": ("MD5", 32), "sha1": ("'SHA-1'", 40), "sha256": ("'SHA-256'", 64)}
 _UNCHECKED = {"authenticodeHash256": "authentihash", "lsHash": "lsHash", "ctph": "SSDEEP"}
+_MILLISECONDS = len("YYYY-MM-DDTHH:MM:SS.fff")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
 _PATHS = {
     "domainName": "domain-name:value",
@@ -97,8 +98,13 @@ def indicator(document: Document, modified: str) -> dict[str, Any]:
 
 
 def time(version: str) -> str:
-    """Answer a version, which is sortable text, as a time of STIX."""
-    return f"{version[:23]}Z"
+    """Answer a version, which is sortable text, as a time of STIX: as fine as it is, at least in milliseconds."""
+    return f"{version[:_MILLISECONDS]}{version[_MILLISECONDS:-1].rstrip('0')}Z"
+
+
+def version(at: str) -> str:
+    """Answer the version of an object that is drawn at a moment: STIX counts in milliseconds."""
+    return f"{at[:_MILLISECONDS]}0000Z"
 
 
 def object_id(document: Document) -> str:
@@ -150,9 +156,9 @@ def _literal(value: Any) -> str:
 
 
 def _time(text: Any) -> str | None:
-    """Answer a time as STIX writes it: three digits or six behind the second."""
+    """Answer a time as STIX writes it, in milliseconds."""
     full = instants.sortable(text) if isinstance(text, str) else None
-    return None if full is None else time(full)
+    return None if full is None else time(version(full))
 
 
 def _until(document: Document, created: str) -> str | None:

@@ -254,7 +254,7 @@ def _forget(connection: Connection, gone: Sequence[Indicator]) -> None:
 
 
 def _entry(app_id: str, number: int, new: New, at: str) -> Entry:
-    object_id, version = to_stix.object_id(new.document), new.version or at
+    object_id, version = to_stix.object_id(new.document), new.version or to_stix.version(at)
     looks_for = stix.pattern_type(new.stix) if new.stix else to_stix.pattern_type(new.document)
     source = new.source or to_stix.SOURCE
     return Entry(object_id, app_id, stix_feed.INDICATOR, version, number, new.stix, source, looks_for)

@@ -155,6 +155,18 @@ async def test_objects_are_matched_by_id_type_and_version(surface: Surface) -> N
     )
 
 
+async def test_a_version_that_was_told_is_found_again_however_fine_it_is(surface: Surface) -> None:
+    await surface.clock.advance(0.123456)
+    await surface.client.post(INDICATORS, json=indicator())
+    told = ("2026-05-01T00:00:00.123456Z", "2026-05-01T00:00:00.1234567Z", "2026-05-01T00:00:00.120Z")
+    await add(surface, *(stix_indicator(n, modified=each) for n, each in enumerate(told)))
+    listed = (await get(surface, MANIFEST)).json()["objects"]
+    assert [each["version"] for each in listed] == ["2026-11-23T12:00:00.123Z", *told]
+    for each, shown in zip(listed, (await get(surface, OBJECTS)).json()["objects"], strict=True):
+        assert each["version"] == shown["modified"]
+        assert await ids(surface, **{"match[version]": each["version"]}) == [each["id"]]
+
+
 async def test_what_is_added_is_told_object_by_object_and_its_status_can_be_asked_for(surface: Surface) -> None:
     answered = await add(surface, stix_indicator(1), {"type": "indicator"}, IDENTITY, 5)
     assert answered.status_code == 202
