@@ -129,7 +129,7 @@ class Scope:
                 self.report.note(f"The parameter '{name}' has no value.")
 
     def _has_value(self, name: str, declaration: Mapping[str, Json]) -> bool:
-        return name.casefold() in self.given or "defaultValue" in declaration
+        return name.casefold() in self.given or "defaultValue" in declaration or declaration.get("nullable") is True
 
     def _once(self, kind: str, name: str, work_out: Callable[[str], Json]) -> Json:
         key = (kind, name.casefold())
@@ -156,6 +156,8 @@ class Scope:
             raise TemplateError("The declaration must be an object.")
         if "defaultValue" in declaration:
             return self.evaluate(declaration["defaultValue"], self)
+        if declaration.get("nullable") is True:
+            return None
         allowed = declaration.get("allowedValues")
         if isinstance(allowed, list) and allowed:
             return allowed[0]

@@ -38,6 +38,10 @@ class Resource:
     name: str
     raw: Mapping[str, Json]
     scope: Scope
+    #: What else `dependsOn` may call it: its symbolic name, and that of the copy loop that made it.
+    aliases: tuple[str, ...] = ()
+    #: The resources whose templates it stands in, outermost first.
+    around: tuple[Resource, ...] = ()
 
     def is_a(self, type_name: str) -> bool:
         """Answer whether the resource is of a type, in any letter case."""
@@ -102,35 +106,42 @@ class _Inside:
     type: str = ""
     name: str = ""
     depth: int = 0
+    around: tuple[Resource, ...] = ()
 
 
 def _resources(listed: Json, scope: Scope, pointer: str, inside: _Inside) -> Iterator[Resource]:
+    members: list[tuple[str, Json, tuple[str, ...]]]
     if isinstance(listed, dict):
-        members = [(f"{pointer}/{_escaped(key)}", raw) for key, raw in listed.items()]
+        members = [(f"{pointer}/{_escaped(key)}", raw, (key,)) for key, raw in listed.items()]
     else:
-        members = [(f"{pointer}/{i}", raw) for i, raw in enumerate(listed if isinstance(listed, list) else ())]
-    for place, raw in members:
+        members = [(f"{pointer}/{i}", raw, ()) for i, raw in enumerate(listed if isinstance(listed, list) else ())]
+    for place, raw, symbol in members:
         if isinstance(raw, dict):
-            for within in _iterations(raw.get("copy"), scope, place):
-                yield from _resource(raw, within, place, inside)
+            loop = raw.get("copy")
+            aliases = (*symbol, str(loop.get("name"))) if isinstance(loop, dict) else symbol
+            for within in _iterations(loop, scope, place):
+                yield from _resource(raw, within, place, inside, aliases)
         else:
             scope.report.problems.append(TemplateError("A resource must be an object.", pointer=place))
 
 
-def _resource(raw: Mapping[str, Json], scope: Scope, pointer: str, inside: _Inside) -> Iterator[Resource]:
+def _resource(
+    raw: Mapping[str, Json], scope: Scope, pointer: str, inside: _Inside, aliases: tuple[str, ...]
+) -> Iterator[Resource]:
     scope.report.meter.charge(values.MOST_IN_ALL // MOST_RESOURCES)
     if not _is_wanted(raw, scope, pointer):
         return
     type_name = f"{inside.type}/{raw.get('type')}".strip("/")
     name = f"{inside.name}/{_name(raw, scope, pointer)}".strip("/")
-    resource = Resource(pointer, type_name, name, raw, scope)
+    resource = Resource(pointer, type_name, name, raw, scope, aliases, inside.around)
     yield resource
-    yield from _resources(raw.get("resources"), scope, f"{pointer}/resources", _Inside(type_name, name, inside.depth))
+    below = _Inside(type_name, name, inside.depth, inside.around)
+    yield from _resources(raw.get("resources"), scope, f"{pointer}/resources", below)
     properties = raw.get("properties")
     if isinstance(properties, dict):
         if inside.depth >= DEEPEST:
             raise TemplateError(f"Templates are nested more than {DEEPEST} deep.", pointer=pointer)
-        yield from _nested(resource, properties, _Inside(depth=inside.depth + 1))
+        yield from _nested(resource, properties, _Inside(depth=inside.depth + 1, around=(*inside.around, resource)))
 
 
 def _nested(resource: Resource, properties: Mapping[str, Json], inside: _Inside) -> Iterator[Resource]:
@@ -182,6 +193,9 @@ def _name(raw: Mapping[str, Json], scope: Scope, pointer: str) -> str:
 
 
 def _is_wanted(raw: Mapping[str, Json], scope: Scope, pointer: str) -> bool:
+    if raw.get("existing") is True:
+        scope.report.note(f"The resource at {pointer} is one that exists already: the template only refers to it.")
+        return False
     wanted = collected(raw.get("condition", True), scope, f"{pointer}/condition")
     if wanted is False:
         scope.report.note(f"The resource at {pointer} is left out, because its condition is false.")

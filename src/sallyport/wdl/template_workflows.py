@@ -6,6 +6,7 @@ belongs to, and resources of other types are listed in the import report, not im
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -138,15 +139,27 @@ def _finding(error: TemplateError) -> Finding:
 
 def _ordered(found: Sequence[Resource]) -> list[Resource]:
     """Answer resources so that each comes after those it depends on; a circle keeps the order of the file."""
-    needs = {id(each): _dependencies(each) for each in found}
-    waiting, placed, ordered = list(found), set[str](), list[Resource]()
-    names = {name for each in found for name in _names(each)}
+    stated = {id(each): _dependencies(each) for resource in found for each in _from_outside(resource)}
+    needs = {id(each): set[str]().union(*(stated[id(one)] for one in _from_outside(each))) for each in found}
+    names = {id(each): _names(each) for each in found}
+    waiting, ordered = list(found), list[Resource]()
+    # Several may have one name in common: the deployment that they are in, or the loop that made them.
+    awaited = Counter(name for each in found for name in names[id(each)])
+
+    def is_ready(each: Resource) -> bool:
+        return not any(awaited[need] for need in needs[id(each)] - names[id(each)])
+
     while waiting:
-        ready = next((each for each in waiting if not (needs[id(each)] & names) - placed - _names(each)), waiting[0])
+        ready = next(filter(is_ready, waiting), waiting[0])
         waiting.remove(ready)
-        placed |= _names(ready)
+        awaited.subtract(names[id(ready)])
         ordered.append(ready)
     return ordered
+
+
+def _from_outside(resource: Resource) -> tuple[Resource, ...]:
+    """Answer the deployments that a resource is in, outermost first, and the resource itself."""
+    return (*(each for each in resource.around if each.type.casefold() in _FOLLOWED), resource)
 
 
 def _dependencies(resource: Resource) -> set[str]:
@@ -155,8 +168,13 @@ def _dependencies(resource: Resource) -> set[str]:
 
 
 def _names(resource: Resource) -> set[str]:
-    """Answer the ways in which `dependsOn` may name a resource."""
-    return {text.casefold() for text in (resource.name, f"{resource.type}/{resource.name}", _id_of(resource))}
+    """Answer the ways in which `dependsOn` may name a resource, by itself or by the deployment that it is in."""
+    found = [
+        text
+        for each in _from_outside(resource)
+        for text in (each.name, f"{each.type}/{each.name}", _id_of(each), *each.aliases)
+    ]
+    return {text.casefold() for text in found}
 
 
 def _id_of(resource: Resource) -> str:

@@ -210,3 +210,16 @@ def test_parameter_files_and_plain_values_give_the_same_values() -> None:
     assert template.parameter_values({"a": {"value": 1}}) == plain
     assert template.parameter_values({"$schema": "x", "parameters": {"a": {"value": 1}}}) == plain
     assert template.parameter_values({**plain, "secret": {"reference": {"keyVault": {}}}}) == plain
+
+
+def test_a_resource_that_exists_already_is_only_referred_to() -> None:
+    scope = template.open_template(
+        {**a_template(), "resources": {"there": {"existing": True, "type": "A.B/c", "name": "n"}}}
+    )
+    assert list(template.resources(scope)) == []
+    assert "exists already" in scope.report.notes[0]
+
+
+def test_a_parameter_that_may_be_null_needs_no_value() -> None:
+    scope = template.open_template(a_template(parameters={"p": {"type": "string", "nullable": True}}))
+    assert (scope.parameter("p"), scope.report.missing) == (None, [])

@@ -129,6 +129,23 @@ def test_workflows_come_after_those_they_depend_on() -> None:
     assert names == ["leaf", "child", "parent"]
 
 
+def nested(name: str, *workflows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    properties = {"expressionEvaluationOptions": {"scope": "inner"}, "template": a_template(*workflows)}
+    return {"type": "Microsoft.Resources/deployments", "name": name, "properties": properties, **more}
+
+
+def test_workflows_come_after_those_that_a_symbolic_name_a_copy_loop_or_a_deployment_stands_for() -> None:
+    symbolic = {"one": a_workflow("a", dependsOn=["two"]), "two": a_workflow("b")}
+    assert [each.name for each in loaded({**a_template(), "resources": symbolic})] == ["b", "a"]
+    copies = a_workflow("[concat('c', copyIndex())]", copy={"name": "loop", "count": 2})
+    assert [each.name for each in loaded(a_template(a_workflow("a", dependsOn=["LOOP"]), copies))] == ["c0", "c1", "a"]
+    module = nested("module", a_workflow("x", dependsOn=["y"]), a_workflow("y"))
+    after = a_workflow("a", dependsOn=["[resourceId('Microsoft.Resources/deployments', 'module')]"])
+    assert [each.name for each in loaded(a_template(after, module))] == ["y", "x", "a"]
+    later = nested("later", a_workflow("x"), dependsOn=["a"])
+    assert [each.name for each in loaded(a_template(later, a_workflow("a")))] == ["a", "x"]
+
+
 def test_a_circle_of_dependencies_keeps_the_order_of_the_file() -> None:
     names = [w.name for w in loaded(a_template(a_workflow("a", dependsOn=["b"]), a_workflow("b", dependsOn=["a"])))]
     assert names == ["a", "b"]
