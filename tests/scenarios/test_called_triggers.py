@@ -189,6 +189,14 @@ async def test_split_on_with_concurrency_takes_a_hundred_items_at_the_most(stage
     assert len(await stage.runs(workflow)) == 100
 
 
+async def test_split_on_of_a_single_instance_takes_a_hundred_items_at_the_most(stage: TriggerStage) -> None:
+    trigger = {"type": "Request", "splitOn": "@triggerBody()", "operationOptions": "SingleInstance"}
+    workflow = await stage.save(definition(trigger))
+    with pytest.raises(InvalidSplitOn, match="100 are allowed"):
+        await request.fire(stage.engine, workflow, "it", {"headers": {}, "body": list(range(101))})
+    assert await stage.runs(workflow) == []
+
+
 async def test_above_its_concurrency_a_call_waits_and_above_the_waiting_list_it_is_refused(
     stage: TriggerStage,
 ) -> None:

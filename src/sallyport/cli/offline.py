@@ -40,12 +40,11 @@ from sallyport.store.database import Database, sqlite_url
 from sallyport.store.sealing import Sealer
 from sallyport.triggers import split
 from sallyport.triggers.batch import Batches
-from sallyport.triggers.firing import TriggerScope
+from sallyport.triggers.firing import TriggerScope, most_items
 from sallyport.wdl.definition import Trigger
 
 _PLACE = Place("00000000-0000-0000-0000-000000000000", "sallyport", "local")
-#: The most items that one firing is split into.
-_MOST = 100_000
+_LIMITS = Limits()
 
 
 class NotFired(BadRequest):
@@ -130,7 +129,7 @@ class Offline:
         trigger = workflow.definition.triggers[trigger_name]
         fired = {"name": trigger.name, "outputs": {"headers": {}, "body": body}, "code": "OK", "status": "Succeeded"}
         self._check(workflow, trigger, fired)
-        outputs = split.outputs(workflow, trigger, fired, _MOST)
+        outputs = split.outputs(workflow, trigger, fired, most_items(trigger, _LIMITS))
         return [await self._one(workflow, trigger.name, each) for each in outputs]
 
     def _check(self, workflow: DeployedWorkflow, trigger: Trigger, fired: dict[str, Any]) -> None:
@@ -202,6 +201,6 @@ def _engine(database: Database, clock: ManualClock, outside: Outside, app_settin
 
     outside.report = report
     table = {name: outside.marked(action_type) for name, action_type in ACTIONS.items()}
-    parts = Parts(database, clock, ports, Limits(), seal, _PLACE, table, "offline", callback_url)
+    parts = Parts(database, clock, ports, _LIMITS, seal, _PLACE, table, "offline", callback_url)
     engine = Engine(parts)
     return engine

@@ -128,7 +128,9 @@ def store(
 def most_items(trigger: Trigger, limits: Limits) -> int:
     """Answer how many items `splitOn` may give: fewer where the trigger limits how many runs go on at once."""
     configured = trigger.raw.get("runtimeConfiguration")
-    limited = isinstance(configured, dict) and "concurrency" in configured
+    limited = (isinstance(configured, dict) and "concurrency" in configured) or (
+        "singleinstance" in trigger.operation_options
+    )
     return limits.split_on_items_with_concurrency if limited else limits.split_on_items
 
 

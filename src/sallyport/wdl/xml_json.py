@@ -17,6 +17,9 @@ from sallyport.wdl.budget import Meter
 from sallyport.wdl.errors import BudgetExceeded
 from sallyport.wdl.values import Json
 
+#: Newtonsoft's own namespace: an element with `Array="true"` in it is an array, also when it is the only one.
+#: https://www.newtonsoft.com/json/help/html/ConvertJsonToXml.htm
+JSON_NAMESPACE = "http://james.newtonking.com/projects/json"
 #: Deepest element that is read; libxml2 stops at the same depth.
 DEPTH = 256
 #: What one tag, and one character of a document, become in memory, at most.
@@ -46,18 +49,35 @@ def to_json(text: str, meter: Meter) -> dict[str, Json]:
 class _Element:
     """An element while it is read: its nodes in order, as name and value, whatever they are."""
 
-    __slots__ = ("attributes", "name", "nodes")
+    __slots__ = ("arrays", "attributes", "is_array", "nodes", "prefixes")
 
-    def __init__(self, name: str, attributes: list[str]) -> None:
-        self.name = name
-        self.attributes = attributes
+    def __init__(self, attributes: list[str], prefixes: frozenset[str]) -> None:
+        pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
+        declared = {name[6:]: value == JSON_NAMESPACE for name, value in pairs if name[:6] == "xmlns:"}
+        #: The prefixes of Newtonsoft's own namespace here.
+        self.prefixes = (
+            frozenset({*prefixes, *(name for name, is_ours in declared.items() if is_ours)})
+            - {name for name, is_ours in declared.items() if not is_ours}
+            if declared
+            else prefixes
+        )
+        marks = {f"{prefix}:Array" for prefix in self.prefixes}
+        self.is_array = any(name in marks and value.strip() in ("true", "1") for name, value in pairs)
+        #: What is shown: neither these marks nor the declaration of their namespace.
+        self.attributes = [
+            (name, value)
+            for name, value in pairs
+            if name not in marks and not (name[:6] == "xmlns:" and value == JSON_NAMESPACE)
+        ]
         self.nodes: list[tuple[str, Json]] = []
+        #: The names of the elements in it that are arrays.
+        self.arrays: set[str] = set()
 
 
 class _Reader:
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.stack = [_Element("", [])]
+        self.stack = [_Element([], frozenset())]
         self.text: list[str] = []
         self.cdata = False
         self.parser = expat.ParserCreate("utf-8")
@@ -78,7 +98,7 @@ class _Reader:
             self.parser.Parse(self.content, True)
         except expat.ExpatError as error:
             raise XmlError(str(error)) from error
-        return _grouped(self.stack[0].nodes)
+        return _grouped(self.stack[0].nodes, self.stack[0].arrays)
 
     def node(self, name: str, value: Json) -> None:
         self.flush()
@@ -102,15 +122,17 @@ class _Reader:
     def doctype(self, *_: Any) -> None:
         raise XmlError("a document type declaration (DTD) is not allowed")
 
-    def start(self, name: str, attributes: list[str]) -> None:
+    def start(self, _: str, attributes: list[str]) -> None:
         self.flush()
         if len(self.stack) > DEPTH:
             raise XmlError(f"elements are nested more than {DEPTH} levels deep")
-        self.stack.append(_Element(name, attributes))
+        self.stack.append(_Element(attributes, self.stack[-1].prefixes))
 
     def end(self, name: str) -> None:
         self.flush()
         element = self.stack.pop()
+        if element.is_array:
+            self.stack[-1].arrays.add(name)
         self.stack[-1].nodes.append((name, self.value(element)))
 
     def value(self, element: _Element) -> Json:
@@ -120,9 +142,8 @@ class _Reader:
             return None if self.content[here - 2 : here] == b"/>" else ""
         if not element.attributes and len(element.nodes) == 1 and element.nodes[0][0] == "#text":
             return element.nodes[0][1]
-        pairs = iter(element.attributes)
-        shown: dict[str, Json] = {f"@{name}": value for name, value in zip(pairs, pairs, strict=True)}
-        return {**shown, **_grouped(element.nodes)}
+        shown: dict[str, Json] = {f"@{name}": value for name, value in element.attributes}
+        return {**shown, **_grouped(element.nodes, element.arrays)}
 
     def start_cdata(self) -> None:
         self.flush()
@@ -139,7 +160,7 @@ class _Reader:
         self.node(f"?{target}", data)
 
 
-def _grouped(nodes: list[tuple[str, Json]]) -> dict[str, Json]:
+def _grouped(nodes: list[tuple[str, Json]], arrays: set[str]) -> dict[str, Json]:
     """Gather nodes by name in the order of the first; several of a name become an array."""
     groups: dict[str, list[Json]] = {}
     for name, value in nodes:
@@ -151,7 +172,7 @@ def _grouped(nodes: list[tuple[str, Json]]) -> dict[str, Json]:
             if len(found) > 1:
                 shown[name] = []
         else:
-            shown[name] = found if len(found) > 1 else found[0]
+            shown[name] = found if len(found) > 1 or name in arrays else found[0]
     return shown
 
 
