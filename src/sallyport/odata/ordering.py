@@ -1,6 +1,8 @@
 """Puts rows in order, and finds the rows after a given one: `$orderby` and `$skiptoken` in SQL.
 
 Every order ends with the key `id`, so that no two rows are equal. Null comes before every value, as the standard says.
+Deviation: a text of any length is put in order by its first 200 characters, because the link to the next page has to
+hold the last one.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, collate, false, or_, true
+from sqlalchemy import ColumnElement, Text, and_, collate, false, func, or_, true
 
 from sallyport.odata import skiptoken, typed
 from sallyport.odata.kinds import Kind
@@ -17,6 +19,8 @@ from sallyport.odata.sql_places import Column
 from sallyport.odata.to_sql import Compiler, Dialect
 
 _TEXTS = (Kind.STRING, Kind.DATETIME)
+#: How much of a text is looked at that has no column of its own: such a column bounds what it holds.
+_LOOKED_AT = 200
 _ID = typed.Property(typed.RESOURCE, (typed.Member("id"),), Kind.STRING)
 
 
@@ -31,6 +35,7 @@ class Ordering:
         dialect: Dialect,
     ) -> None:
         self._compiler = Compiler(columns, document, dialect)
+        self._columns = columns
         self._dialect = dialect
         # Nothing after the key can matter.
         upto = next((index for index, term in enumerate(terms) if term.property.path == "id"), None)
@@ -73,7 +78,10 @@ class Ordering:
         return and_(self._bound(self.terms[0], values[0]), or_(*alternatives))
 
     def _column(self, term: OrderTerm) -> Column:
-        return self._compiler.value(term.property)
+        value = self._compiler.value(term.property)
+        if term.property.kind is not Kind.STRING or term.property.path in self._columns:
+            return value
+        return func.substr(value, 1, _LOOKED_AT, type_=Text)
 
     def _sortable(self, term: OrderTerm) -> Column:
         return self._in_code_points(term, self._column(term))

@@ -18,8 +18,8 @@ from sallyport.odata.errors import InvalidQuery
 from sallyport.odata.kinds import Kind
 from sallyport.odata.orderby import OrderTerm
 
-#: Longer tokens than this are never ours.
-MAX_CHARACTERS = 8_192
+#: Longer tokens than this are never ours: an order has few properties, and knows a few hundred characters of a text.
+MAX_CHARACTERS = 32_768
 
 Key = str | int | float | bool | None
 

@@ -267,3 +267,14 @@ async def test_a_number_of_any_size_comes_back(surface: Surface, number: float) 
         assert (await surface.client.get(f"/v1.0/security/{path}")).status_code == 200
     shown = (await surface.client.get("/v1.0/security/alerts/a")).json()["own"]["deep"][0]
     assert shown == pytest.approx(number, rel=1e-15)
+
+
+async def test_pages_follow_one_another_in_the_order_of_texts_of_any_length(surface: Surface) -> None:
+    await surface.ingest([alert(f"{n}", description=f"{n % 2}" + "ä" * 9_000, category="😀" * 600) for n in range(4)])
+    seen: list[str] = []
+    link = f"{ALERTS}?$top=1&$orderby=description desc,category,assignedTo"
+    while link:
+        page = (await surface.client.get(link)).json()
+        seen += [each["id"] for each in page["value"]]
+        link = page.get("@odata.nextLink", "")
+    assert seen == ["1", "3", "0", "2"]
