@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+import databases
 import playhouse
 from playhouse import Playhouse
 from sallyport import app, settings
@@ -47,6 +48,14 @@ async def play(tmp_path: Path) -> AsyncIterator[Playhouse]:
     outside = playhouse.Outside(replies={"POST /sub": (200, {})})
     async with playhouse.opened(tmp_path, outside, web=[SINK]) as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def any_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database; none for a file of the house's own."""
+    if request.param == "sqlite":
+        return ""
+    return databases.created(request.getfixturevalue("postgresql_url"))
 
 
 async def saved(play: Playhouse, name: str, definition: dict[str, Any] = DEFINITION, **more: Any) -> dict[str, Any]:
@@ -116,6 +125,17 @@ async def test_a_name_that_is_longer_than_the_store_takes_is_refused(play: Playh
     refused = await play.client.put(f"{WORKFLOWS}/{'ß' * 41}", json=body)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidResourceName")
     assert (await play.client.put(f"{WORKFLOWS}/{'ß' * 40}", json=body)).status_code == 200
+
+
+async def test_what_only_one_database_would_keep_is_refused_on_both(tmp_path: Path, any_database: str) -> None:
+    async with playhouse.opened(tmp_path, database_url=any_database or None) as play:
+        await saved(play, "plain")
+        long = await play.client.put(
+            f"{WORKFLOWS}/plain", json={"kind": "Stateful" * 3, "properties": {"definition": DEFINITION}}
+        )
+        assert (long.status_code, long.json()["error"]["code"]) == (400, "InvalidTemplate")
+        for number in (2**31 - 1, 2**31, 10**17):
+            assert (await play.client.get(f"{WORKFLOWS}/plain/versions/{number}")).status_code == 404
 
 
 # --- what is listed --------------------------------------------------------------------------------------------------
@@ -275,3 +295,10 @@ async def test_a_key_that_was_changed_by_another_process_opens_nothing_here(play
     await play.later(seconds=2)
     assert (await play.client.post(former, json={})).status_code == 401
     assert (await play.client.post(await address(play, "shared"), json={})).status_code == 202
+
+
+async def test_who_only_looks_whether_an_address_is_there_starts_nothing(play: Playhouse) -> None:
+    await saved(play, "looked")
+    found = await play.client.head(await address(play, "looked"))
+    assert (found.status_code, found.headers["allow"]) == (405, "DELETE, GET, PATCH, POST, PUT")
+    assert await play.get(f"{WORKFLOWS}/looked/runs") == {"value": []}

@@ -21,7 +21,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from sallyport.connectors import html_text
+from sallyport.connectors import html_text, mail_addresses
 from sallyport.connectors.answers import InvalidCall
 from sallyport.wdl import values
 
@@ -30,6 +30,8 @@ LIMIT_BYTES = 49 * 1024 * 1024
 #: `max_line_length` folds headers; 7 bits pass every server.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+#: RFC 6838, section 4.2: what a media type may consist of.
+_MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _PRIORITY: Mapping[str, str] = {"low": "5", "normal": "3", "high": "1"}
 _SUBJECT = 998
 
@@ -127,7 +129,8 @@ def _attachment(stated: Any, index: int, name: str, content: str) -> Attachment:
             raise InvalidCall(f"The attachment '{shown}' has no '{content}'.")
     except (binascii.Error, ValueError):
         raise InvalidCall(f"The '{content}' of the attachment '{shown}' is not base64.") from None
-    if content_type.count("/") != 1 or not all(content_type.split(";")[0].split("/")):
+    content_type = content_type.partition(";")[0].strip().lower()
+    if _MEDIA.fullmatch(content_type) is None:
         content_type = guessed
     return Attachment(shown, data, content_type, _line(text(stated, "ContentId")).strip("<>"))
 
@@ -176,12 +179,11 @@ def _fill(message: EmailMessage, mail: Mail) -> None:
         message.set_content(html_text.plain(body))
         message.add_alternative(body, subtype="html")
     for each in mail.attachments:
-        maintype, _, rest = each.content_type.partition("/")
-        subtype = rest.partition(";")[0].strip()
+        maintype, _, subtype = each.content_type.partition("/")
         html = message.get_body(("html",))
         if each.content_id and isinstance(html, EmailMessage) and f"cid:{each.content_id}" in body:
             html.add_related(each.content, maintype, subtype, cid=f"<{each.content_id}>", filename=each.name)
-        elif maintype == "message":
+        elif maintype in ("message", "multipart"):
             # Such a part must not be encoded, RFC 2046; its bytes are what counts.
             message.add_attachment(each.content, "application", "octet-stream", filename=each.name)
         else:
@@ -189,5 +191,5 @@ def _fill(message: EmailMessage, mail: Mail) -> None:
 
 
 def _line(value: str) -> str:
-    """Answer text on one line: no line break of an author reaches a header."""
-    return _BREAKS.sub(" ", value).strip()
+    """Answer text on one line: no line break of an author reaches a header, and none that is encoded."""
+    return mail_addresses.literal(_BREAKS.sub(" ", value).strip())

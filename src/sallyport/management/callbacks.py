@@ -134,10 +134,9 @@ class Callbacks:
 def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
     """Answer the routes of signed addresses."""
     callbacks = Callbacks(engine, body_limit_bytes)
-    invoke = errors.Drawn(callbacks.invoke)
     return [
-        SegmentRoute("/workflows/{workflow}/triggers/{trigger}/paths/invoke", invoke, methods=_METHODS),
-        SegmentRoute("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", invoke, methods=_METHODS),
+        _invoking("/workflows/{workflow}/triggers/{trigger}/paths/invoke", callbacks),
+        _invoking("/workflows/{workflow}/triggers/{trigger}/paths/invoke/{relative:path}", callbacks),
         SegmentRoute("/workflows/{workflow}/runs/{run}/response", errors.Drawn(callbacks.response), methods=["GET"]),
         SegmentRoute(
             "/workflows/{workflow}/runs/{run}/actions/{action}/callback/{repetition}",
@@ -145,6 +144,13 @@ def routes(engine: Engine, body_limit_bytes: int) -> list[Route]:
             methods=["POST", "PUT"],
         ),
     ]
+
+
+def _invoking(path: str, callbacks: Callbacks) -> Route:
+    route = SegmentRoute(path, errors.Drawn(callbacks.invoke), methods=_METHODS)
+    # Whoever looks whether an address leads anywhere, as programs that preview links do, starts nothing.
+    route.methods = set(_METHODS)
+    return route
 
 
 def _run_headers(workflow: DeployedWorkflow, run_id: str | None, tracking: str | None) -> dict[str, str]:

@@ -30,6 +30,7 @@ _OF_CONNECTION: Mapping[str, type] = {
     "api": dict,
     "connectionProperties": dict,
 }
+_LONGEST_KIND = 16
 #: How many errors of a definition are told at once.
 _MOST_TOLD = 10
 
@@ -81,9 +82,8 @@ def deployment(
     state = _STATES.get(str(properties.get("state") or "Enabled").casefold())
     if state is None:
         raise InvalidWorkflow(f"The state '{properties['state']}' is not one: Enabled or Disabled is expected.")
-    document = properties["definition"]
-    kind = body.get("kind")
-    parsed = _parsed(document, kind if isinstance(kind, str) else None)
+    document, kind = properties["definition"], _kind(body.get("kind"))
+    parsed = _parsed(document, kind)
     if before is not None:
         parameters = {**_not_shown(before, parsed, parameters), **parameters}
     supplied = {**parameters, "$connections": connections}
@@ -95,9 +95,16 @@ def deployment(
         parameters=parameters,
         connections=connections,
         state=state,
-        kind=kind if isinstance(kind, str) else None,
+        kind=kind,
         tags=body.get("tags") if isinstance(body.get("tags"), dict) else None,
     )
+
+
+def _kind(stated: Any) -> str | None:
+    """Answer the kind of a Standard workflow; None for any other."""
+    if isinstance(stated, str) and len(stated) > _LONGEST_KIND:
+        raise InvalidWorkflow(f"The kind '{stated[:100]}' is not one: Stateful or Stateless is expected.")
+    return stated if isinstance(stated, str) else None
 
 
 def _not_shown(before: DeployedWorkflow, parsed: Definition, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ WORKFLOW = GROUP + WORKFLOWS + "/{workflow}"
 _DEFINITION_DEPTH = 200
 #: As large as a file may be that the command line reads.
 _DEFINITION_BYTES = 8 * 1024 * 1024
+#: The largest number that the store keeps for a version.
+_MOST_VERSIONS = 2**31 - 1
 #: How the runs of a workflow end that is deleted.
 _DELETED = EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "The workflow was deleted.")
 
@@ -104,7 +106,7 @@ async def regenerate_access_key(call: Call) -> Response:
 async def version(call: Call) -> Response:
     """Answer a workflow as it was at one version."""
     number = call.name("version")
-    if NUMBER.fullmatch(number) is None:
+    if NUMBER.fullmatch(number) is None or int(number) > _MOST_VERSIONS:
         raise stored.WorkflowNotFound(f"The version '{number}' could not be found.")
     current = await call.workflow()
     found = await call.engine.library.at_version(current.id, int(number))

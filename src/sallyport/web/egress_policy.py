@@ -49,7 +49,8 @@ _BLOCKS: Sequence[tuple[AddressKind, Sequence[str]]] = (
 _KINDS: Sequence[tuple[AddressKind, Sequence[IPNetwork]]] = tuple(
     (kind, tuple(ipaddress.ip_network(block) for block in blocks)) for kind, blocks in _BLOCKS
 )
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
@@ -163,7 +164,11 @@ def embedded(address: IPAddress) -> list[IPAddress]:
     if bare.teredo is not None:
         inner.extend(bare.teredo)
     low = int(bare) & 0xFFFF_FFFF
-    if any(bare in network for network in _NAT64) or (bare in _V4_COMPATIBLE and low > 1):
+    # With a prefix of 48 bits, an address stands in two halves around a byte that is always zero: RFC 6052.
+    halves = (int(bare) >> 48 & 0xFFFF_0000) | (int(bare) >> 40 & 0xFFFF) if bare in _NAT64_LOCAL else 0
+    if halves:
+        inner.append(ipaddress.IPv4Address(halves))
+    if bare in _NAT64 or (bare in _NAT64_LOCAL and (low or not halves)) or (bare in _V4_COMPATIBLE and low > 1):
         inner.append(ipaddress.IPv4Address(low))
     return inner
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from sqlalchemy.engine import Connection
 
 from identity import Installation, installation
 from sallyport.auth import keyring
@@ -147,6 +148,26 @@ async def test_a_rotated_key_still_counts_until_its_last_token_expired(tmp_path:
         await house.clock.advance(keyring.RETIRED_FOR)
         await house.authority.reload()
         assert len(house.client().get("/common/discovery/v2.0/keys").json()["keys"]) == 1
+
+
+class Interrupted(Exception):
+    """Raised when a test ends a transaction."""
+
+
+async def test_a_rotation_that_is_not_committed_leaves_the_keys_as_they_were(stored_anywhere: Installation) -> None:
+    house = stored_anywhere
+    before = house.authority.ring
+
+    def rotated(connection: Connection) -> None:
+        keyring.rotate(connection, house.authority.sealer, house.clock)
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        house.db.write_now(rotated)
+    await house.clock.advance(keyring.PUBLISHED_FOR + keyring.RETIRED_FOR)
+    await house.authority.reload()
+    assert (house.authority.ring.kid, house.authority.ring.published) == (before.kid, before.published)
+    assert house.authority.tokens.verify(house.authority.tokens.mint(Subject("app", "App", ()))).app_id == "app"
 
 
 def test_a_delegated_token_is_a_user_with_scopes(house: Installation) -> None:

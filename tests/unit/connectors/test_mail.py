@@ -175,6 +175,38 @@ async def test_no_line_break_of_a_subject_begins_a_header() -> None:
     assert message["Subject"] == "Alert Bcc: evil@example.com body x"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=?utf-8?q?foo=0D=0ABcc=3A_evil=40example.com=0D=0A=0D=0Abody?=",
+        "Alert =?utf-8?b?Zm9vDQpCY2M6IGV2aWxAZXhhbXBsZS5jb20=?= on host",
+        "=?utf-8*en?Q?foo=0ABcc:_x=40y?= =?us-ascii?q?=0ABcc:_x=40y?=",
+    ],
+)
+async def test_no_line_break_that_is_encoded_begins_a_header_and_nothing_is_decoded(text: str) -> None:
+    named = {"To": f"{text} <a@contoso.com>", "CC": f'"{text}" <b@contoso.com>'}
+    attached = [{"Name": text, "ContentBytes": PDF, "ContentType": text, "ContentId": text}]
+    message = await _sent({**named, "Subject": text, "Body": "b", "Sensitivity": text, "Attachments": attached})
+    assert message["Bcc"] is None
+    said = text.replace("=?", "= ?")
+    assert (message["Subject"], message["Sensitivity"]) == (said, said)
+    assert [each.display_name for each in (*message["To"].addresses, *message["Cc"].addresses)] == [said, said]
+    assert message["To"].addresses[0].addr_spec == "a@contoso.com"
+    (file,) = message.iter_attachments()
+    assert (file.get_filename(), file.get_content_type()) == (said, "application/octet-stream")
+
+
+@pytest.mark.parametrize(
+    "stated", ["multipart/mixed", "message/rfc822", "te xt/plain", "image/png x: y", "ü/ö", "a/b/c"]
+)
+async def test_a_type_that_no_attachment_can_have_is_not_claimed(stated: str) -> None:
+    file = {"Name": "a.bin", "ContentBytes": PDF, "ContentType": stated}
+    message = await _sent({"To": "a@contoso.com", "Subject": "s", "Body": "b", "Attachments": [file]})
+    (arrived,) = message.iter_attachments()
+    assert arrived.get_content_type() == "application/octet-stream"
+    assert arrived.get_content() == base64.b64decode(PDF)
+
+
 @given(
     st.fixed_dictionaries(
         {"Subject": st.text(max_size=200), "Body": st.text(max_size=200), "Sensitivity": st.text(max_size=9)}
