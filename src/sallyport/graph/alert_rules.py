@@ -149,8 +149,6 @@ def check_lengths(document: Mapping[str, Any]) -> None:
     """Raise InvalidProperty for a value that is too long for the store to find it by."""
     vendor = document.get("vendorInformation") or {}
     for holder, name, path, longest in _BOUNDS:
-        value = (vendor if holder else document).get(name)
-        if value is not None and len(value) > longest:
-            raise reading.InvalidProperty(path, f"it is longer than {longest} characters")
+        reading.check_length(path, (vendor if holder else document).get(name), longest)
     if any(len(incident_id) > incidents.LONGEST_ID for incident_id in document.get("incidentIds") or ()):
         raise reading.InvalidProperty(("incidentIds",), f"one is longer than {incidents.LONGEST_ID} characters")

@@ -119,8 +119,7 @@ async def _change(
 
 def _check_lengths(read: Mapping[str, Any]) -> None:
     for name, longest in _BOUNDS.items():
-        if len(read.get(name) or "") > longest:
-            raise reading.InvalidProperty((name,), f"it is longer than {longest} characters")
+        reading.check_length((name,), read.get(name), longest)
 
 
 def _page(connection: Connection, query: Query) -> tuple[pages.Page[Incident], int | None, list[_Told]]:

@@ -21,6 +21,8 @@ Reader = Callable[[Any], Any]
 #: How many spellings of names are remembered for one structure.
 _MOST_SPELLINGS = 500
 _TEXTS = {str}
+#: How many bytes a character may take on the average: PostgreSQL's indexes have room for that, and for no more.
+_BYTES = 3
 _TYPE = "@odata.type"
 _OF_GRAPH = re.compile(r"#?microsoft\.graph\.[a-z_][\w.]{0,200}", re.ASCII | re.IGNORECASE)
 
@@ -103,6 +105,16 @@ def _members(given: Any, names: _Names) -> dict[str, Any]:
     if len(read) != len(given):
         raise InvalidProperty((_twice(given, names),), "it is given twice, in different letter case")
     return read
+
+
+def check_length(path: tuple[str, ...], text: str | None, longest: int) -> None:
+    """Raise InvalidProperty for a text that is too long for the store to find something by it."""
+    if text is None:
+        return
+    if len(text) > longest:
+        raise InvalidProperty(path, f"it is longer than {longest} characters")
+    if not text.isascii() and len(text.encode()) > longest * _BYTES:
+        raise InvalidProperty(path, f"it is longer than {longest * _BYTES} bytes")
 
 
 def changes(given: Any, entity: Structure, names: Collection[str]) -> dict[str, Any]:

@@ -265,6 +265,8 @@ async def test_what_is_too_long_to_be_found_by_is_refused(surface: Surface) -> N
         ("POST", "incidents", {"displayName": "d", "id": "x" * 257}),
         ("POST", "alerts_v2", newer("b", incidentId="x" * 257)),
         ("POST", "alerts", alert("b", incidentIds=["x" * 257])),
+        ("POST", "alerts", alert("😀" * 193)),
+        ("PATCH", "incidents/7", {"assignedTo": "😀" * 451}),
     ):
         assert_error(await surface.client.request(method, f"/v1.0/security/{path}", json=body), 400, "BadRequest")
 

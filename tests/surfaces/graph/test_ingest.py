@@ -265,3 +265,13 @@ async def test_alerts_that_arrive_at_once_are_each_stored_once(surface: Surface,
     await asyncio.gather(*(bring(sender) for sender in range(8)))
     assert database.read_now(alerts.highest) >= 161
     assert len(surface.events()) == 161
+
+
+async def test_an_alert_that_no_index_has_room_for_stops_no_other(surface: Surface) -> None:
+    rare = "".join(chr(0x20000 + 7 * n) for n in range(600))
+    fits = "".join(chr(0x4E00 + 7 * n) for n in range(600))
+    body = lines(
+        alert("a"), alert(rare[:192], assignedTo=rare[:450]), alert(fits[:256], category=fits), alert(rare[:193])
+    )
+    answered = await surface.client.post(INGEST, content=body, headers=LINES)
+    assert [each["status"] for each in results(answered.text)] == [201, 201, 201, 400]
