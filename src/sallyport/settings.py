@@ -76,9 +76,9 @@ class Settings:
     database_url: str = field(default="", repr=False, metadata={"derived": True, "schemes": _DATABASES})
     #: How long a start waits for a PostgreSQL server to answer, in seconds.
     database_wait_seconds: int = field(default=30, metadata={"range": (0, 3_600)})
-    #: The address under which others reach this server; callback addresses and links in mails begin with it. By default
-    #: made of host and port.
-    public_url: str = field(default="", metadata={"derived": True, "schemes": ("http", "https")})
+    #: The address under which others reach this server, without a path; callback addresses and links in mails begin
+    #: with it. By default made of host and port.
+    public_url: str = field(default="", metadata={"derived": True, "origin": True})
     #: The reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or CIDR blocks,
     #: separated by commas. Without any, a request came from whoever connected.
     trusted_proxies: tuple[str, ...] = field(default=(), metadata={"networks": True})
@@ -93,7 +93,7 @@ class Settings:
     #: The password to sign in with at the mail server.
     smtp_password: str | None = field(default=None, repr=False)
     #: The sender of mails that name none.
-    from_address: str = "sallyport@localhost"
+    from_address: str = field(default="sallyport@localhost", metadata={"mail_address": True})
     #: The port of the built-in mailbox on loopback; 0 takes a free one.
     mailbox_port: int = field(default=0, metadata={"range": (0, 65535)})
     #: What playbooks may call although it is loopback, link-local or private: host names, `host:port`, `*.domain`,

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
+_MAIL_ADDRESS = re.compile(r"(?:[^<>\r\n]*<)?[^\s<>@,;\"]+@[^\s<>@,;\"]+>?")
 _HOST_ENTRY = re.compile(r"[^\s/@]+(?:/\d{1,3})?", re.ASCII)
 
 
@@ -42,6 +43,10 @@ def read(kind: str, raw: object, facts: Mapping[str, Any], choices: tuple[str, .
         return _within(value, raw, *facts["range"])
     if "schemes" in facts:
         return _address(str(value), facts["schemes"])
+    if "origin" in facts:
+        return _origin(str(value))
+    if "mail_address" in facts:
+        return _mail_address(str(value))
     if "guid" in facts:
         return _guid(str(value))
     if "networks" in facts and isinstance(value, tuple):
@@ -127,6 +132,26 @@ def _address(text: str, schemes: tuple[str, ...]) -> str:
         usable = False
     if not usable:
         raise UnusableError(text, allowed)
+    return text
+
+
+def _origin(text: str) -> str:
+    """Answer an address that everything of this server is directly below."""
+    address = _address(text.strip(), ("http", "https"))
+    allowed = "it must be scheme, host and port alone, such as https://playbooks.example.com"
+    try:
+        parts = urlsplit(address)
+        alone = (parts.path.strip("/"), parts.query, parts.fragment) == ("", "", "") and parts.port != 0
+    except ValueError:
+        alone = False
+    if not alone or address.strip("/")[-1:] in "?#" or "@" in parts.netloc:
+        raise UnusableError(text, allowed)
+    return address
+
+
+def _mail_address(text: str) -> str:
+    if _MAIL_ADDRESS.fullmatch(text) is None:
+        raise UnusableError(text, "it must be one mail address, such as playbooks@example.com or SOC <soc@example.com>")
     return text
 
 

@@ -6,8 +6,7 @@ other came as it arrived, or as one of `trusted_proxies` says.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
+import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -16,9 +15,10 @@ class PublicScheme:
 
     def __init__(self, app: ASGIApp, public_url: str) -> None:
         self._app = app
-        public = urlsplit(public_url)
+        public = httpx.URL(public_url)
         self._scheme = public.scheme
-        self._host = public.netloc.lower().encode("latin-1")
+        #: As clients write it: in ASCII, and without the scheme's usual port.
+        self._host = public.netloc
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, under the scheme that its caller used."""

@@ -25,6 +25,8 @@ async def showing(scope: Scope, receive: Receive, send: Send) -> None:
             "playbooks.example.com:8443",
             "https://playbooks.example.com:8443/a?b=1",
         ),
+        ("https://playbooks.example.com:443", "playbooks.example.com", "https://playbooks.example.com/a?b=1"),
+        ("https://日本.example:8443", "xn--wgv71a.example:8443", "https://xn--wgv71a.example:8443/a?b=1"),
         ("https://playbooks.example.com", "127.0.0.1:8080", "http://127.0.0.1:8080/a?b=1"),
         ("http://127.0.0.1:8080", "127.0.0.1:8080", "http://127.0.0.1:8080/a?b=1"),
     ],
