@@ -72,11 +72,13 @@ def replace(connection: Connection, table: sa.Table, sequence: int, before: set[
 
 
 def remove(connection: Connection, table: sa.Table, sequence: int, keys: Iterable[int]) -> None:
-    """Forget keys of a document."""
-    gone = list(keys)
+    """Forget keys of a document, however many they are."""
+    gone = sorted(keys)
     if not gone:
         return
-    forgotten = table.delete().where(table.c.sequence == sequence, table.c.key.in_(gone))
+    listed, named = _listed(connection, gone)
+    chosen = table.c.key.in_(sa.select(named).select_from(listed))
+    forgotten = table.delete().where(table.c.sequence == sequence, chosen)
     if table is alert_observables:
         forgotten = forgotten.where(table.c.bucket == sequence >> _bits(connection))
     connection.execute(forgotten)

@@ -275,3 +275,12 @@ async def test_an_alert_that_no_index_has_room_for_stops_no_other(surface: Surfa
     )
     answered = await surface.client.post(INGEST, content=body, headers=LINES)
     assert [each["status"] for each in results(answered.text)] == [201, 201, 201, 400]
+
+
+async def test_an_alert_that_mentions_more_than_a_statement_takes_is_changed_all_the_same(surface: Surface) -> None:
+    hosts = [{"fqdn": ".".join([f"{n:x}"] * 9 + ["example"])} for n in range(7_400)]
+    await surface.ingest([alert("a", hostStates=hosts)])
+    await surface.ingest([alert("a", hostStates=hosts[:1])])
+    for n, expected in ((0, ["a"]), (1, [])):
+        condition = f"hostStates/any(h: h/fqdn eq '{hosts[n]['fqdn']}')"
+        assert await surface.ids("/v1.0/security/alerts", params={"$filter": condition}) == expected
