@@ -202,6 +202,30 @@ async def test_workflows_are_selected_by_their_triggers_and_state(play: Playhous
     assert await names("State eq 'disabled'") == ["timed"]
 
 
+async def test_versions_are_listed_from_the_latest_on_page_by_page(play: Playhouse) -> None:
+    for number in (1, 2, 3):
+        await saved(play, "grown", {**DEFINITION, "actions": {"Answer": {"type": "Compose", "inputs": number}}})
+    first = await play.get(f"{WORKFLOWS}/grown/versions", **{"$top": "2"})
+    assert [each["name"] for each in first["value"]] == ["3", "2"]
+    rest = (await play.client.get(first["nextLink"])).json()
+    (oldest,) = rest["value"]
+    assert oldest == await play.get(f"{WORKFLOWS}/grown/versions/1")
+    assert oldest["type"] == "Microsoft.Logic/workflows/versions"
+    assert oldest["properties"]["definition"]["actions"]["Answer"]["inputs"] == 1
+    assert "nextLink" not in rest
+
+
+async def test_each_firing_of_a_trigger_is_found_by_its_name(play: Playhouse) -> None:
+    await saved(play, "fired")
+    run = (await play.post(f"{WORKFLOWS}/fired/triggers/manual/run")).headers["x-ms-workflow-run-id"]
+    histories = f"{WORKFLOWS}/fired/triggers/manual/histories"
+    (listed,) = (await play.get(histories))["value"]
+    assert await play.get(f"{histories}/{run.lower()}") == listed
+    assert (await play.post(f"{histories}/{run.lower()}/resubmit")).status_code == 202
+    missing = await play.client.get(f"{histories}/nothing")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "WorkflowTriggerHistoryNotFound")
+
+
 async def test_runs_and_actions_are_found_in_any_letter_case(play: Playhouse) -> None:
     await saved(play, "cased")
     await play.post(f"{WORKFLOWS}/cased/triggers/manual/run")

@@ -105,6 +105,12 @@ class Library:
             found = self._deployed(row)
         return found
 
+    async def versions(self, workflow_id: str, limit: int, skip: int) -> list[DeployedWorkflow]:
+        """Answer a workflow at its versions, the latest first."""
+        read = self._database.read
+        numbers = await read(lambda connection: workflows.version_numbers(connection, workflow_id, limit, skip))
+        return [await self.at_version(workflow_id, number) for number in numbers]
+
     async def listed(self) -> list[DeployedWorkflow]:
         """Answer every workflow at its current version."""
         return [self._deployed(row) for row in await self._database.read(workflows.listed)]

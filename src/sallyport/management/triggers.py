@@ -110,11 +110,22 @@ async def histories(call: Call) -> Response:
     return page(call, [_history(workflow, trigger, each) for each in found], top=top, skip=skip)
 
 
+async def history(call: Call) -> Response:
+    """Answer how one firing of a trigger went."""
+    workflow = await call.workflow()
+    trigger, name = _named(workflow, call.name("trigger")), call.name("history").upper()
+    found = await call.engine.database.read(
+        lambda connection: trigger_histories.get(connection, workflow.id, trigger.name, name)
+    )
+    return answer(_history(workflow, trigger, found))
+
+
 async def resubmit(call: Call) -> Response:
     """Start a run again with the trigger outputs of an earlier one, which its name or its history's name means."""
     workflow = await call.workflow()
     trigger = _named(workflow, call.name("trigger"))
-    row = await call.engine.database.read(lambda connection: runs.get(connection, call.name("history")))
+    name = call.name("history").upper()
+    row = await call.engine.database.read(lambda connection: runs.get(connection, name))
     if row.workflow_id != workflow.id:
         raise runs.RunNotFound(f"The workflow run '{row.id}' could not be found.")
     stored = await call.engine.database.read(lambda connection: resume.read(connection, row))
@@ -134,6 +145,7 @@ def routes(deps: Deps) -> list[Route]:
         route(deps, "POST", TRIGGER + "/run", WRITE, run),
         route(deps, "POST", TRIGGER + "/reset", WRITE, reset),
         route(deps, "GET", TRIGGER + "/histories", READ, histories),
+        route(deps, "GET", TRIGGER + "/histories/{history}", READ, history),
         route(deps, "POST", TRIGGER + "/histories/{history}/resubmit", WRITE, resubmit),
     ]
 

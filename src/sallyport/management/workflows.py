@@ -103,15 +103,21 @@ async def regenerate_access_key(call: Call) -> Response:
     return Response(status_code=200)
 
 
+async def versions(call: Call) -> Response:
+    """Answer a workflow as it was at each of its versions, the latest first."""
+    current = await call.workflow()
+    top, skip = call.number("$top", 30, 100), call.number("$skiptoken", 0, 10**9)
+    found = await call.engine.library.versions(current.id, top, skip)
+    return page(call, [_version(each, call) for each in found], top=top, skip=skip)
+
+
 async def version(call: Call) -> Response:
     """Answer a workflow as it was at one version."""
     number = call.name("version")
     if NUMBER.fullmatch(number) is None or int(number) > _MOST_VERSIONS:
         raise stored.WorkflowNotFound(f"The version '{number}' could not be found.")
     current = await call.workflow()
-    found = await call.engine.library.at_version(current.id, int(number))
-    shown = shapes.workflow(found, call.origin())
-    return answer({**shown, "id": f"{found.resource_id}/versions/{number}", "name": number})
+    return answer(_version(await call.engine.library.at_version(current.id, int(number)), call))
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -129,8 +135,15 @@ def routes(deps: Deps) -> list[Route]:
         route(deps, "POST", WORKFLOW + "/validate", READ, validate),
         route(deps, "POST", located, READ, validate),
         route(deps, "POST", WORKFLOW + "/regenerateAccessKey", WRITE, regenerate_access_key),
+        route(deps, "GET", WORKFLOW + "/versions", READ, versions),
         route(deps, "GET", WORKFLOW + "/versions/{version}", READ, version),
     ]
+
+
+def _version(found: DeployedWorkflow, call: Call) -> dict[str, Any]:
+    name = str(found.version)
+    named = {"id": f"{found.resource_id}/versions/{name}", "name": name, "type": "Microsoft.Logic/workflows/versions"}
+    return {**shapes.workflow(found, call.origin()), **named}
 
 
 async def _definition(call: Call) -> Any:

@@ -131,6 +131,13 @@ def listed(connection: Connection) -> list[Workflow]:
     return [_record(row) for row in connection.execute(query)]
 
 
+def version_numbers(connection: Connection, workflow_id: str, limit: int, skip: int) -> list[int]:
+    """Answer which versions a workflow has, the latest first."""
+    column = versions.c.version
+    query = sa.select(column).where(versions.c.workflow_id == workflow_id).order_by(column.desc())
+    return list(connection.scalars(query.limit(limit).offset(skip)))
+
+
 def save(connection: Connection, workflow: Workflow) -> Workflow:
     """Store a workflow; definition, parameters or connections that differ from the current ones make a new version."""
     before = find(connection, workflow.name)
