@@ -185,7 +185,7 @@ async def test_a_filter_that_is_not_understood_selects_nothing_by_mistake(
 ) -> None:
     await saved(play, "timed")
     refused = await play.client.get(WORKFLOWS + path, params={"$filter": condition})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidFilter")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
 
 
 async def test_workflows_are_selected_by_their_triggers_and_state(play: Playhouse) -> None:

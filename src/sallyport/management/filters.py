@@ -29,8 +29,6 @@ _ALWAYS = re.compile(r"\(?\s*properties/integrationServiceEnvironmentResourceId\
 class FilterRefused(BadRequest):
     """Raised when a `$filter` says what no list of this surface can be asked for."""
 
-    code = "InvalidFilter"
-
     def __init__(self, condition: str, forms: str) -> None:
         super().__init__(f"The '$filter' holds '{condition[:200]}'. It is {forms}, joined by 'and'.")
         self.condition = condition
