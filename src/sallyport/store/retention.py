@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sallyport.security.observables import keys_of_alert
 from sallyport.store import (
     alert_table,
+    alerts,
     audit,
     batches,
     callbacks,
@@ -21,6 +22,7 @@ from sallyport.store import (
     matches,
     observables,
     runs,
+    schema,
     trigger_histories,
 )
 
@@ -66,6 +68,8 @@ def purge_alerts(connection: Connection, before: str) -> int:
 
     Nobody is told that they were deleted: nobody did. Answers how many there were.
     """
+    # Whoever brings some of them again changes them in another order: neither may wait for the other.
+    schema.ordered(connection, alerts.KIND)
     table = alert_table.alerts
     old = sa.select(table.c.sequence, table.c.id, table.c.document).where(table.c.created_at < before)
     found = connection.execute(old.order_by(table.c.created_at).limit(_RUNS)).all()
@@ -79,6 +83,8 @@ def purge_alerts(connection: Connection, before: str) -> int:
 
 def purge_incidents(connection: Connection, before: str) -> int:
     """Forget some incidents that were last changed before a moment and have no alert left; answers how many."""
+    # An alert that joins one meanwhile would be left without it.
+    schema.ordered(connection, incidents.KIND)
     table, joined = incidents.incidents, alert_table.alerts
     alone = ~sa.exists().where(joined.c.incident_id == table.c.id)
     old = sa.select(table.c.sequence).where(table.c.modified_at < before, alone).limit(_ROWS)

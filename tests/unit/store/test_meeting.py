@@ -14,7 +14,17 @@ from sqlalchemy.engine import Connection
 
 import databases
 from graph_surface import Surface, alert
-from sallyport.store import alerts, arrivals, indicators, matches, pending_searches, schema, searches
+from sallyport.store import (
+    alerts,
+    arrivals,
+    incidents,
+    indicators,
+    matches,
+    pending_searches,
+    retention,
+    schema,
+    searches,
+)
 from sallyport.store.database import Database
 
 AT = "2026-11-23T12:00:00.0000000Z"
@@ -134,6 +144,30 @@ def test_on_postgresql_an_indicator_that_comes_to_life_again_is_not_forgotten_by
     stores[0].write_now(submitted_again)
     forgetting.join()
     left = stores[0].read_now(lambda found: indicators.get(found, indicators.View(later, "app"), "i1"))
+    for store in stores:
+        store.close()
+    assert left is not None
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_an_incident_that_an_alert_joins_is_not_forgotten_by_another_process(url: str) -> None:
+    stores = [Database(url), Database(url)]
+    described = {"id": "7", "displayName": "d", "severity": "low", "status": "active"}
+    times = dict.fromkeys(("createdDateTime", "lastUpdateDateTime"), "2020-01-01T00:00:00Z")
+    stores[0].write_now(lambda connection: incidents.insert(connection, {**described, **times}, AT))
+    before = "2021-01-01T00:00:00.0000000Z"
+    forgetting = threading.Thread(target=stores[1].write_now, args=(partial(retention.purge_incidents, before=before),))
+
+    def joined(connection: Connection) -> None:
+        document = {"id": "a", "title": "t", "createdDateTime": "2026-11-23T12:00:00Z", "incidentIds": ["7"]}
+        alerts.ingest(connection, [arrivals.ready(document)], AT, lambda stored, _: stored)
+        forgetting.start()
+        while forgetting.is_alive() and not stores[0].read_now(_waits):
+            pass
+
+    stores[0].write_now(joined)
+    forgetting.join()
+    left = stores[0].read_now(lambda connection: incidents.get(connection, "7"))
     for store in stores:
         store.close()
     assert left is not None
