@@ -15,8 +15,7 @@ from typing import Any
 from sallyport.cli.sources import Unusable
 from sallyport.errors import SallyportError
 from sallyport.http_messages import Headers, InboundResponse
-from sallyport.store import documents
-from sallyport.wdl import values
+from sallyport.wdl import strict_json, values
 
 #: What a mock may ask of a call.
 _ASKED = ("action", "connector", "method", "path", "url")
@@ -120,9 +119,11 @@ def read(path: Path | None) -> Mocks:
     if path is None:
         return Mocks()
     try:
-        document = documents.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Unusable(f"The mocks in '{path}' cannot be read: {error}.") from None
+        document, _ = strict_json.read(path.read_bytes())
+    except OSError as error:
+        raise Unusable(f"The mocks in '{path}' cannot be read: {error.strerror or error}.") from None
+    except strict_json.InvalidJsonError as error:
+        raise Unusable(f"The mocks in '{path}' cannot be read: {error.message}") from None
     return parse(document, str(path))
 
 

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sallyport.wdl.checks import expressions, order, placement, shapes, sizes, static_results, timing, variables
+from sallyport.wdl.checks import (
+    demands,
+    expressions,
+    order,
+    placement,
+    shapes,
+    sizes,
+    static_results,
+    timing,
+    variables,
+)
 from sallyport.wdl.checks.subject import Subject
 from sallyport.wdl.definition import Definition
 from sallyport.wdl.findings import Finding, Limits
@@ -16,7 +26,7 @@ from sallyport.wdl.findings import Finding, Limits
 __all__ = ["Finding", "Limits", "check"]
 
 _RULES = (
-    *(shapes.check, timing.check, static_results.check, order.check, placement.check, variables.check),
+    *(shapes.check, demands.check, timing.check, static_results.check, order.check, placement.check, variables.check),
     *(expressions.check, sizes.check),
 )
 

@@ -22,6 +22,8 @@ LARGEST = 8 * 1024 * 1024
 #: Arrays and objects inside one another.
 DEEPEST = 200
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 _STRING = r'"(?:[^"\\]|\\.)*+"?'
 _COMMENTS = re.compile(rf"{_STRING}|//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/)?", re.DOTALL)
 _STRUCTURE = re.compile(rf"(?P<key>{_STRING})(?=\s*:\s*(?P<container>[{{\[])?)|{_STRING}|[{{}}\[\]]", re.DOTALL)
@@ -48,7 +50,7 @@ def read(data: bytes | str) -> tuple[Json, list[str]]:
     try:
         value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=_float, parse_int=_int)
     except json.JSONDecodeError as error:
-        raise InvalidJsonError(_sentence(error.msg), error.lineno, error.colno) from None
+        raise InvalidJsonError(_sentence(error), error.lineno, error.colno) from None
     return value, notes
 
 
@@ -57,6 +59,8 @@ def _decoded(data: bytes | str) -> str:
         return data.removeprefix("\ufeff")
     if len(data) > LARGEST + 3:
         raise InvalidJsonError(f"The file is larger than {LARGEST // 1024 // 1024} MB.")
+    if data.startswith(_UTF_16):
+        raise InvalidJsonError("The file is UTF-16 text, as Windows PowerShell writes it; save it as UTF-8.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -111,10 +115,12 @@ def _error(message: str, text: str, position: int) -> InvalidJsonError:
     return InvalidJsonError(message, text.count("\n", 0, position) + 1, position - start)
 
 
-def _sentence(message: str) -> str:
-    if message == "Extra data":
+def _sentence(error: json.JSONDecodeError) -> str:
+    if error.msg == "Extra data":
         return "There is text after the end of the document."
-    return f"The file is not JSON: {message[:1].lower()}{message[1:]}."
+    if error.doc[: error.pos].rstrip().endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]"):
+        return f"The file is not JSON: there is a comma before the closing '{error.doc[error.pos]}'."
+    return f"The file is not JSON: {error.msg[:1].lower()}{error.msg[1:]}."
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -82,3 +82,8 @@ def test_a_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mocks.json").write_text("{")
     with pytest.raises(Unusable, match="cannot be read"):
         mocks.read(tmp_path / "mocks.json")
+
+
+def test_a_file_may_have_comments_and_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "mocks.json").write_text('\ufeff{"Look_up": {"status": 204}} // nothing', encoding="utf-8")
+    assert mocks.read(tmp_path / "mocks.json").find(CALL).take().status == 204

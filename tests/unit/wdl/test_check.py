@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from importlib import resources
 from typing import Any
 
 import pytest
 
 from sallyport.wdl import check, definition, operation_types
+from sallyport.wdl.checks import demands
 from sallyport.wdl.findings import Finding, Limits
 from workplace import CASES
 
@@ -78,6 +80,26 @@ LIMITS: dict[str, Any] = {
         }
     },
 }
+
+
+@pytest.mark.parametrize(("part", "demanded"), [("actions", demands.ACTIONS), ("triggers", demands.TRIGGERS)])
+def test_what_a_definition_is_refused_without_is_called_required_in_the_manifest(
+    part: str, demanded: dict[str, tuple[str, ...]]
+) -> None:
+    for type_name, members in demanded.items():
+        manifest = json.loads((resources.files("sallyport") / part / "manifests" / f"{type_name}.json").read_text())
+        assert set(members) <= set(manifest["inputs"]["required"]), type_name
+
+
+@pytest.mark.parametrize("type_name", [*demands.ACTIONS, *demands.KINDS])
+@pytest.mark.parametrize("inputs", [{}, None, "@json('{}')"])
+def test_inputs_are_refused_without_what_they_need_unless_an_expression_makes_them(type_name: str, inputs: Any) -> None:
+    kind = {"type": "Expression", "kind": type_name} if type_name in demands.KINDS else {"type": type_name}
+    found = findings({"actions": {"a": {**kind, "inputs": inputs}}})
+    members = {**demands.ACTIONS, **demands.KINDS}[type_name] if not isinstance(inputs, str) else ()
+    missing = [each for each in found if each.severity == "error" and "have no" in each.message]
+    assert [each.pointer for each in missing] == ["/actions/a/inputs"] * bool(members)
+    assert all(f"'{member}'" in missing[0].message for member in members)
 
 
 @pytest.mark.parametrize("limit", LIMITS)

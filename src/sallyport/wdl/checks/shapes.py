@@ -114,7 +114,7 @@ def _action(subject: Subject, action: Action) -> Iterator[Finding]:
         yield from _switch(action)
     elif action.type == "Response":
         yield from _response(action)
-    elif action.type == "Wait":
+    elif action.type == "Wait" and not is_dynamic(action.raw.get("inputs")):
         inputs = inputs_of(action)
         if ("interval" in inputs) == ("until" in inputs):
             yield error(
@@ -155,7 +155,7 @@ def _until(subject: Subject, action: Action) -> Iterator[Finding]:
 
 
 def _response(action: Action) -> Iterator[Finding]:
-    stated = inputs_of(action).get("statusCode")
+    stated = inputs_of(action).get("statusCode", "@")  # for `demands`, when there is none
     if is_dynamic(stated):
         return
     status = whole(stated)

@@ -62,10 +62,10 @@ def _retry_policy(subject: Subject, operation: Operation, stated: object, *where
 
 
 def _duration(operation: Operation, *path: str) -> Iterator[Finding]:
-    """Answer what is wrong with a duration; one that is not there, null or empty is none."""
+    """Answer what is wrong with a duration; one that is not there or null is none, and an empty one, but for a loop."""
     around = operation.raw.get(path[0])
     stated = around.get(path[1]) if isinstance(around, dict) else None
-    if not stated or is_dynamic(stated):
+    if stated is None or (stated == "" and operation.type != "Until") or is_dynamic(stated):
         return
     try:
         retry.duration(stated, path[1])

@@ -65,6 +65,8 @@ def _declarations(subject: Subject) -> Iterator[Declaration]:
 
 
 def _change(action: Action, first: Mapping[str, Declaration], types: Mapping[str, str]) -> Iterator[Finding]:
+    if is_dynamic(action.raw.get("inputs")):
+        return
     name = inputs_of(action).get("name")
     pointer = pointer_to(action.pointer, "inputs", "name")
     if not isinstance(name, str) or not name:
