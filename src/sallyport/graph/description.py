@@ -109,12 +109,12 @@ def created(entity: Structure, body: Schema) -> Description:
     return Description({201: {JSON: schemas.entity(entity)}, 409: REFUSED}, {JSON: body}, structures=(entity,))
 
 
-def updated(entity: Structure, body: Schema, *, always: bool = False) -> Description:
-    """Describe a change; `always` answers the resource, else only on demand."""
+def updated(entity: Structure, body: Schema, *, always: bool = False, tagged: bool = True) -> Description:
+    """Describe a change; `always` answers the resource, else only on demand. What is not `tagged` has one version."""
     shown = {200: {JSON: schemas.entity(entity)}}
     answers: Mapping[int, Mapping[str, Schema]] = shown if always else {204: {}, **shown}
-    refused = {409: REFUSED, 412: REFUSED}
-    headers = _MATCH if always else {**_PREFER, **_MATCH}
+    refused = {409: REFUSED, 412: REFUSED} if tagged else {}
+    headers = {**({} if always else _PREFER), **(_MATCH if tagged else {})}
     return Description({**answers, **refused}, {JSON: body}, headers=headers, structures=(entity,))
 
 

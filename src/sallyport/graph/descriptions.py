@@ -240,7 +240,7 @@ DESCRIPTIONS: Mapping[Handler, Description] = MappingProxyType(
         subscriptions.listed: listed(SUBSCRIPTION, ("$skiptoken",)),
         subscriptions.create: created(SUBSCRIPTION, _NEW_SUBSCRIPTION),
         subscriptions.get: Description({200: {JSON: schemas.entity(SUBSCRIPTION)}}, structures=(SUBSCRIPTION,)),
-        subscriptions.update: updated(SUBSCRIPTION, _RENEWAL, always=True),
+        subscriptions.update: updated(SUBSCRIPTION, _RENEWAL, always=True, tagged=False),
         subscriptions.delete: deleted(),
         subscriptions.reauthorize: Description({204: {}}),
         notification_desk.listed: Description(

@@ -95,6 +95,24 @@ async def test_answers_of_the_samples_keep_to_it(surface: Surface) -> None:
         assert [each.message for each in validator.iter_errors(answered.json())] == []
 
 
+async def test_whatever_says_that_it_heeds_a_version_does(surface: Surface) -> None:
+    await surface.ingest([alert("a", incidentIds=["a"])])
+    made = await surface.client.post("/beta/security/tiIndicators", json=indicator())
+    heeding = [
+        each
+        for each, operation, _ in OPERATIONS
+        if any(given["name"] == "If-Match" for given in operation.get("parameters", ()))
+    ]
+    assert len(heeding) == 5
+    for each in heeding:
+        key = made.json()["id"] if "tiIndicators" in each.path else "a"
+        path = each.path.replace("{version}", "v1.0").replace("{id}", key)
+        body = {"json": {"vendorInformation": {"provider": "ASC", "vendor": "Microsoft"}}}
+        content = {} if each.method == "DELETE" else body
+        answered = await surface.client.request(each.method, path, headers={"if-match": 'W/"other"'}, **content)  # type: ignore[arg-type]
+        assert answered.status_code == 412, path
+
+
 def schemas(value: Any) -> Iterator[Any]:
     """Answer every schema that a document holds."""
     if isinstance(value, dict):
