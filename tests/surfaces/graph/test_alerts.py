@@ -270,7 +270,7 @@ async def test_a_number_of_any_size_comes_back(surface: Surface, number: float) 
 
 
 async def test_pages_follow_one_another_in_the_order_of_texts_of_any_length(surface: Surface) -> None:
-    await surface.ingest([alert(f"{n}", description=f"{n % 2}" + "ä" * 9_000, category="😀" * 600) for n in range(4)])
+    await surface.ingest([alert(f"{n}", description=f"{n % 2}" + "ä" * 9_000, category="ä" * 600) for n in range(4)])
     seen: list[str] = []
     link = f"{ALERTS}?$top=1&$orderby=description desc,category,assignedTo"
     while link:
