@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sallyport.wdl.checks.subject import Subject, error, is_dynamic, meant
+from sallyport.wdl.checks.subject import Subject, error, is_dynamic, meant, warning
 from sallyport.wdl.definition import Action, Operation, Trigger, pointer_to
 from sallyport.wdl.findings import Finding
 
@@ -46,6 +46,13 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "Substring": ("text", "startPosition"),
     "SubtractFromTime": ("baseTime", "interval", "timeUnit"),
 }
+#: What text can only be when it is an expression.
+_EXPRESSIONS: Mapping[str, str] = {
+    "If": "expression",
+    "Until": "expression",
+    "Foreach": "foreach",
+    "Query": "inputs/where",
+}
 #: Members that have one of a few values, compared without letter case.
 _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Table", "format"): ("CSV", "HTML"),
@@ -57,8 +64,13 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Answer what is missing from inputs."""
     for trigger in subject.definition.triggers.values():
         yield from _missing(trigger, TRIGGERS.get(trigger.type, ()))
+        yield from _text(trigger, "splitOn")
+        conditions = trigger.raw.get("conditions")
+        for index in range(len(conditions) if isinstance(conditions, list) else 0):
+            yield from _text(trigger, f"conditions/{index}/expression")
     for action in subject.definition.actions.values():
         yield from _kind(action) if action.type == "Expression" else _missing(action, ACTIONS.get(action.type, ()))
+        yield from _text(action, _EXPRESSIONS.get(action.type, ""))
     for (type_name, member), choices in _CHOICES.items():
         for action in subject.of_type(type_name):
             yield from _choice(action, member, choices)
@@ -94,3 +106,14 @@ def _choice(action: Action, member: str, choices: tuple[str, ...]) -> Iterator[F
         return
     text = f"The '{member}' of the action '{action.name}' is {stated!r}; it is one of: {', '.join(choices)}."
     yield error("InvalidInputs", pointer_to(action.pointer, "inputs", member), text)
+
+
+def _text(operation: Operation, path: str) -> Iterator[Finding]:
+    """Answer that a member is plain text, where only an expression can be meant."""
+    value: object = dict(operation.raw)
+    keys = path.split("/") if path else []
+    for key in keys:
+        value = value[int(key)] if isinstance(value, list) else value.get(key) if isinstance(value, dict) else None
+    if keys and isinstance(value, str) and not is_dynamic(value):
+        text = f"The '{keys[-1]}' of '{operation.name}' is plain text, and no expression: that would begin with '@'."
+        yield warning("NotAnExpression", pointer_to(operation.pointer, *keys), text)
