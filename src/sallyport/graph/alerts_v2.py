@@ -69,8 +69,11 @@ async def update(call: Call) -> Response:
     """Change what an analyst may change, and answer the alert."""
     change = changes(await call.json())
     at, match = call.at(), call.request.headers.get("if-match")
+    now = alerts.wire(at)
     stored = await call.change(
-        lambda connection: _change(connection, call, at, match, lambda document: alert_shapes.changed(document, change))
+        lambda connection: _change(
+            connection, call, at, match, lambda document: alert_shapes.changed(document, change, now)
+        )
     )
     return envelope.entity(call, CONTEXT, drawn(call, stored), 200, {"etag": alerts.tag(stored), **applied(call)})
 

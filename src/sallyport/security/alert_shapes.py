@@ -95,8 +95,11 @@ def without_private(alert: Mapping[str, Any]) -> Document:
     return {name: value for name, value in alert.items() if name != PRIVATE}
 
 
-def changed(alert: Mapping[str, Any], change: Mapping[str, Any]) -> Document:
-    """Answer what a change in the shape of alerts_v2 sets in the kept document."""
+def changed(alert: Mapping[str, Any], change: Mapping[str, Any], now: str) -> Document:
+    """Answer what a change in the shape of alerts_v2 sets in the kept document.
+
+    There nobody says when an alert was resolved: it is when somebody says so, until it is opened again.
+    """
     told: Document = {}
     if "assignedTo" in change:
         told["assignedTo"] = change["assignedTo"]
@@ -104,6 +107,7 @@ def changed(alert: Mapping[str, Any], change: Mapping[str, Any]) -> Document:
     if status is not None and sources.STATUS_TO_V2.get(alert.get("status") or "") != status:
         # A dismissed alert is resolved already: saying so again leaves it dismissed.
         told["status"] = sources.STATUS_TO_LEGACY.get(status, "unknown")
+        told["closedDateTime"] = now if status == "resolved" else None
     if change.get("classification") is not None:
         told["feedback"] = sources.FEEDBACK_OF.get(change["classification"], "unknown")
     if "determination" in change:

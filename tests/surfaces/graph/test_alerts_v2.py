@@ -113,6 +113,22 @@ async def test_a_change_answers_the_alert_and_shows_in_both_shapes(surface: Surf
     assert surface.events() == [("alert", "a", "created"), ("alert", "a", "updated")]
 
 
+async def test_an_alert_says_when_it_was_resolved_until_it_is_opened_again(surface: Surface) -> None:
+    await surface.ingest([alert("a")])
+
+    async def changed(**change: str) -> Any:
+        answered = await surface.client.patch("/v1.0/security/alerts_v2/a", json=change)
+        assert answered.status_code == 200, answered.text
+        return answered.json()["resolvedDateTime"]
+
+    resolved_at = await changed(status="resolved")
+    assert resolved_at == (await surface.client.get("/v1.0/security/alerts/a")).json()["closedDateTime"]
+    assert resolved_at.startswith(surface.clock.now().strftime("%Y-%m-%dT%H:%M:%S"))
+    await surface.clock.advance(60)
+    assert await changed(status="resolved", assignedTo="ada") == resolved_at
+    assert await changed(status="inProgress") is None
+
+
 async def test_a_legacy_change_shows_in_the_newer_shape(surface: Surface) -> None:
     await surface.ingest([newer("a", evidence=[device("pc")])])
     change = {"status": "resolved", "comments": ["done"], "vendorInformation": VENDOR}

@@ -174,8 +174,9 @@ def test_a_comment_of_a_legacy_change_says_who_made_it_and_when() -> None:
 
 
 def test_a_change_in_the_newer_shape_leaves_a_dismissed_alert_dismissed() -> None:
-    assert "status" not in changed({"status": "dismissed"}, {"status": "resolved"})
-    assert changed({"status": "dismissed"}, {"status": "new"})["status"] == "newAlert"
+    now = "2026-01-02T03:04:05Z"
+    assert changed({"status": "dismissed"}, {"status": "resolved"}, now) == {}
+    assert changed({"status": "dismissed"}, {"status": "new"}, now)["status"] == "newAlert"
 
 
 def test_analysts_words_stay_when_an_alert_is_brought_again() -> None:
