@@ -15,6 +15,7 @@ from sallyport.clock import Clock
 from sallyport.engine import entries, parameters, workflow
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.errors import NotFound
 from sallyport.store import contents, documents, schema, workflows
 from sallyport.store.database import Database
 from sallyport.wdl import definition
@@ -79,12 +80,19 @@ class Library:
 
     async def current(self, workflow_id: str) -> DeployedWorkflow:
         """Answer a workflow at the version that new runs start with, by its id; raises WorkflowNotFound."""
-        found, until = self._current.get(workflow_id, (None, 0.0))
-        now = self._clock.monotonic()
-        if found is None or now >= until:
-            self._current.pop(workflow_id, None)
+        known, now = self._current.get(workflow_id), self._clock.monotonic()
+        if known is not None and now < known[1]:
+            return known[0]
+        if known is not None:
+            # Whoever else asks meanwhile goes on with what is known: one looks for all.
+            known = self._current[workflow_id] = known[0], now + _BELIEVED_SECONDS
+        try:
             row = await self._database.read(lambda connection: workflows.current(connection, workflow_id))
-            found = self._deployed(row)
+        except NotFound:
+            self._current.pop(workflow_id, None)
+            raise
+        found = self._deployed(row)
+        if self._current.get(workflow_id) is known:
             self._current[workflow_id] = found, now + _BELIEVED_SECONDS
         return found
 
