@@ -153,7 +153,8 @@ def _endpoints(document: dict[str, Any]) -> list[str]:
 async def _handshake(call: Call, url: str) -> None:
     """Raise InvalidRequest unless the endpoint echoes the token with 200 in time."""
     token = f"Validation: Testing client application reachability for subscription Request-Id: {uuid.uuid4()}"
-    address = f"{url}{'&' if '?' in url else '?'}validationToken={quote(token, safe='')}"
+    asked = url.partition("#")[0]  # what follows is never sent to anybody
+    address = f"{asked}{'&' if '?' in asked else '?'}validationToken={quote(token, safe='')}"
     request = OutboundRequest(
         "POST",
         address,

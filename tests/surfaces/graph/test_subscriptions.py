@@ -62,6 +62,11 @@ async def test_both_endpoints_are_asked_even_when_they_are_the_same(surface: Sur
     assert len(set(tokens)) == 2
 
 
+async def test_a_fragment_of_an_address_keeps_no_token_from_its_endpoint(surface: Surface) -> None:
+    await created(surface, notificationUrl="https://soc.contoso.com/hooks#alerts")
+    assert surface.outside.requests[0].url.startswith("https://soc.contoso.com/hooks?validationToken=")
+
+
 async def test_the_older_name_of_sovereign_clouds_asks_for_contents_as_well(surface: Surface) -> None:
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver")])
