@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: The kinds that `origin` counts.
+ALERTS = "alerts"
+MATCHES = "indicatorMatches"
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectorCall:

@@ -24,6 +24,21 @@ API = "/subscriptions/s/providers/Microsoft.Web/locations/local/managedApis/Micr
 PARAMETERS = {"$connections": {"graph": {"connectionId": CONNECTION, "connectionName": "soc", "id": API}}}
 HOST = {"connection": {"name": "@parameters('$connections')['graph']['connectionId']"}}
 ALERTS = "/v1.0/security/alerts"
+#: Two webhooks that wait at once, and how they are given up.
+HOOKS = {
+    "type": "Foreach",
+    "foreach": ["a", "b"],
+    "actions": {
+        "Hook": {
+            "type": "HttpWebhook",
+            "inputs": {
+                "subscribe": {"method": "POST", "uri": "https://hooks.test/sub/@{item()}"},
+                "unsubscribe": {"method": "POST", "uri": "https://hooks.test/unsub/@{item()}"},
+            },
+        }
+    },
+}
+UNSUBSCRIBED = ["https://hooks.test/unsub/a", "https://hooks.test/unsub/b"]
 
 
 class Batches:
@@ -177,12 +192,7 @@ async def test_a_report_to_a_webhook_that_waits_no_more_is_refused_although_its_
 
 @pytest.mark.parametrize("put_away", [False, True])
 async def test_a_webhook_is_given_up_when_its_run_is_cancelled(stage: Stage, put_away: bool) -> None:
-    inputs = {
-        "subscribe": {"method": "POST", "uri": "https://hooks.test/sub/@{item()}"},
-        "unsubscribe": {"method": "POST", "uri": "https://hooks.test/unsub/@{item()}"},
-    }
-    each = {"type": "Foreach", "foreach": ["a", "b"], "actions": {"Hook": {"type": "HttpWebhook", "inputs": inputs}}}
-    run_id = await stage.start(await stage.deploy(definition(Each=each)))
+    run_id = await stage.start(await stage.deploy(definition(Each=HOOKS)))
     async with asyncio.timeout(10):
         while put_away is (run_id in stage.engine.dispatch.active) or len(stage.outside.requests) < 2:
             await asyncio.sleep(0.005)
@@ -191,21 +201,13 @@ async def test_a_webhook_is_given_up_when_its_run_is_cancelled(stage: Stage, put
         while len(stage.outside.requests) < 4:
             await asyncio.sleep(0.005)
     assert (await stage.outcome(run_id)).status == "Cancelled"
-    assert sorted(each.url for each in stage.outside.requests[2:]) == [
-        "https://hooks.test/unsub/a",
-        "https://hooks.test/unsub/b",
-    ]
+    assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
 
 
 async def test_a_crash_right_after_the_end_leaves_no_webhook_behind(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inputs = {
-        "subscribe": {"method": "POST", "uri": "https://hooks.test/sub/@{item()}"},
-        "unsubscribe": {"method": "POST", "uri": "https://hooks.test/unsub/@{item()}"},
-    }
-    each = {"type": "Foreach", "foreach": ["a", "b"], "actions": {"Hook": {"type": "HttpWebhook", "inputs": inputs}}}
-    run_id = await stage.start(await stage.deploy(definition(Each=each)))
+    run_id = await stage.start(await stage.deploy(definition(Each=HOOKS)))
     async with asyncio.timeout(10):
         while run_id in stage.engine.dispatch.active:
             await asyncio.sleep(0.005)
@@ -218,10 +220,7 @@ async def test_a_crash_right_after_the_end_leaves_no_webhook_behind(
         while (run := (await stage.outcome(run_id)).run).owner or len(stage.outside.requests) < 4:
             await asyncio.sleep(0.005)
     assert (run.status, run.wake_at) == ("Cancelled", None)
-    assert sorted(each.url for each in stage.outside.requests[2:]) == [
-        "https://hooks.test/unsub/a",
-        "https://hooks.test/unsub/b",
-    ]
+    assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
 
 
 async def test_a_connectors_webhook_is_given_up_when_another_branch_terminates_the_run(stage: Stage) -> None:

@@ -144,11 +144,9 @@ def _name(workflow: Workflow, source: Source) -> Iterator[Finding]:
     """Answer that a server would refuse the name that the file gives the workflow."""
     if may_be_named(workflow.name):
         return
-    text = (
-        f"No workflow can have the name '{workflow.name}': 1 to 80 letters, digits, hyphens, underscores, periods and"
-    )
-    text += " parentheses are allowed. "
-    text += "Give its parameter another value with --set." if source.is_template else "Deploy it with another --name."
+    allowed = "1 to 80 letters, digits, hyphens, underscores, periods and parentheses are allowed"
+    remedy = "Give its parameter another value with --set." if source.is_template else "Deploy it with another --name."
+    text = f"No workflow can have the name '{workflow.name}': {allowed}. {remedy}"
     yield Finding("warning", "InvalidResourceName", workflow.pointer.removesuffix("/properties/definition"), text)
 
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
+from sallyport.connector_call import ALERTS, MATCHES
 from sallyport.store import alerts, matches
 
 #: The highest number, by kind.
 Place = dict[str, int]
-
-ALERTS = "alerts"
-MATCHES = "indicatorMatches"
 
 
 def here(connection: Connection) -> Place:

@@ -22,12 +22,12 @@ from sallyport.engine.start import concurrency, run_name
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import SallyportError
 from sallyport.statuses import Status
-from sallyport.store import batches, documents, places, runs, schema, trigger_histories, trigger_states
+from sallyport.store import batches, documents, runs, schema, trigger_histories, trigger_states
 from sallyport.store.trigger_histories import TriggerHistory
 from sallyport.store.trigger_states import TriggerState
 from sallyport.triggers import decision
 from sallyport.triggers.context import TriggerContext, TriggerUrl
-from sallyport.triggers.trigger_type import Change, Plan, TriggerType
+from sallyport.triggers.trigger_type import Change, Plan, TriggerType, remembered
 from sallyport.wdl.definition import Trigger
 
 #: What is later than this was missed; a restart that is quicker misses nothing.
@@ -106,8 +106,7 @@ class Planner:
         else:
             plan = self.plan(self.context(workflow, trigger, state), change)
         next_at = schema.instant(plan.next_at) if plan.next_at is not None else None
-        memory = {**plan.memory, "origin": places.here(connection)} if plan.waits else plan.memory
-        planned = replace(state, next_at=next_at, memory=memory)
+        planned = replace(state, next_at=next_at, memory=remembered(connection, plan))
         if before is None or _differ(planned, before):
             trigger_states.put(connection, planned)
             self._tell(connection, planned, now)

@@ -50,7 +50,7 @@ def begin_connection(ctx: TriggerContext, memory: Mapping[str, Any], change: Cha
     """Answer the first poll; what is stored until it is made, or succeeds, is not history but what it waits for."""
     plan = begin(ctx, memory, change)
     start_at = ctx.rule().start_at
-    return replace(plan, waits=_is_lost(plan.memory) and (start_at is None or start_at <= ctx.now()))
+    return replace(plan, waits=_has_no_place(plan.memory) and (start_at is None or start_at <= ctx.now()))
 
 
 @trigger("Http", begin=begin)
@@ -68,7 +68,7 @@ async def api_connection(ctx: TriggerContext) -> Look:
     request = requests.stated(inputs, "path", "GET")
     send = api_connection_action.caller(ctx, inputs, origin=ctx.memory.get("origin"))
     look = await _poll(ctx, inputs, request, send)
-    return replace(look, waits=_is_lost(look.memory))
+    return replace(look, waits=_has_no_place(look.memory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Poll:
         return Look(**{**facts, "next_at": self.regular, **found})
 
 
-def _is_lost(memory: Mapping[str, Any]) -> bool:
+def _has_no_place(memory: Mapping[str, Any]) -> bool:
     """Answer whether neither an answer nor a place of the store says where the next poll begins."""
     return "cursor" not in memory and "origin" not in memory
 

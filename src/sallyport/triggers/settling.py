@@ -16,13 +16,13 @@ from sallyport.engine import entries
 from sallyport.engine.engine import Engine
 from sallyport.engine.start import run_name
 from sallyport.statuses import Status
-from sallyport.store import places, schema, trigger_histories, trigger_states
+from sallyport.store import schema, trigger_histories, trigger_states
 from sallyport.store.trigger_histories import TriggerHistory
 from sallyport.triggers import decision, firing
 from sallyport.triggers.context import TriggerContext
 from sallyport.triggers.decision import Decision
 from sallyport.triggers.firing import Firing
-from sallyport.triggers.trigger_type import Look
+from sallyport.triggers.trigger_type import Look, remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,9 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
     entry = history(engine, found.firing, found.decision)
     look = found.look
     next_at = schema.instant(look.next_at) if look.next_at is not None else None
-    memory = {**look.memory, "type": ctx.trigger.type}
 
     def work(connection: Connection) -> list[str]:
-        if look.waits:
-            memory["origin"] = places.here(connection)
+        memory = {**remembered(connection, look), "type": ctx.trigger.type}
         trigger_states.settle(connection, ctx.state, next_at, memory, repeated=look.silent)
         started = firing.store(connection, engine, found.firing, found.decision.events, crowded=True)
         if look.also is not None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from sallyport.engine.engine import Engine
 from sallyport.statuses import Status
+from sallyport.store import places
 from sallyport.triggers.context import TriggerContext
 
 
@@ -59,7 +60,7 @@ class Look:
     scheduled_at: datetime | None = None
     #: When the first attempt was made.
     started_at: datetime | None = None
-    #: As of a plan.
+    #: Whether the trigger has no place yet, and is to find what is stored from now on, as a plan says it.
     waits: bool = False
     #: Whether there is nothing to tell yet: a repeat follows, or nothing was looked for.
     silent: bool = False
@@ -69,6 +70,11 @@ class Look:
     last: bool = False
     #: Starts runs of its own in the same transaction; answers their names.
     also: Callable[[Connection, Engine], list[str]] | None = None
+
+
+def remembered(connection: Connection, found: Plan | Look) -> dict[str, Any]:
+    """Answer what a trigger remembers, with where the store stands for one that waits from now on."""
+    return {**found.memory, "origin": places.here(connection)} if found.waits else found.memory
 
 
 Begin = Callable[[TriggerContext, Mapping[str, Any], Change], Plan]

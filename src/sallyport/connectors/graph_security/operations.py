@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sallyport.connector_call import ConnectorCall
+from sallyport.connector_call import ALERTS, MATCHES, ConnectorCall
 from sallyport.connectors import call as generic
 from sallyport.connectors.answers import InvalidCall
 from sallyport.connectors.catalog import Connector, UnknownOperation
@@ -31,9 +31,9 @@ _OTHER: Mapping[str, str] = {"v1.0": "beta", "beta": "v1.0"}
 _BULK = frozenset({"SubmitTiIndicators", "UpdateTiIndicators", "DeleteTiIndicators", "DeleteTiIndicatorsByExternalId"})
 #: The numbers of the store that a trigger's state counts in.
 _COUNTED: Mapping[str, str] = {
-    "OnAllNewAlerts": "alerts",
-    "OnNewHighSeverityAlerts": "alerts",
-    "OnIndicatorMatch": "indicatorMatches",
+    "OnAllNewAlerts": ALERTS,
+    "OnNewHighSeverityAlerts": ALERTS,
+    "OnIndicatorMatch": MATCHES,
 }
 _REQUEST = re.compile(r"\s*(https?:|(get|patch|post|put|delete)\s)", re.IGNORECASE)
 
