@@ -15,7 +15,7 @@ from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.ports import Ports
 from sallyport.errors import TooManyRequests
-from sallyport.http_messages import Headers
+from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from sallyport.store import runs
 from scenarios.stage import Stage
 from scenarios.trigger_stage import TriggerStage
@@ -146,3 +146,39 @@ async def test_names_of_runs_sort_the_newest_first(stage: Stage) -> None:
         await asyncio.sleep(0.001)
     assert names == sorted(names, reverse=True)
     assert all(re.fullmatch(r"\d{29}CU\d{2}", name) for name in names)
+
+
+async def test_a_report_is_heard_while_another_branch_computes_for_long_and_then_calls_somebody_slow(
+    stage: Stage,
+) -> None:
+    called, answers = asyncio.Event(), asyncio.Event()
+
+    async def send(request: OutboundRequest) -> InboundResponse:
+        if request.url.endswith("/slow"):
+            called.set()
+            await answers.wait()
+        return InboundResponse(200, Headers({}), b"", request.url)
+
+    stage.outside.send = send  # type: ignore[method-assign]
+    steps: dict[str, Any] = {f"Step{n}": {"type": "Compose", "inputs": "@item()"} for n in range(20)}
+    inputs = {"subscribe": {"method": "POST", "uri": "https://sink.test/ask", "body": "@listCallbackUrl()"}}
+    actions: dict[str, Any] = {
+        "Ask": {"type": "HttpWebhook", "inputs": inputs, "runAfter": {}},
+        "Approved": {"type": "Compose", "inputs": 1, "runAfter": {"Ask": ["Succeeded"]}},
+        "Call": HTTP,
+        "Each": {"type": "Foreach", "foreach": "@range(0, 200)", "actions": steps, "runAfter": {"Call": ["Succeeded"]}},
+        "Slow": {
+            "type": "Http",
+            "inputs": {"method": "GET", "uri": "https://sink.test/slow"},
+            "runAfter": {"Each": ["Succeeded"]},
+        },
+    }
+    run_id = await stage.start(await stage.deploy({"triggers": TRIGGERS, "actions": actions}))
+    async with asyncio.timeout(20):
+        await called.wait()
+        assert await stage.engine.report(run_id, "Ask", "", {"headers": {}, "body": 1})
+        run = stage.engine.dispatch.active[run_id]
+        while ("Approved", "") not in run.records:
+            await asyncio.sleep(0.01)
+        answers.set()
+        assert await _ended(stage, [run_id]) == ["Succeeded"]

@@ -107,9 +107,10 @@ class _Step:
             return stated
         if self.action_type.container:
             return await self._contained()
-        if not self.action_type.effect:
+        if self.action_type.effect:
+            return await self._effect()
+        with self.run.waits.busy():
             return await self._call()
-        return await self._effect()
 
     def _prepare(self) -> Outcome | None:
         """Evaluate what the action says of itself; answer its outcome when that is given beforehand."""
@@ -165,12 +166,12 @@ class _Step:
                     await run.ledger.flush()
                 began_at = run.clock.now()
                 outcome = await self._attempt()
-            if isinstance(outcome, Suspended):
-                self._suspend(outcome)
-            elif not (isinstance(outcome, Failed) and outcome.retryable and self._repeat(outcome, began_at)):
-                return outcome
-            run.ledger.note(record)
-            await run.ledger.flush()
+                if isinstance(outcome, Suspended):
+                    self._suspend(outcome)
+                elif not (isinstance(outcome, Failed) and outcome.retryable and self._repeat(outcome, began_at)):
+                    return outcome
+                run.ledger.note(record)
+                await run.ledger.flush()
             resumed = True
 
     async def _waited(self) -> bool:

@@ -1,14 +1,14 @@
 """Who in a run waits for what, while the run is in memory; when only long waits are left, the run is put away.
 
-The rule: putting away is never wrong, only more work, because the history knows every wait. So a wait is kept in memory
-while something else goes on or while it is short.
+The rule: putting away loses nothing, because the history knows every wait; but what was put away hears of nothing until
+the whole run is claimed again. So a wait is kept in memory while anything else of the run goes on, and while it is
+short.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,26 @@ from sallyport.engine.records import Key
 _SHORT_SECONDS = 2.0
 #: How long nothing must go on before the run is put away: the time in which one step may follow another.
 _QUIET_SECONDS = 0.02
+#: For how many rounds of the event loop, too: when it has much to do, one step follows another in later than that time.
+_QUIET_ROUNDS = 50
+
+
+class _Busy:
+    """Entered by each step, side by side and one in another: a generator would cost more than a small step itself."""
+
+    __slots__ = ("_left", "entered")
+
+    def __init__(self, left: Callable[[], None]) -> None:
+        self._left = left
+        #: How many have entered it and not left it.
+        self.entered = 0
+
+    def __enter__(self) -> None:
+        self.entered += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.entered -= 1
+        self._left()
 
 
 class Waits:
@@ -26,20 +46,18 @@ class Waits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._busy = 0
+        self._going_on = _Busy(self._stir)
+        #: How often something began or ended that is not waiting.
+        self._stirs = 0
+        #: Whether it is being seen whether all stays quiet.
+        self._watching = False
         self._waiting: dict[Key, tuple[asyncio.Future[bool], datetime | None]] = {}
         #: Requests that came to callback addresses, by who waits for them.
         self.callbacks: dict[Key, dict[str, Any]] = {}
 
-    @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Say that something goes on that is not waiting."""
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            self._consider()
+    def busy(self) -> _Busy:
+        """Answer what says, while it is entered, that something goes on that is not waiting."""
+        return self._going_on
 
     async def wait(self, key: Key, until: datetime | None) -> bool:
         """Wait until a moment or a callback; answer False when the run is to be put away instead."""
@@ -48,7 +66,7 @@ class Waits:
         woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[key] = (woken, until)
         alarm = asyncio.ensure_future(self._alarm(woken, until)) if until is not None else None
-        self._consider()
+        self._stir()
         try:
             return await woken
         finally:
@@ -60,21 +78,40 @@ class Waits:
         """Hand a callback's request to whoever waits for it, now or soon."""
         self.callbacks.setdefault(key, request)
         waiting = self._waiting.get(key)
-        if waiting is not None and not waiting[0].done():
-            waiting[0].set_result(True)
+        if waiting is not None:
+            self._wake(waiting[0])
 
     async def _alarm(self, woken: asyncio.Future[bool], until: datetime) -> None:
         await self._clock.sleep((until - self._clock.now()).total_seconds())
+        self._wake(woken)
+
+    def _wake(self, woken: asyncio.Future[bool]) -> None:
         if not woken.done():
             woken.set_result(True)
+            self._stir()
 
-    def _consider(self) -> None:
-        if not self._busy and self._waiting:
-            asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._put_away)
+    def _stir(self) -> None:
+        self._stirs += 1
+        if not self._going_on.entered and self._waiting and not self._watching:
+            self._watching = True
+            self._watch_anew()
+
+    def _watch_anew(self) -> None:
+        asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._watch, self._stirs, _QUIET_ROUNDS)
+
+    def _watch(self, stirs: int, rounds: int) -> None:
+        """See whether all stays quiet, and put the run away in the end; what goes on begins another watch."""
+        if self._going_on.entered or not self._waiting:
+            self._watching = False
+        elif stirs != self._stirs:
+            self._watch_anew()
+        elif rounds:
+            asyncio.get_running_loop().call_soon(self._watch, stirs, rounds - 1)
+        else:
+            self._watching = False
+            self._put_away()
 
     def _put_away(self) -> None:
-        if self._busy or not self._waiting:
-            return
         now = self._clock.now()
         remaining = [(until - now).total_seconds() for _, until in self._waiting.values() if until is not None]
         if remaining and min(remaining) <= _SHORT_SECONDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from sallyport.clock import ManualClock
+from sallyport.clock import ManualClock, SystemClock
 from sallyport.engine.waits import Waits
 
 KEY = ("Act", "")
@@ -74,3 +74,20 @@ async def test_a_report_that_came_before_the_wait_ends_it_at_once_and_the_first_
     waits.deliver(KEY, {"body": 2})
     assert await waits.wait(KEY, None) is True
     assert waits.callbacks[KEY] == {"body": 1}
+
+
+async def test_a_wait_stays_in_memory_while_others_have_so_much_to_do_that_one_step_follows_another_late() -> None:
+    waits, clock = Waits(ManualClock()), SystemClock()
+    waiting = asyncio.ensure_future(waits.wait(KEY, None))
+    for _ in range(10):
+        with waits.busy():
+            await asyncio.sleep(0)
+        # The event loop comes back to this run late, and more than once, before its next step begins.
+        for _ in range(5):
+            began = clock.monotonic()
+            while clock.monotonic() - began < 0.01:
+                pass
+            await asyncio.sleep(0)
+    assert not waiting.done()
+    async with asyncio.timeout(2):
+        assert await waiting is False
