@@ -14,8 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from sallyport.actions import multipart
-from sallyport.wdl import values
+from sallyport.wdl import multipart, values
 from sallyport.wdl.errors import BudgetExceeded
 
 JSON_TYPE = "application/json"
@@ -42,7 +41,7 @@ def decode(content_type: str, content: bytes) -> Any:
         parts = multipart.read(content_type, content)
         if parts is not None:
             shown[multipart.PARTS] = [
-                {"headers": dict(headers), "body": _part(_type_of_part(headers), part)} for headers, part in parts
+                {"headers": dict(headers), "body": _part(multipart.type_of(headers), part)} for headers, part in parts
             ]
     return shown
 
@@ -156,10 +155,6 @@ def _fields(content: bytes) -> list[Any]:
     except ValueError:
         return []
     return [{"key": key, "value": value} for key, value in pairs]
-
-
-def _type_of_part(headers: Mapping[str, str]) -> str:
-    return next((value for name, value in headers.items() if name.casefold() == "content-type"), "text/plain")
 
 
 def _encode_parts(body: Mapping[str, Any], content_type: str) -> tuple[bytes, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
@@ -34,6 +35,8 @@ TYPE_NAMES = {
     list: "Array",
     dict: "Object",
 }
+#: A parameter of a header value: its name, and its value in quotes or without.
+PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*(?:("(?:[^"\\]|\\.)*+"?)|([^;]*))', re.DOTALL)
 
 
 #: Types whose values Python compares as the language does; NaN, which is a float, is not among them.
@@ -133,10 +136,9 @@ def decoded(content: bytes, content_type: str) -> str:
 
 def parameter_of(header: str, name: str) -> str:
     """Answer a parameter of a header value such as `text/plain; charset=utf-8`, an empty string when it is absent."""
-    for part in header.split(";")[1:]:
-        key, _, value = part.partition("=")
-        if key.strip().casefold() == name:
-            return value.strip().strip('"')
+    for found in PARAMETER.finditer(header):
+        if found[1].casefold() == name:
+            return found[2][1:].removesuffix('"').replace('\\"', '"') if found[2] else found[3].strip()
     return ""
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sallyport.actions import http_content, multipart
-from sallyport.wdl import values
+from sallyport.actions import http_content
+from sallyport.wdl import multipart, values
 from workplace import CASES
 
 ROWS = json.loads((CASES / "actions" / "bodies.json").read_text("utf-8"))

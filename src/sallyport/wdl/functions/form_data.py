@@ -5,12 +5,9 @@ A body with such content is an envelope; a connector may have taken it apart alr
 
 from __future__ import annotations
 
-from email.message import Message
-from email.parser import BytesParser
-from email.policy import HTTP
 from urllib.parse import parse_qsl
 
-from sallyport.wdl import errors, values
+from sallyport.wdl import errors, multipart, values
 from sallyport.wdl.functions import arguments
 from sallyport.wdl.functions.registry import function
 from sallyport.wdl.scope import Scope
@@ -107,7 +104,7 @@ def _part(scope: Scope, name: str, content: Json, index: int) -> Json:
 
 def _parts(scope: Scope, name: str, content: Json) -> list[dict[str, Json]]:
     if isinstance(content, dict):
-        prepared = content.get("$multipart")
+        prepared = content.get(multipart.PARTS)
         if isinstance(prepared, list):
             return [part for part in prepared if isinstance(part, dict)]
         if values.is_envelope(content) and _media_type(content).startswith(MULTIPART):
@@ -118,21 +115,16 @@ def _parts(scope: Scope, name: str, content: Json) -> list[dict[str, Json]]:
 def _read(scope: Scope, name: str, content: dict[str, Json]) -> list[dict[str, Json]]:
     # The bytes, the parts cut out of them, and those in base64 again.
     scope.meter.memory(3 * len(str(content[values.CONTENT])))
-    head = f"Content-Type: {content[values.CONTENT_TYPE]}\r\n\r\n".encode("utf-8", "replace")
     try:
-        message = BytesParser(policy=HTTP).parsebytes(head + values.envelope_bytes(content))
+        parts = multipart.read(str(content[values.CONTENT_TYPE]), values.envelope_bytes(content))
     except ValueError:
         raise errors.failed(name, "The multipart content is not valid base64") from None
-    if not message.is_multipart():
-        raise errors.failed(name, "The multipart content has no parts")
-    return [_read_part(part) for part in message.iter_parts()]
-
-
-def _read_part(part: Message) -> dict[str, Json]:
-    payload = part.get_payload(decode=True)
-    body = values.envelope(payload if isinstance(payload, bytes) else b"", part.get_content_type())
-    headers: dict[str, Json] = {key: str(value) for key, value in part.items()}
-    return {"headers": headers, "body": body}
+    if parts is None:
+        reason = f"it names no boundary, has no end, or has more than {multipart.MOST_PARTS} parts"
+        raise errors.failed(name, f"The multipart content cannot be taken apart: {reason}")
+    return [
+        {"headers": {**headers}, "body": values.envelope(part, multipart.type_of(headers))} for headers, part in parts
+    ]
 
 
 def _media_type(content: dict[str, Json]) -> str:

@@ -5,6 +5,7 @@ The rule: the content of a part is bytes and stays exactly what it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from sallyport.wdl import values
@@ -12,7 +13,7 @@ from sallyport.wdl import values
 PARTS = "$multipart"
 #: More parts than this are not taken apart.
 MOST_PARTS = 1_000
-_HEADERS_END = b"\r\n\r\n"
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 
 Part = tuple[Mapping[str, str], bytes]
 
@@ -22,12 +23,19 @@ def read(content_type: str, content: bytes) -> list[Part] | None:
     boundary = values.parameter_of(content_type, "boundary")
     if not boundary:
         return None
-    delimiter = b"\r\n--" + boundary.encode("utf-8", "replace")
-    pieces = (b"\r\n" + content).split(delimiter, MOST_PARTS + 2)
+    # Texts that people put together themselves often have bare line feeds.
+    line_end = b"\r\n" if b"\r\n" in content else b"\n"
+    delimiter = line_end + b"--" + boundary.encode("utf-8", "replace")
+    pieces = (line_end + content).split(delimiter, MOST_PARTS + 2)
     # Before the first delimiter is a preamble, and the last piece begins with the two hyphens that close the body.
     if len(pieces) < 2 or len(pieces) > MOST_PARTS + 2 or not pieces[-1].startswith(b"--"):
         return None
-    return [_part(piece) for piece in pieces[1:-1]]
+    return [_part(piece, line_end) for piece in pieces[1:-1]]
+
+
+def type_of(headers: Mapping[str, str]) -> str:
+    """Answer the content type of a part; one that names none is plain text."""
+    return next((value for name, value in headers.items() if name.casefold() == "content-type"), "text/plain")
 
 
 def write(boundary: str, parts: Iterable[Part]) -> bytes:
@@ -39,13 +47,14 @@ def write(boundary: str, parts: Iterable[Part]) -> bytes:
     return bytes(written) + f"--{boundary}--\r\n".encode()
 
 
-def _part(piece: bytes) -> Part:
+def _part(piece: bytes, line_end: bytes) -> Part:
     # What follows the delimiter on its own line is white space; a part without headers begins with an empty line.
-    _, _, rest = piece.partition(b"\r\n")
-    if rest.startswith(b"\r\n"):
-        return {}, rest[2:]
-    head, _, content = rest.partition(_HEADERS_END)
-    lines = head.decode("utf-8", "replace").split("\r\n")
+    _, _, rest = piece.partition(line_end)
+    if rest.startswith(line_end):
+        return {}, rest[len(line_end) :]
+    head, _, content = rest.partition(2 * line_end)
+    # A line that begins with white space goes on with the field before it, as mail programs write long ones.
+    lines = _FOLD.sub(b" ", head).decode("utf-8", "replace").split(line_end.decode())
     fields = (line.partition(":") for line in lines if ":" in line)
     return {name.strip(): value.strip() for name, _, value in fields}, content
 
