@@ -99,7 +99,18 @@ class ReadTimedOut(SallyportError):
 
 
 class StorageUnavailable(SallyportError):
-    """Raised when the database cannot be reached or answers with an I/O error."""
+    """Raised when the database cannot be reached or answers with an I/O error.
+
+    As text it says also why; callers are shown the message alone, because `reason` names hosts, users and folders.
+    """
 
     code = "ServiceUnavailable"
     status = 503
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Answer what happened, and why."""
+        return f"{self.message} {self.reason}" if self.reason else self.message

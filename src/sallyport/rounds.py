@@ -45,8 +45,8 @@ class Rounds:
                 await self._work()
                 self._note_success()
             except SallyportError as error:
-                if self._is_told(error.message):
-                    self._log.warning(f"{self._name}.stalled", error=error.message, times=self._times)
+                if self._is_told(str(error)):
+                    self._log.warning(f"{self._name}.stalled", error=str(error), times=self._times)
             except Exception as error:  # noqa: BLE001 - the rule says so
                 if self._is_told(repr(error)):
                     self._log.exception(f"{self._name}.broken", times=self._times)

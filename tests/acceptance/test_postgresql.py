@@ -65,6 +65,7 @@ def test_readiness_follows_the_database_away_and_back(own_server: tuple[str, Pat
         refused = server.client.post("/v1.0/security/alerts", json=ALERT)
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) > 0
+        assert str(folder) not in refused.text, "where the database is concerns no caller"
         assert "sallyport_database_up 0.0" in server.stranger.get("/metrics").text
         options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=50"
         postgresql._run([*control, "-l", str(folder / "log"), "-o", options, "-w", "start"])
@@ -78,6 +79,7 @@ def test_readiness_follows_the_database_away_and_back(own_server: tuple[str, Pat
     [
         ({"database": "nowhere"}, 'database "nowhere" does not exist'),
         ({"query": {"host": "/nonexistent"}}, "/nonexistent"),
+        ({"query": {"host": "db.invalid"}}, "db.invalid"),
     ],
 )
 def test_a_start_says_in_a_sentence_why_the_database_cannot_be_used(

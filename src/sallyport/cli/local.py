@@ -54,7 +54,7 @@ def opened(data: Path | None, *, any_version: bool = False) -> Iterator[Local]:
             db.read_now(migrations.check_newest)
         yield Local(found, db)
     except errors.SallyportError as wrong:
-        fail(_never_started(found) if wrong.code == "NoSigningKey" else wrong.message)
+        fail(_never_started(found) if wrong.code == "NoSigningKey" else str(wrong))
     finally:
         db.close()
 

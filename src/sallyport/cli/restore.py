@@ -37,7 +37,7 @@ def command(file: Path, data: Path | None, passphrase_file: Path | None, as_json
         _refuse_occupied(chosen.data)
         manifest = _restored(file, chosen, passphrase)
     except SallyportError as error:
-        local.fail(error.message)
+        local.fail(str(error))
     except OSError as error:
         local.fail(f"The backup cannot be restored: {error.strerror or error} ('{error.filename or chosen.data}').")
     told = {"data": str(chosen.data), "madeAt": manifest.made_at, "rows": dict(manifest.database.rows)}

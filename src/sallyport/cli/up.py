@@ -62,7 +62,7 @@ def command(*, demo: bool, **given: object) -> None:
     except StorageFull:
         local.fail(f"There is no room left for the database in '{chosen.data}'. Make room there, and start again.")
     except StorageUnavailable as error:
-        local.fail(f"{error.message} The data folder is '{chosen.data}'.")
+        local.fail(f"{error} The data folder is '{chosen.data}'.")
     except SallyportError as error:
         local.fail(error.message)
     except OSError as error:

@@ -171,7 +171,7 @@ class Couriers:
                 async with self._gates.through(endpoint, failing=address.attempts > 0):
                     more = await self._courier.bring(address)
         except SallyportError as error:
-            log.warning("deliveries.stalled", endpoint=endpoint, error=error.message)
+            log.warning("deliveries.stalled", endpoint=endpoint, error=str(error))
         except Exception:
             log.exception("deliveries.broken", endpoint=endpoint)
         finally:

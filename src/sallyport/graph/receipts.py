@@ -65,7 +65,7 @@ class Receipts:
             try:
                 await self._commit()
             except SallyportError as error:
-                log.warning("receipts.lost", error=error.message)
+                log.warning("receipts.lost", error=str(error))
 
     def _write(self) -> None:
         if self._writing is None or self._writing.done():
@@ -76,7 +76,7 @@ class Receipts:
             try:
                 await self._commit()
             except SallyportError as error:
-                log.warning("receipts.stalled", error=error.message)
+                log.warning("receipts.stalled", error=str(error))
                 await self._clock.sleep(_AGAIN_SECONDS)
             except Exception:
                 # Whatever it is, what was delivered is still to be noted.

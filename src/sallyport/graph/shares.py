@@ -101,7 +101,7 @@ class Shares:
         try:
             await self._database.write(lambda connection: leases.release(connection, owner, f"{_MEMBER}{owner}"))
         except SallyportError as error:
-            log.warning("shares.not_released", error=error.message)
+            log.warning("shares.not_released", error=str(error))
 
     async def beat(self) -> None:
         """Say that this process lives, take what is free, and give what others are to have."""

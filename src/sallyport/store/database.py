@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sallyport import errors
-from sallyport.store import documents
+from sallyport.store import documents, failures
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -34,9 +34,6 @@ _GATHERED = 256
 _READERS = 4
 #: So many steps of SQLite pass between two looks at the clock: some milliseconds.
 _STEPS = 100_000
-_NO_ROOM = "The database has no room left: nothing of this request was stored."
-#: What SQLite says of a file that it cannot read as a database.
-_DAMAGED = ("malformed", "not a database")
 
 
 @dataclass(slots=True)
@@ -97,7 +94,7 @@ class Database:
         room is left is held back.
         """
         if self.held_back and not reserved:
-            raise errors.StorageFull(_NO_ROOM)
+            raise errors.StorageFull(failures.NO_ROOM)
         return await self.begin_write(work)
 
     def begin_write(self, work: Work[T]) -> asyncio.Future[T]:
@@ -116,7 +113,7 @@ class Database:
             with self._reading.connect() as connection, _bounded(connection, self._read_seconds):
                 return work(connection)
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise failures.translated(error) from error
 
     def write_now(self, work: Work[T]) -> T:
         """Run work in a transaction of its own in the calling thread: for start-up and commands."""
@@ -126,7 +123,7 @@ class Database:
                 with connection.begin():
                     return work(connection)
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise failures.translated(error) from error
 
     def outside_now(self, work: Work[T]) -> T:
         """Run work outside of any transaction in the calling thread: for what the database does with itself whole."""
@@ -134,9 +131,9 @@ class Database:
             with self.engine.connect() as connection:
                 return work(connection)
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise failures.translated(error) from error
         except sqlite3.Error as error:
-            raise _translated(sa.exc.OperationalError("", None, error)) from error
+            raise failures.translated(sa.exc.OperationalError("", None, error)) from error
 
     def close(self) -> None:
         """Finish what is waiting to be written, then let go of every connection."""
@@ -201,7 +198,7 @@ class Database:
 
     def _told(self, error: BaseException) -> BaseException:
         """Answer what the callers are told of a transaction that failed, counting those without room."""
-        told = _translated(error)
+        told = failures.translated(error)
         self.fulls += isinstance(told, errors.StorageFull)
         return told
 
@@ -225,9 +222,9 @@ def _run_in_savepoint(connection: Connection, request: _Request) -> None:
         with connection.begin_nested():
             request.result = request.work(connection)
     except Exception as error:
-        if _ends_transaction(error):
+        if failures.ends_transaction(error):
             raise
-        request.error = _translated(error)
+        request.error = failures.translated(error)
 
 
 def _resolve(batch: list[_Request]) -> None:
@@ -340,35 +337,3 @@ def _begin_postgresql(connection: Connection) -> None:
 
 def _begin_write(connection: Connection) -> None:
     connection.execution_options(sallyport_writes=True)
-
-
-def _ends_transaction(error: BaseException) -> bool:
-    """Answer whether the database itself gave up, so that no savepoint can save the neighbours."""
-    return isinstance(error, DBAPIError) and isinstance(
-        _translated(error), errors.StorageFull | errors.StorageUnavailable
-    )
-
-
-def _translated(error: BaseException) -> BaseException:
-    """Answer the house's own error for a database that is full or out of reach, or was asked for what cannot be there.
-
-    Any other error is itself.
-    """
-    if not isinstance(error, DatabaseError | InterfaceError):
-        return error
-    text = str(error.orig).lower()
-    if any(sign in text for sign in _DAMAGED):
-        return errors.StorageUnavailable(f"The database is damaged: {error.orig}.")
-    if "cannot contain nul" in text:
-        return errors.BadRequest("A text holds the character U+0000, which nothing that is stored does.")
-    if not isinstance(error, OperationalError | InterfaceError):
-        return error
-    if text == "interrupted" or "statement timeout" in text:
-        return errors.ReadTimedOut(
-            "The database took too long to answer: narrow the filter, or order by what it names."
-        )
-    if "full" in text or "no space" in text:
-        return errors.StorageFull(_NO_ROOM)
-    if any(sign in text for sign in ("disk i/o", "unable to open", "readonly", "locked", "connection", "connect")):
-        return errors.StorageUnavailable(f"The database cannot be used: {error.orig}.")
-    return error

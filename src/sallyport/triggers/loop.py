@@ -171,7 +171,7 @@ class Loop:
                 await self._claim()
                 pause = await self._pause()
             except SallyportError as error:
-                log.warning("triggers.stalled", error=error.message)
+                log.warning("triggers.stalled", error=str(error))
                 pause = _REST_SECONDS
             except Exception:
                 # Whatever it is, the triggers of everybody else must go on.
@@ -231,7 +231,7 @@ class Loop:
                 await self._engine.database.write(lambda connection: trigger_states.release(connection, claimed))
                 return
             except SallyportError as error:
-                log.warning("triggers.stalled", error=error.message)
+                log.warning("triggers.stalled", error=str(error))
 
     # --- one look ----------------------------------------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ def _known(scope: Scope, error: Exception) -> errors.SallyportError:
         return error
     request_id = scope.get("state", {}).get("request_id", "")
     if isinstance(error, errors.SallyportError) and error.status in _RETRY_AFTER_SECONDS:
-        _log.warning("request.unavailable", request_id=request_id, code=error.code)
+        _log.warning("request.unavailable", request_id=request_id, code=error.code, reason=str(error))
         return error
     _log.error("request.failed", request_id=request_id, method=scope["method"], path=scope["path"], exc_info=error)
     return error if isinstance(error, errors.SallyportError) else UnexpectedError()

@@ -74,6 +74,6 @@ class Health:
         except errors.StorageFull:
             return "full"
         except Exception as error:  # noqa: BLE001 - whatever it is, no work can be done with this database
-            _log.warning("health.database_unavailable", reason=type(error).__name__)
+            _log.warning("health.database_unavailable", reason=str(error) or type(error).__name__)
             return "unavailable"
         return "ok"

@@ -48,7 +48,7 @@ def test_a_folder_that_no_server_started_on_is_told_on_standard_error(tmp_path: 
     ("content", "told"),
     [
         (b"", "Start the server on it once"),
-        (b"not a database at all, but a text", "The database is damaged: file is not a database."),
+        (b"not a database at all, but a text", "The database is damaged. It says: file is not a database."),
     ],
 )
 def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes, told: str) -> None:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -160,6 +160,37 @@ async def test_a_file_that_another_program_keeps_locked_is_unavailable_until_it_
         other.execute("ROLLBACK")
     assert await database.write(lambda connection: _insert(connection, 2)) == 2
     assert await database.read(_ids) == [2]
+    database.close()
+
+
+def _held_to_reading(connection: Connection) -> None:
+    connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+    _insert(connection, 1)
+
+
+def _ended_by_an_operator(connection: Connection) -> None:
+    connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("work", [_held_to_reading, _ended_by_an_operator])
+async def test_what_passes_by_itself_is_an_unavailable_database(
+    work: Callable[[Connection], None], postgresql_store: str
+) -> None:
+    with databases.emptied(postgresql_store) as database:
+        database.write_now(metadata.create_all)
+        with pytest.raises(StorageUnavailable):
+            await database.write(work)
+        assert await database.write(lambda connection: _insert(connection, 2)) == 2
+        database.write_now(metadata.drop_all)
+
+
+def test_a_server_whose_name_is_not_known_yet_is_unavailable_and_callers_are_not_told_where_it_is() -> None:
+    database = Database("postgresql+psycopg://somebody@db.invalid/sallyport")
+    with pytest.raises(StorageUnavailable) as caught:
+        database.read_now(_ids)
+    assert "db.invalid" not in caught.value.message
+    assert "db.invalid" in str(caught.value), "whoever runs the server is"
     database.close()
 
 

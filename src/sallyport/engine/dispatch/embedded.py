@@ -181,7 +181,7 @@ class Embedded:
                 await self._claim()
                 pause = await self._pause()
             except SallyportError as error:
-                log.warning("dispatch.stalled", error=error.message)
+                log.warning("dispatch.stalled", error=str(error))
                 pause = _REST_SECONDS
             except Exception:
                 # Whatever it is, the runs of everybody else must go on.
@@ -213,7 +213,7 @@ class Embedded:
             else:
                 self._live(run)
         except NotFound as error:
-            log.warning("run.orphaned", run_id=row.id, error=error.message)
+            log.warning("run.orphaned", run_id=row.id, error=str(error))
             now = schema.instant(self._clock.now())
             failure = {"code": error.code, "message": error.message}
             await self._database.write(lambda connection: runs.fail(connection, row.id, row.epoch, failure, now))
