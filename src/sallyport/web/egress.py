@@ -210,7 +210,8 @@ def _first(request: OutboundRequest) -> _Hop:
     if not _TOKEN.match(request.method):
         raise InvalidRequest("The method is not an HTTP method.")
     url = _url(request.url)
-    written = Headers(request.headers)
+    # Blanks around a value are none of it (RFC 9110, section 5.5), and expressions leave them easily.
+    written = Headers((name, value.strip(" \t")) for name, value in Headers(request.headers).pairs)
     size = sum(len(name) + len(value) for name, value in written.pairs)
     if size > _HEADER_BYTES:
         raise InvalidRequest(f"The headers are {size} characters long; the limit is {_HEADER_BYTES}.")

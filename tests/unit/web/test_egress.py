@@ -111,6 +111,19 @@ async def test_a_request_arrives_as_written_and_its_answer_comes_back(egress: Eg
     assert response.headers.all("SET-COOKIE") == ["a=1", "b=2"]
 
 
+@pytest.mark.parametrize("value", [" Bearer abc", "Bearer abc  ", "\tBearer abc\t"])
+async def test_blanks_around_the_value_of_a_header_are_none_of_it(egress: Egress, value: str) -> None:
+    seen: list[bytes] = []
+
+    async def script(request: bytes, writer: asyncio.StreamWriter) -> None:
+        seen.append(request)
+        writer.write(answer(204))
+
+    async with peer(script) as port:
+        await egress.send(OutboundRequest("GET", f"http://good.example:{port}/", {"Authorization": value}))
+    assert b"Authorization: Bearer abc\r\n" in seen[0]
+
+
 async def test_a_name_is_resolved_once_and_the_judged_address_is_dialled() -> None:
     answers = [["127.0.0.2"], ["127.0.0.1"]]
     asked: list[str] = []
