@@ -26,6 +26,8 @@ SMALLER = "smaller"
 _ENDPOINTS = 1_000
 _HEADERS = {"content-type": "application/json; charset=utf-8"}
 _TOO_LARGE = 413
+#: Only the status counts; what is short is read, so that the connection can be used again.
+_ANSWER_BYTES = 16_384
 
 
 class Sender:
@@ -48,7 +50,13 @@ class Sender:
         """Send a body of so many notifications; answers why it was not taken, None when it was."""
         seconds = endpoint_health.SLOW_SECONDS
         request = OutboundRequest(
-            "POST", address.lane.url, _HEADERS, body, timeout_seconds=seconds, follow_redirects=False
+            "POST",
+            address.lane.url,
+            _HEADERS,
+            body,
+            timeout_seconds=seconds,
+            follow_redirects=False,
+            answer_bytes=_ANSWER_BYTES,
         )
         began = self._clock.monotonic()
         try:

@@ -30,6 +30,8 @@ CONTEXT = "subscriptions"
 #: How long an endpoint may take to answer the handshake.
 HANDSHAKE_SECONDS = 10.0
 _PAGE = 100
+#: Where a whole token fits in: an endpoint that answers more has not answered the token.
+_ANSWER_BYTES = 4_096
 _REFUSED = "Subscription validation request failed. Must respond with 200 OK to this request."
 _TIMED_OUT = "Subscription validation request timed out."
 
@@ -161,6 +163,7 @@ async def _handshake(call: Call, url: str) -> None:
         {"content-type": "text/plain; charset=utf-8"},
         timeout_seconds=HANDSHAKE_SECONDS,
         follow_redirects=False,
+        answer_bytes=_ANSWER_BYTES,
     )
     response = await _sent(call, request)
     if response.status != 200 or response.body.decode(errors="replace").strip() != token:

@@ -22,6 +22,7 @@ from sallyport.clock import Clock
 from sallyport.http_messages import (
     ConnectionFailed,
     EgressDenied,
+    FailureKind,
     Headers,
     InboundResponse,
     InvalidRequest,
@@ -128,7 +129,7 @@ class Egress:
             hop = hop.traced(self._recorder.trace_headers())
             try:
                 async with asyncio.timeout(max(0.0, request.timeout_seconds)):
-                    response = await self._follow(hop, request.follow_redirects)
+                    response = await self._follow(hop, request)
                 outcome = f"{response.status // 100}xx"
                 span.note("http.response.status_code", response.status)
                 if response.status >= 400:
@@ -151,23 +152,23 @@ class Egress:
         """Close every connection that is kept open."""
         await self._pools.close()
 
-    async def _follow(self, hop: _Hop, follow: bool) -> InboundResponse:
+    async def _follow(self, hop: _Hop, request: OutboundRequest) -> InboundResponse:
         mounted = self._mounted.get(hop.origin)
         if mounted is not None:
             return await _serve(mounted, hop)
         for _ in range(_HOPS + 1):
-            response = await self._exchange(hop)
+            response = await self._exchange(hop, request.answer_bytes)
             location = response.headers.get("location", "")
-            if not follow or response.status not in _REDIRECTS or not location:
+            if not request.follow_redirects or response.status not in _REDIRECTS or not location:
                 return response
             # Nobody outside may send us inside: a later hop never looks at what is mounted.
             hop = _redirected(hop, response.status, location)
         raise ConnectionFailed("redirects", hop.url.host)
 
-    async def _exchange(self, hop: _Hop) -> InboundResponse:
+    async def _exchange(self, hop: _Hop, most: int | None) -> InboundResponse:
         try:
             async with self._pools.to(hop.origin) as pool, self._opened(pool, hop) as response:
-                return await self._received(response, hop)
+                return await self._received(response, hop, most)
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise ConnectionFailed(network.failure_kind(error), hop.url.host) from error
 
@@ -179,17 +180,19 @@ class Egress:
             content=hop.body,
         )
 
-    async def _received(self, response: httpcore.Response, hop: _Hop) -> InboundResponse:
+    async def _received(self, response: httpcore.Response, hop: _Hop, most: int | None) -> InboundResponse:
         headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
-        body = inflate.Body(headers.get("content-encoding", ""), self._policy.response_limit_bytes)
+        limit = self._policy.response_limit_bytes
+        body = inflate.Body(headers.get("content-encoding", ""), limit if most is None else min(most, limit))
         try:
             async for piece in response.aiter_stream():
                 body.feed(piece)
             content = body.finish()
-        except inflate.TooLarge as error:
-            raise ConnectionFailed("too_large", hop.url.host) from error
-        except inflate.BadEncoding as error:
-            raise ConnectionFailed("protocol", hop.url.host) from error
+        except (inflate.TooLarge, inflate.BadEncoding) as error:
+            if most is None:
+                kind: FailureKind = "too_large" if isinstance(error, inflate.TooLarge) else "protocol"
+                raise ConnectionFailed(kind, hop.url.host) from error
+            content = b""
         if body.decoded:
             headers = headers.without("content-encoding", "content-length")
         return InboundResponse(response.status, headers, content, str(hop.url))

@@ -87,6 +87,7 @@ class Told:
             self.posts.append((request.url, json.loads(request.body)))
         assert not request.follow_redirects
         assert request.timeout_seconds == 10
+        assert request.answer_bytes is not None, "nobody fills the memory with answers"
         return InboundResponse(answer, Headers(), b"")
 
     def sizes_until(self, most: int, otherwise: int) -> list[int]:

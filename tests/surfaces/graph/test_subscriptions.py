@@ -49,6 +49,7 @@ async def test_a_subscription_is_created_after_its_endpoint_has_echoed_the_token
     [asked] = surface.outside.requests
     assert asked.method == "POST"
     assert asked.timeout_seconds == 10
+    assert asked.answer_bytes is not None, "nobody fills the memory with answers"
     assert not asked.follow_redirects
     assert Headers(asked.headers)["content-type"] == "text/plain; charset=utf-8"
     parts = urlsplit(asked.url)

@@ -125,6 +125,25 @@ async def test_a_gzip_bomb_stops_at_the_limit_and_stays_small() -> None:
     assert time.monotonic() - began < 5
 
 
+async def test_a_body_that_is_longer_than_is_of_interest_is_left_unread(egress: Egress) -> None:
+    async def endless(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"2710\r\n" + b"a" * 10_000 + b"\r\n")
+            await writer.drain()
+
+    async with peer(endless) as port:
+        request = OutboundRequest("POST", f"http://127.0.0.1:{port}/", answer_bytes=1_000)
+        response = await egress.send(request)
+    assert (response.status, response.body) == (202, b"")
+
+
+async def test_a_body_that_cannot_be_read_is_no_failure_where_only_the_status_is_of_interest(egress: Egress) -> None:
+    async with peer(says(answer(202, "Content-Encoding: gzip\r\n", b"plain"))) as port:
+        response = await egress.send(OutboundRequest("POST", f"http://127.0.0.1:{port}/", answer_bytes=1_000))
+    assert (response.status, response.body) == (202, b"")
+
+
 @pytest.mark.parametrize(
     ("encoding", "compressed"),
     [
