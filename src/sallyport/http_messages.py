@@ -82,8 +82,8 @@ class OutboundRequest:
     #: For everything together: connecting, every redirect, and the last byte of the body.
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     follow_redirects: bool = True
-    #: The longest body of a response that is of interest: a longer one is left unread, and one that cannot be read is no
-    #: failure; both are empty. None means that all must be there, up to what policy permits.
+    #: The longest body of a response that is of interest: a longer one is left unread, and one that cannot be read is
+    #: no failure; both are empty. None means that all must be there, up to what policy permits.
     answer_bytes: int | None = None
 
 
