@@ -110,6 +110,20 @@ def test_what_may_not_be_restored_changes_nothing(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["kept.backup", "log", "source", "tampered"]
 
 
+def test_a_folder_that_is_there_is_filled_and_stays_the_one_it_was(tmp_path: Path) -> None:
+    """It may be a disk of its own, or the only place where whoever restores may write."""
+    file, folder = tmp_path / "kept.backup", tmp_path / "new"
+    with serving(tmp_path / "data", tmp_path / "log", "--tls", "none") as server:
+        server.json("backup", str(file))
+    folder.mkdir()
+    before = folder.stat().st_ino
+    done = restore(file, folder)
+    assert done.returncode == 0, done.stderr
+    assert folder.stat().st_ino == before
+    assert {each.name for each in folder.iterdir()} >= {"sallyport.db", "master.key"}
+    assert not [each.name for each in (*folder.iterdir(), *tmp_path.iterdir()) if "restore" in each.name]
+
+
 @pytest.mark.parametrize("mail", [True, False])
 def test_the_mailbox_comes_along_when_it_is_asked_for(tmp_path: Path, mail: bool) -> None:
     source, target, file = tmp_path / "source", tmp_path / "target", tmp_path / "kept.backup"

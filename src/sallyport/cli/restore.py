@@ -12,11 +12,19 @@ import orjson
 
 from sallyport import settings
 from sallyport.cli import local, lock, output, passphrases
-from sallyport.errors import SallyportError
+from sallyport.errors import Conflict, SallyportError
 from sallyport.settings import Settings
 from sallyport.store import archive, backup
 from sallyport.store.archive import Manifest
 from sallyport.store.database import Database, sqlite_url
+
+
+class Occupied(Conflict):
+    """Raised when there is something in the folder that a backup is to be restored into."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"The folder '{folder}' is not empty. Name another one with --data, or move that away first.")
+        self.folder = folder
 
 
 @click.command("restore")
@@ -49,9 +57,12 @@ def command(file: Path, data: Path | None, passphrase_file: Path | None, as_json
 
 
 def _restored(file: Path, chosen: Settings, passphrase: str | None) -> Manifest:
-    """Put everything together beside the folder, then let it take the folder's place."""
-    chosen.data.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{chosen.data.name}.restore-", dir=chosen.data.parent))
+    """Put everything together in a folder apart, then let it take its place."""
+    folder = chosen.data
+    # What is beside a folder that is there may be another disk, or nothing that may be written to.
+    place = folder if folder.exists() else folder.parent
+    place.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.restore-", dir=place))
     try:
         manifest = archive.extract(file, made, passphrase)
         copied = manifest.database
@@ -62,12 +73,23 @@ def _restored(file: Path, chosen: Settings, passphrase: str | None) -> Manifest:
         finally:
             database.close()
         shutil.rmtree(made / backup.TABLES, ignore_errors=True)
-        # Onto an empty folder at the most: the system refuses any other.
-        made.replace(chosen.data)
+        _put_into_place(made, folder)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
     return manifest
+
+
+def _put_into_place(made: Path, folder: Path) -> None:
+    if made.parent != folder:
+        # Onto an empty folder at the most: the system refuses any other.
+        made.replace(folder)
+        return
+    if any(each != made for each in folder.iterdir()):
+        raise Occupied(folder)
+    for each in made.iterdir():
+        each.replace(folder / each.name)
+    made.rmdir()
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -75,4 +97,4 @@ def _refuse_occupied(folder: Path) -> None:
     if holder is not None:
         raise lock.Running(folder, holder)
     if folder.exists() and any(folder.iterdir()):
-        local.fail(f"The folder '{folder}' is not empty. Name another one with --data, or move that away first.")
+        raise Occupied(folder)
