@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import databases
 import playhouse
 from playhouse import Playhouse
 from sallyport import app, settings
+from sallyport.engine.library import Deployment
+from sallyport.store.workflows import Overtaken
 
 WORKFLOWS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Logic/workflows"
 SINK = "https://sink.test"
@@ -136,6 +139,28 @@ async def test_what_only_one_database_would_keep_is_refused_on_both(tmp_path: Pa
         assert (long.status_code, long.json()["error"]["code"]) == (400, "InvalidTemplate")
         for number in (2**31 - 1, 2**31, 10**17):
             assert (await play.client.get(f"{WORKFLOWS}/plain/versions/{number}")).status_code == 404
+
+
+async def test_a_change_of_tags_takes_back_nothing_that_was_saved_meanwhile(tmp_path: Path, any_database: str) -> None:
+    async with playhouse.opened(tmp_path, database_url=any_database or None) as play:
+        for number in range(5):
+            await saved(play, "busy")
+            actions = {f"Answer_{number}": {"type": "Compose", "inputs": number}}
+            definition = {"properties": {"definition": {**DEFINITION, "actions": actions}}}
+            changes = [play.client.patch(f"{WORKFLOWS}/busy", json={"tags": {"n": str(each)}}) for each in range(3)]
+            answers = await asyncio.gather(play.client.put(f"{WORKFLOWS}/busy", json=definition), *changes)
+            assert {each.status_code for each in answers} == {200}
+            assert list((await play.get(f"{WORKFLOWS}/busy"))["properties"]["definition"]["actions"]) == list(actions)
+
+
+async def test_what_was_made_from_an_older_edition_is_not_stored(play: Playhouse) -> None:
+    await saved(play, "edited")
+    library = play.house.engine.library
+    seen = await library.named("edited")
+    await saved(play, "edited", tags={"a": "1"})
+    with pytest.raises(Overtaken):
+        await library.save(Deployment("edited", DEFINITION, {}, {}), seen)
+    assert (await play.get(f"{WORKFLOWS}/edited"))["tags"] == {"a": "1"}
 
 
 # --- what is listed --------------------------------------------------------------------------------------------------

@@ -123,13 +123,15 @@ class Library:
         """Answer every workflow at its current version."""
         return [self._deployed(row) for row in await self._database.read(workflows.listed)]
 
-    async def save(self, deployment: Deployment) -> DeployedWorkflow:
+    async def save(self, deployment: Deployment, revised: DeployedWorkflow | None = None) -> DeployedWorkflow:
         """Store a workflow; answers it as stored, at a new version where anything that runs depend on has changed.
 
-        Raises InvalidDefinition.
+        `revised` is the workflow that the deployment was made from, None when it was made from nothing.
+
+        Raises InvalidDefinition; Overtaken when `revised` is no longer what is stored.
         """
-        row = self._row(deployment)
-        stored = await self._database.write(lambda connection: workflows.save(connection, row))
+        row, seen = self._row(deployment), revised.edition if revised is not None else None
+        stored = await self._database.write(lambda connection: workflows.save(connection, row, seen))
         self._current.pop(stored.id, None)
         return self._deployed(stored)
 

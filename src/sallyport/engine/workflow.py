@@ -57,6 +57,11 @@ class DeployedWorkflow:
     _facts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def edition(self) -> tuple[Any, ...]:
+        """What tells this from what is saved later, as the store does."""
+        return self.id, self.version, self.state, self.tags, self.changed_at
+
+    @property
     def secrets(self) -> secrecy.Secrets:
         """Which actions hold secrets in their inputs and outputs."""
         found = self._facts.get("secrets")

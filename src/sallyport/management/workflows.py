@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -47,8 +48,7 @@ async def get(call: Call) -> Response:
 async def save(call: Call) -> Response:
     """Store a workflow; read-only members that come back with it are ignored."""
     body = await _definition(call)
-    saved = await _save(call, body)
-    return answer(shapes.workflow(saved, call.origin()))
+    return answer(shapes.workflow(await _save(call, lambda _: body), call.origin()))
 
 
 async def change(call: Call) -> Response:
@@ -59,8 +59,13 @@ async def change(call: Call) -> Response:
     changed = body.get("properties") or {}
     if not isinstance(changed, dict):
         raise resource.InvalidWorkflow("The 'properties' of a workflow must be an object.")
-    before = shapes.workflow(await call.workflow(), call.origin(), whole=True)
-    merged = {**before, **body, "properties": {**before["properties"], **changed}}
+
+    def merged(before: DeployedWorkflow | None) -> dict[str, Any]:
+        if before is None:
+            raise stored.WorkflowNotFound(f"The workflow '{call.name('workflow')}' could not be found.")
+        shown = shapes.workflow(before, call.origin(), whole=True)
+        return {**shown, **body, "properties": {**shown["properties"], **changed}}
+
     return answer(shapes.workflow(await _save(call, merged), call.origin()))
 
 
@@ -151,12 +156,18 @@ async def _definition(call: Call) -> Any:
     return await bodies.read_json(call.request, limit, _DEFINITION_DEPTH)
 
 
-async def _save(call: Call, body: Any) -> DeployedWorkflow:
-    name, now = call.name("workflow"), call.engine.clock.now()
-    deployment = resource.deployment(name, body, now, call.deps.definition_limits, await _before(call))
-    saved = await call.engine.library.save(deployment)
-    await call.deps.triggers.synchronise(saved)
-    return saved
+async def _save(call: Call, wanted: Callable[[DeployedWorkflow | None], Any]) -> DeployedWorkflow:
+    """Store what is wanted in place of what is there; asks again when somebody else has saved meanwhile."""
+    name, limits = call.name("workflow"), call.deps.definition_limits
+    while True:
+        before = await _before(call)
+        deployment = resource.deployment(name, wanted(before), call.engine.clock.now(), limits, before)
+        try:
+            saved = await call.engine.library.save(deployment, before)
+        except stored.Overtaken:
+            continue
+        await call.deps.triggers.synchronise(saved)
+        return saved
 
 
 async def _before(call: Call) -> DeployedWorkflow | None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from sallyport.errors import NotFound
+from sallyport.errors import Conflict, NotFound
 from sallyport.store import schema
 
 workflows = sa.Table(
@@ -63,6 +63,11 @@ class Workflow:
     parameters: str
     connections: dict[str, Any]
     digest: str
+
+    @property
+    def edition(self) -> tuple[Any, ...]:
+        """What tells what was saved from what is saved later."""
+        return self.id, self.shown_version, self.state, self.tags, self.changed_at
 
 
 _COLUMNS = (
@@ -138,9 +143,17 @@ def version_numbers(connection: Connection, workflow_id: str, limit: int, skip: 
     return list(connection.scalars(query.limit(limit).offset(skip)))
 
 
-def save(connection: Connection, workflow: Workflow) -> Workflow:
-    """Store a workflow; definition, parameters or connections that differ from the current ones make a new version."""
+def save(connection: Connection, workflow: Workflow, revised: tuple[Any, ...] | None = None) -> Workflow:
+    """Store a workflow; definition, parameters or connections that differ from the current ones make a new version.
+
+    `revised` is the edition that it was made from, None for one that was made from nothing.
+
+    Raises Overtaken when that edition is no longer the current one.
+    """
+    schema.ordered(connection, "workflows")
     before = find(connection, workflow.name)
+    if revised is not None and (before is None or before.edition != revised):
+        raise Overtaken(f"The workflow '{workflow.name}' was changed by somebody else meanwhile.")
     if before is None:
         connection.execute(sa.insert(workflows), {**_head(workflow), "version": 1, "id": workflow.id})
         _insert_version(connection, workflow, workflow.id, 1)
@@ -174,6 +187,10 @@ class WorkflowNotFound(NotFound):
     """Raised when no workflow has the name or the id."""
 
     code = "WorkflowNotFound"
+
+
+class Overtaken(Conflict):
+    """Raised when a workflow was changed between the reading and the saving of it."""
 
 
 def _joined(on: sa.ColumnElement[bool]) -> sa.Select[Any]:
