@@ -88,3 +88,40 @@ async def test_outputs_of_the_run_are_bounded(stage: Stage) -> None:
     outputs = {"all": {"type": "Array", "value": "@createArray(outputs('Big'), outputs('Big'), outputs('Big'))"}}
     found = await stage.run({"triggers": TRIGGERS, "actions": {"Big": big}, "outputs": outputs})
     assert (found.status, found.run.code) == ("Failed", CODE)
+
+
+def _until(reads: int, *after: str) -> dict[str, Any]:
+    """A loop whose every iteration holds a few hundred kilobytes; its condition reads them."""
+    return {
+        "type": "Until",
+        "expression": f"@and(greater(length(outputs('Big')), 9), equals(iterationIndexes('Loop'), {reads - 1}))",
+        "limit": {"count": 100},
+        "actions": {"Big": _compose("@string(range(0, 60000))")},
+        "runAfter": {name: ["Succeeded"] for name in after},
+    }
+
+
+@pytest.mark.parametrize("read", ["plain", "@length(outputs('Big'))"])
+async def test_a_loop_that_asks_again_and_again_holds_its_last_iteration_only(tmp_path: Path, read: str) -> None:
+    stage = await Stage(tmp_path, limits=Limits(held_bytes=2_000_000)).open()
+    try:
+        actions = {"Loop": _until(30), "Read": _compose(read, "Loop")}
+        found = await stage.run({"triggers": TRIGGERS, "actions": actions})
+        assert found.status == "Succeeded"
+        assert found["Read"].outputs == ("plain" if read == "plain" else len(found["Big/000029"].outputs))
+    finally:
+        await stage.close()
+
+
+@pytest.mark.parametrize("read", ["plain", "@length(outputs('Big'))"])
+async def test_a_loop_inside_another_holds_nothing_of_iterations_that_are_over(tmp_path: Path, read: str) -> None:
+    stage = await Stage(tmp_path, limits=Limits(held_bytes=2_000_000)).open()
+    try:
+        body = {"Loop": _until(2), "Read": _compose(read, "Loop")}
+        each = {"type": "Foreach", "foreach": "@range(0, 15)", "actions": body, "runAfter": {}}
+        sequential = {"operationOptions": "Sequential"}
+        found = await stage.run({"triggers": TRIGGERS, "actions": {"Each": {**each, **sequential}}})
+        assert found.status == "Succeeded"
+        assert {status for name, status in found.statuses().items() if name.startswith("Read/")} == {"Succeeded"}
+    finally:
+        await stage.close()

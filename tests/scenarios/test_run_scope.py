@@ -76,6 +76,30 @@ async def test_the_index_of_an_until_is_told_and_its_last_iteration_is_read_from
     assert found["Out"].outputs == 2
 
 
+async def test_a_loop_that_asks_for_each_item_is_read_from_outside_with_its_last_iteration_for_each(
+    stage: Stage,
+) -> None:
+    loop = {
+        "type": "Until",
+        "expression": "@equals(iterationIndexes('Loop'), items('Each'))",
+        "limit": {"count": 9},
+        "actions": {"Tell": _compose("@concat(items('Each'), '-', iterationIndexes('Loop'))")},
+        "runAfter": {},
+    }
+    # After a wait the run has been put away, and is what its history says.
+    pause = {
+        "type": "Wait",
+        "inputs": {"interval": {"count": 3, "unit": "Second"}},
+        "runAfter": {"Each": ["Succeeded"]},
+    }
+    told = _compose("@outputs('Tell')", "Each")
+    found = await _run(
+        stage, Each=_each([1, 0, 2], Loop=loop), At_once=told, Pause=pause, Later=_compose("@outputs('Tell')", "Pause")
+    )
+    assert found["At_once"].outputs == ["1-1", "0-0", "2-2"]
+    assert found["Later"].outputs == ["1-1", "0-0", "2-2"]
+
+
 async def test_result_answers_the_first_level_of_a_scope(stage: Stage) -> None:
     scope = {
         "type": "Scope",

@@ -100,6 +100,9 @@ async def run_iteration(run: Run, loop: Action, key: str, frame: Frame, index: i
     block = loop.blocks[key]
     began_at = _began_at(run, block, repetition)
     has_item = item is not NO_ITEM
+    if index and not has_item:
+        # A loop without items is read from outside by its last iteration, which the one before is no more.
+        run.forget_superseded(block, repetition_name(frame.repetition, index - 1))
     inner = Frame(repetition, loop.name, index, item if has_item else None, has_item, frame)
     outcome = await run_block(run, block, inner)
     if outcome.status is not None:
@@ -109,7 +112,6 @@ async def run_iteration(run: Run, loop: Action, key: str, frame: Frame, index: i
         run.records[finished.key] = finished
         run.ledger.note(finished)
         if has_item:
-            # A loop without items is read from outside by its last iteration: that one must be kept.
             run.forget(block, repetition)
     return outcome
 

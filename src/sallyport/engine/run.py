@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import randbits, token_hex
@@ -21,7 +21,7 @@ from sallyport.engine.ledger import Ledger
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
-from sallyport.engine.records import Key, Record, within
+from sallyport.engine.records import Key, Record, repetition_name, within
 from sallyport.engine.run_scope import RunScope
 from sallyport.engine.turns import Turns
 from sallyport.engine.variables import Variables
@@ -138,14 +138,32 @@ class Run:
 
     def forget(self, block: Block, repetition: str) -> None:
         """Let go of the records of a finished iteration that nobody outside of the loop will ask for."""
-        kept = self.workflow.read_from_outside
+        read, around = self.workflow.read_from_outside, repetition.count("-")
+        self._forget(block, repetition, lambda name: read.get(name, around + 1) <= around)
+
+    def forget_superseded(self, block: Block, repetition: str) -> None:
+        """Let go of the records of an iteration that another one follows, in a loop that is read by its last one."""
+        self._forget(block, repetition, self.workflow.gathered.__contains__)
+
+    def _forget(self, block: Block, repetition: str, kept: Callable[[str], bool]) -> None:
         for name, action in block.actions.items():
             self.latest.pop((name, repetition), None)
-            forgotten = self.records.pop((name, repetition), None) if name not in kept else None
+            forgotten = self.records.pop((name, repetition), None) if not kept(name) else None
             if forgotten is not None:
                 self.held -= forgotten.weight
             for inner in action.blocks.values():
-                self.forget(inner, repetition)
+                self._forget(inner, repetition, kept)
+                for each in self._iterations(action, inner, repetition):
+                    self._forget(inner, each, kept)
+
+    def _iterations(self, action: Action, inner: Block, repetition: str) -> Iterator[str]:
+        """Give the finished iterations of a loop's block, of which nothing is kept."""
+        is_loop = any(each.loops != action.loops for each in inner.actions.values())
+        for index in itertools.count() if is_loop else ():
+            each = repetition_name(repetition, index)
+            if self.records.pop((action.name, each), None) is None:
+                return
+            yield each
 
     def hold(self, record: Record, size: int) -> None:
         """Count what a record holds from now on; raises ResultTooLarge when the run would hold too much."""

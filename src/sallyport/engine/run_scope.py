@@ -144,7 +144,14 @@ class RunScope(Scope):
             if key[0] == action.name and _inside(key[1], outer) and not record.iteration
         ]
         found.sort(key=lambda record: record.repetition)
-        return [None if record.outputs is ABSENT else record.outputs for record in found]
+        # Of an Until around it, the last iteration.
+        last = {self._item_of(action, record.repetition): record for record in found}
+        return [None if record.outputs is ABSENT else record.outputs for record in last.values()]
+
+    def _item_of(self, action: Action, repetition: str) -> tuple[str, ...]:
+        actions = self._run.workflow.definition.actions
+        indexes = zip(action.loops, repetition.split("-"), strict=True)
+        return tuple(index for loop, index in indexes if actions[loop].raw.get("foreach"))
 
     def _search(self, name: str) -> Record | None:
         try:

@@ -95,11 +95,19 @@ class DeployedWorkflow:
         return [action for action in self.definition.actions.values() if action.type in responding]
 
     @property
-    def read_from_outside(self) -> frozenset[str]:
-        """Names of actions inside loops that an expression outside of their loop asks for, in one way or another."""
-        found = self._facts.get("read_from_outside")
+    def read_from_outside(self) -> Mapping[str, int]:
+        """Actions inside loops that an expression outside of their loop asks for, as `references.from_outside` says."""
+        found: Mapping[str, int] | None = self._facts.get("read_from_outside")
         if found is None:
             found = self._facts["read_from_outside"] = references.from_outside(self.definition)
+        return found
+
+    @property
+    def gathered(self) -> frozenset[str]:
+        """Names of actions inside loops of which an expression asks for all iterations."""
+        found: frozenset[str] | None = self._facts.get("gathered")
+        if found is None:
+            found = self._facts["gathered"] = references.gathered(self.definition)
         return found
 
     @property
