@@ -386,3 +386,16 @@ async def test_an_action_whose_static_result_is_not_there_sends_nothing(stage: S
     assert outcome["Call"].status == "Failed"
     assert (outcome["Call"].error or {})["message"] == "The workflow has no static result 'One'."
     assert stage.outside.requests == []
+
+
+async def test_a_time_limit_beyond_the_calendar_is_none(stage: Stage) -> None:
+    record = await call(stage, {}, limit={"timeout": "P9999Y"})
+    assert (record.status, record.code) == ("Succeeded", "OK")
+
+
+async def test_a_result_that_does_not_come_within_the_time_limit_is_not_waited_for(stage: Stage) -> None:
+    accepted = (202, {"Location": "/things/later", "Retry-After": "20"}, None)
+    stage.outside.replies["GET https://api.test/things/later"] = accepted
+    record = await call(stage, {}, accepted, limit={"timeout": "PT50S"})
+    assert (record.status, record.code) == ("TimedOut", "ActionTimedOut")
+    assert len(stage.outside.requests) == 3

@@ -268,6 +268,13 @@ async def test_a_delay_moves_the_run_of_a_window_and_not_the_window(stage: Trigg
     assert fired["scheduledTime"].startswith("2026-01-05T09:10")
 
 
+async def test_a_window_that_is_delayed_beyond_the_calendar_never_comes(stage: TriggerStage) -> None:
+    workflow = await stage.save(sliding(HOURLY, inputs={"delay": "P9999Y"}))
+    await stage.advance(hours=3)
+    assert await stage.runs(workflow) == []
+    assert await stage.told(workflow) == []
+
+
 async def test_windows_that_passed_while_the_workflow_was_disabled_are_caught_up(stage: TriggerStage) -> None:
     workflow = await stage.save(sliding(HOURLY))
     await stage.set_state(workflow, "Disabled")

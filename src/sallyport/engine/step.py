@@ -126,7 +126,7 @@ class _Step:
         if self.action_type.effect and "limit" in action.raw:
             limit = self.context.evaluate(action.template("limit"))
             if isinstance(limit, dict) and limit.get("timeout"):
-                self.deadline = record.started_at + retry.duration(limit["timeout"], "limit.timeout")
+                self.deadline = retry.later(record.started_at, retry.duration(limit["timeout"], "limit.timeout"))
         return self._static_result() if "runtimeConfiguration" in action.raw else None
 
     def _retry_policy(self) -> retry.RetryPolicy:

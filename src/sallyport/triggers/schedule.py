@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sallyport.triggers.recurrence_rule import Frequency, Recurrence, Schedule
+from sallyport.wdl import retry
 
 _UNIT_SECONDS = {Frequency.SECOND: 1, Frequency.MINUTE: 60, Frequency.HOUR: 3600}
 #: After so many months the calendar repeats itself; what has not occurred by then never will.
@@ -71,7 +72,7 @@ def next_window(
     if start_at is None:
         return None
     end_at = next_occurrence(recurrence, start_at, saved_at=saved_at) or recurrence.end_at
-    return None if end_at is None or end_at <= start_at else Window(start_at, end_at, start_at + delay)
+    return None if end_at is None or end_at <= start_at else Window(start_at, end_at, retry.later(start_at, delay))
 
 
 def _next(recurrence: Recurrence, after: datetime, saved_at: datetime) -> datetime | None:

@@ -79,7 +79,7 @@ def _rhythm(ctx: TriggerContext) -> str:
 
 def _window(remembered: list[str], delay: timedelta) -> Window:
     start_at, end_at = (schema.moment(text) for text in remembered)
-    return Window(start_at, end_at, start_at + delay)
+    return Window(start_at, end_at, retry.later(start_at, delay))
 
 
 def _rule(ctx: TriggerContext) -> Recurrence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sallyport.errors import BadRequest
@@ -102,6 +102,14 @@ def duration(text: Any, what: str) -> timedelta:
         return timedelta(days=days, **parts)
     except OverflowError:
         raise InvalidRetryPolicy(f"The '{what}' is '{text}', which is too long.", what) from None
+
+
+def later(moment: datetime, span: timedelta) -> datetime:
+    """Answer the moment so much later, at the latest the last one that the calendar has."""
+    try:
+        return moment + span
+    except OverflowError:
+        return datetime.max.replace(tzinfo=moment.tzinfo)
 
 
 def _count(raw: Any, attempts: int) -> int:
