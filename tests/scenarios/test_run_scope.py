@@ -190,3 +190,14 @@ async def test_the_condition_of_an_until_reads_a_loop_in_its_body_for_its_own_it
     found = await _run(stage, Loop=loop)
     assert found["Loop"].status.value == "Succeeded"
     assert len([each for each in found.records if each.name == "Deep"]) == 1 + 2 + 3
+
+
+async def test_tracked_properties_in_a_loop_see_their_own_iteration(stage: Stage) -> None:
+    tracked = {"item": "@item()", "before": "@outputs('Slow')"}
+    slow = {"type": "Http", "inputs": {"method": "GET", "uri": "https://sink.test/x"}, "runAfter": {}}
+    body: dict[str, Any] = {"Call": slow, "Slow": _compose("@items('Loop')", "Call"), "Tell": _compose("x", "Slow")}
+    body["Tell"]["trackedProperties"] = tracked
+    found = await _run(stage, Loop=_each(["a", "b", "c"], **body))
+    assert [found[f"Tell/00000{n}"].tracked_properties for n in range(3)] == [
+        {"item": item, "before": item} for item in ("a", "b", "c")
+    ]

@@ -18,7 +18,7 @@ import structlog
 from sallyport.engine import sizes
 from sallyport.engine.action_type import ActionType
 from sallyport.engine.context import ActionContext, Blocks
-from sallyport.engine.frame import ROOT, Frame
+from sallyport.engine.frame import Frame
 from sallyport.engine.interruptions import Interruption, RunEnds
 from sallyport.engine.outcome import (
     Cancelled,
@@ -64,21 +64,21 @@ async def take(run: Run, action: Action, action_type: ActionType | None, frame: 
         return record.status
     if action_type is None:
         message = f"The action type '{action.type}' is not one that can be run."
-        return _settle(run, action, record, Failed("ActionTypeNotSupported", message), soon=False)
+        return _settle(run, action, record, frame, Failed("ActionTypeNotSupported", message), soon=False)
     # Nothing waits for this commit here; but the longer it takes, the more a crash would repeat, or a caller wait.
     soon = action_type.effect or action_type.responds
     step = _Step(run, action, action_type, frame, record, blocks)
     if not (action_type.effect or action_type.container):
         # What only computes is over before anybody would look for it in a trace.
         outcome = await step.outcome()
-        return None if outcome is None else _settle(run, action, record, outcome, soon=soon)
+        return None if outcome is None else _settle(run, action, record, frame, outcome, soon=soon)
     told = {"sallyport.action": action.name, "sallyport.action_type": action.type}
     with run.around.recorder.span("action", told) as span:
         outcome = await step.outcome()
         span.note("sallyport.outcome", "Waiting" if outcome is None else type(outcome).__name__)
         if isinstance(outcome, Failed | TimedOut):
             span.fail(type(outcome).__name__)
-    return None if outcome is None else _settle(run, action, record, outcome, soon=soon)
+    return None if outcome is None else _settle(run, action, record, frame, outcome, soon=soon)
 
 
 class _Step:
@@ -261,7 +261,7 @@ async def _within(deadline: datetime | None, now: datetime, *, late: bool) -> As
             yield
 
 
-def _settle(run: Run, action: Action, record: Record, outcome: Outcome, *, soon: bool) -> Status:
+def _settle(run: Run, action: Action, record: Record, frame: Frame, outcome: Outcome, *, soon: bool) -> Status:
     """Record an outcome, to be committed `soon` or when there is reason to.
 
     The record of an action that ends the run goes with the end.
@@ -281,7 +281,7 @@ def _settle(run: Run, action: Action, record: Record, outcome: Outcome, *, soon:
             outcome = _discreet(action, outcome)
     secret = record.secret_inputs or record.secret_outputs
     if "trackedProperties" in action.raw and not secret and not isinstance(outcome, Skipped):
-        record.tracked_properties = _tracked(run, action, record)
+        record.tracked_properties = _tracked(run, action, record, frame)
     if isinstance(outcome, EndsRun):
         raise RunEnds(outcome, record)
     run.ledger.note(record)
@@ -326,10 +326,10 @@ def _message(record: Record, outcome: Failed | TimedOut | Cancelled | Skipped) -
     return _SECURED if record.secret_outputs or (record.secret_inputs and not answered) else outcome.message
 
 
-def _tracked(run: Run, action: Action, record: Record) -> Any:
+def _tracked(run: Run, action: Action, record: Record, frame: Frame) -> Any:
     """Answer the tracked properties; one that cannot be evaluated says so and fails nothing."""
     try:
-        return action.template("trackedProperties").evaluate(run.scope(ROOT, action, record))
+        return action.template("trackedProperties").evaluate(run.scope(frame, action, record))
     except ExpressionError as error:
         return {"error": str(error)}
 
