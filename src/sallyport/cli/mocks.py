@@ -19,6 +19,9 @@ from sallyport.wdl import strict_json, values
 
 #: What a mock may ask of a call.
 _ASKED = ("action", "connector", "method", "path", "url")
+#: What an entry of the file may hold, and what a response: a word that means nothing would let a test prove nothing.
+_MEMBERS = ("match", "response", "callback")
+_ANSWERED = ("status", "statusCode", "headers", "body")
 
 
 class NoMock(SallyportError):
@@ -144,6 +147,7 @@ def _mock(entry: Any, where: str) -> Mock:
     match = entry.get("match") if isinstance(entry, dict) else None
     if not isinstance(match, dict) or "response" not in entry:
         raise Unusable(f"{where}: an object with 'match' and 'response' is expected.")
+    _refuse_others(entry, _MEMBERS, f"{where}: a mock")
     for name, pattern in match.items():
         if name not in _ASKED or not isinstance(pattern, str):
             raise Unusable(f"{where}: 'match' may hold texts for {', '.join(_ASKED)}; '{name}' is not one.")
@@ -157,10 +161,17 @@ def _mock(entry: Any, where: str) -> Mock:
 def _reply(entry: Any, where: str) -> Reply:
     if not isinstance(entry, dict) or not isinstance(entry.get("headers", {}), dict):
         raise Unusable(f"{where}: a response is an object with 'status', 'headers' and 'body'.")
+    _refuse_others(entry, _ANSWERED, f"{where}: a response")
     status = entry.get("status", entry.get("statusCode", 200))
     if not isinstance(status, int) or not 100 <= status <= 599:
         raise Unusable(f"{where}: the status {status!r} is not an HTTP status.")
     return Reply(status, entry.get("headers", {}), entry.get("body"))
+
+
+def _refuse_others(entry: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
+    for name in entry:
+        if name not in known:
+            raise Unusable(f"{what} may hold {', '.join(known)}; '{name}' is not one.")
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -71,11 +71,25 @@ def test_an_object_answers_by_the_names_of_actions() -> None:
         [{"match": {}, "response": {"status": "200"}}],
         [{"match": {}, "response": {"status": 99}}],
         [{"match": {}, "response": {}, "callback": 1}],
+        {"match": {"action": "Look_up"}, "response": {"status": 200}},
     ],
 )
 def test_what_is_no_mock_is_refused(document: Any) -> None:
     with pytest.raises(Unusable):
         mocks.parse(document)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"match": {}, "response": {"Status": 500}},
+        {"match": {}, "response": [{"status": 200}, {"statuscode": 500}]},
+        {"match": {}, "response": {}, "calback": {"body": {}}},
+    ],
+)
+def test_a_misspelt_word_in_a_mock_is_named_instead_of_answering_200(entry: Any) -> None:
+    with pytest.raises(Unusable, match=r"mock 1: .* may hold .*'(Status|statuscode|calback)' is not one"):
+        mocks.parse([entry])
 
 
 def test_a_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
