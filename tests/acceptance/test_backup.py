@@ -93,6 +93,17 @@ def test_a_backup_made_under_load_brings_everything_acknowledged_before_it_back(
         assert server.stranger.get("/v1.0/security/alerts", headers={"Authorization": f"Bearer {token}"}).is_success
 
 
+def test_a_folder_that_is_not_there_does_not_become_a_file_that_stops_every_later_backup(tmp_path: Path) -> None:
+    nights = tmp_path / "nights"
+    with serving(tmp_path / "source", tmp_path / "log") as server:
+        refused = server.sallyport("backup", f"{nights}/")
+        assert (refused.returncode, "There is no folder" in refused.stderr) == (1, True), refused.stderr
+        assert not nights.exists()
+        nights.mkdir()
+        assert server.sallyport("backup", f"{nights}/").returncode == 0
+    assert len(list(nights.glob("sallyport-*.backup"))) == 1
+
+
 def test_what_may_not_be_restored_changes_nothing(tmp_path: Path) -> None:
     source, target, file = tmp_path / "source", tmp_path / "target", tmp_path / "kept.backup"
     with serving(source, tmp_path / "log") as server:

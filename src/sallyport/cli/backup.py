@@ -23,23 +23,24 @@ KEPT = (sealing.FILE_NAME, "tls")
 
 
 @click.command("backup")
-@click.argument("destination", type=click.Path(path_type=Path))
+@click.argument("destination", type=click.Path())
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder; otherwise SALLYPORT_DATA.")
 @click.option("--mail", is_flag=True, help="Include what is in the built-in mailbox.")
 @passphrases.option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(destination: Path, data: Path | None, mail: bool, passphrase_file: Path | None, as_json: bool) -> None:
+def command(destination: str, data: Path | None, mail: bool, passphrase_file: Path | None, as_json: bool) -> None:
     """Write everything into one file while the server runs: the database, the keys, the local authority.
 
-    DESTINATION is a new file, or a folder in which one is made. Settings are not included, nor is a master key that is
-    given in the environment. Whoever has the file and no passphrase was set has the keys: keep it as you keep those.
+    DESTINATION is a new file, or an existing folder in which one is made. Settings are not included, nor is a master
+    key that is given in the environment. Whoever has the file and no passphrase was set has the keys: keep it as you
+    keep those.
     """
     passphrase = passphrases.found(passphrase_file)
     os.umask(0o077)
     # Whoever has just installed another version wants a backup first.
     with local.opened(data, any_version=True) as here:
         now = SystemClock().now()
-        target = destination / f"sallyport-{now:%Y%m%dT%H%M%SZ}.backup" if destination.is_dir() else destination
+        target = _target(destination, f"sallyport-{now:%Y%m%dT%H%M%SZ}.backup")
         if target.exists():
             local.fail(f"'{target}' exists already; a backup never takes the place of another.")
         try:
@@ -57,6 +58,16 @@ def command(destination: Path, data: Path | None, mail: bool, passphrase_file: P
         except OSError as error:
             local.fail(f"The backup cannot be written to '{target}': {error.strerror or error}.")
     _tell(target, manifest, encrypted=passphrase is not None, as_json=as_json)
+
+
+def _target(destination: str, name: str) -> Path:
+    place = Path(destination)
+    if place.is_dir():
+        return place / name
+    if destination.endswith(("/", os.sep)):
+        # Every night after the first would find a file there, and end without a backup.
+        local.fail(f"There is no folder '{destination}' to write a backup into. Make it first, or name a file.")
+    return place
 
 
 def _keep(data: Path, folder: Path, names: tuple[str, ...]) -> None:
