@@ -130,7 +130,7 @@ def _findings(workflow: Workflow, source: Source) -> Iterator[Finding]:
         parsed,
         action_types=_runnable("actions"),
         trigger_types=_runnable("triggers"),
-        supplied=workflow.parameters.keys(),
+        supplied=workflow.parameters,
     )
     if all(each.severity != "error" for each in found):
         found += _unfollowable(parsed, workflow.parameters)

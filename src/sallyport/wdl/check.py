@@ -6,12 +6,13 @@ what this installation cannot run yet, is a warning.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sallyport.wdl.checks import (
     demands,
     expressions,
     order,
+    parameters,
     placement,
     shapes,
     sizes,
@@ -22,12 +23,13 @@ from sallyport.wdl.checks import (
 from sallyport.wdl.checks.subject import Subject
 from sallyport.wdl.definition import Definition
 from sallyport.wdl.findings import Finding, Limits
+from sallyport.wdl.values import Json
 
 __all__ = ["Finding", "Limits", "check"]
 
 _RULES = (
     *(shapes.check, demands.check, timing.check, static_results.check, order.check, placement.check, variables.check),
-    *(expressions.check, sizes.check),
+    *(parameters.check, expressions.check, sizes.check),
 )
 
 
@@ -37,12 +39,12 @@ def check(
     action_types: Collection[str],
     trigger_types: Collection[str],
     limits: Limits = Limits(),  # noqa: B008  # frozen
-    supplied: Collection[str] | None = None,
+    supplied: Mapping[str, Json] | None = None,
 ) -> list[Finding]:
     """Answer everything that is wrong with a definition, errors first, in the order of the definition.
 
-    `action_types` and `trigger_types` are those that can be run. `supplied` names the workflow parameters that are
-    given a value, when that is known.
+    `action_types` and `trigger_types` are those that can be run. `supplied` holds the values that workflow
+    parameters are given, when that is known.
     """
     subject = Subject(
         definition=definition,

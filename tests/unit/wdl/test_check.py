@@ -25,7 +25,7 @@ def findings(document: dict[str, Any], kind: str | None = None, **limits: int) -
         action_types=operation_types.ACTIONS.keys() - {"liquid"},
         trigger_types=operation_types.TRIGGERS.keys() - {"serviceprovider"},
         limits=Limits(**limits),
-        supplied=["given"],
+        supplied={"given": 7, "Count": 3, "colour": "green"},
     )
 
 

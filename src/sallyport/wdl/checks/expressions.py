@@ -12,7 +12,7 @@ from sallyport.wdl.checks import variables
 from sallyport.wdl.checks.reach import Reach
 from sallyport.wdl.checks.subject import Subject, error, meant, warning
 from sallyport.wdl.checks.variables import Declaration
-from sallyport.wdl.definition import MISSING, Action, Operation, Output, pointer_to
+from sallyport.wdl.definition import Action, Operation, Output, pointer_to
 from sallyport.wdl.errors import ExpressionError, caret
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.functions import FUNCTIONS
@@ -39,7 +39,6 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield from checker.property(operation, key)
     for output in subject.definition.outputs.values():
         yield from checker.output(output)
-    yield from checker.parameters()
 
 
 @dataclass(slots=True)
@@ -165,17 +164,6 @@ class _Checker:
             is_placeholder = "#workflowname#" in reference.name  # what template galleries put a name in place of
             kind = warning if self.declared_elsewhere or is_placeholder else error
             yield kind("UndeclaredParameter", place, text)
-
-    def parameters(self) -> Iterator[Finding]:
-        """Answer what is wrong with the declared parameters themselves."""
-        supplied = self.subject.supplied
-        given = None if supplied is None else {name.casefold() for name in supplied}
-        for name, declaration in self.subject.definition.parameters.items():
-            pointer = pointer_to("/parameters", name)
-            if given is not None and declaration.default is MISSING and name.casefold() not in given:
-                yield warning(
-                    "MissingParameter", pointer, f"The workflow parameter '{name}' has neither a value nor a default."
-                )
 
 
 def _faults(template: Template, pointer: str) -> Iterator[Finding]:

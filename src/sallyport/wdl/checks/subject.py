@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sallyport.wdl.definition import Action, Block, Definition, Operation
 from sallyport.wdl.findings import Finding, Limits
+from sallyport.wdl.values import Json
 
 #: Among so many names somebody's slip is looked for, and in a name of so many characters: in a short one, anything is.
 _MOST_NAMES = 500
@@ -24,8 +25,8 @@ class Subject:
     action_types: Collection[str]
     trigger_types: Collection[str]
     limits: Limits
-    #: The names of workflow parameters that are given a value, None when that is not known.
-    supplied: Collection[str] | None = None
+    #: The values that workflow parameters are given, None when that is not known.
+    supplied: Mapping[str, Json] | None = None
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Answer every block with the JSON pointer of its container ("" for the root)."""
