@@ -8,6 +8,8 @@ Deviation: a document with a DTD is refused, by every XML function; the service 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 from xml.parsers import expat
 
@@ -49,19 +51,13 @@ def to_json(text: str, meter: Meter) -> dict[str, Json]:
 class _Element:
     """An element while it is read: its nodes in order, as name and value, whatever they are."""
 
-    __slots__ = ("arrays", "attributes", "is_array", "nodes", "prefixes")
+    __slots__ = ("arrays", "attributes", "is_array", "nodes", "ours")
 
-    def __init__(self, attributes: list[str], prefixes: frozenset[str]) -> None:
+    def __init__(self, attributes: list[str], around: Sequence[_Element]) -> None:
         pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
-        declared = {name[6:]: value == JSON_NAMESPACE for name, value in pairs if name[:6] == "xmlns:"}
-        #: The prefixes of Newtonsoft's own namespace here.
-        self.prefixes = (
-            frozenset({*prefixes, *(name for name, is_ours in declared.items() if is_ours)})
-            - {name for name, is_ours in declared.items() if not is_ours}
-            if declared
-            else prefixes
-        )
-        marks = {f"{prefix}:Array" for prefix in self.prefixes}
+        #: Whether each prefix that is declared here means Newtonsoft's own namespace.
+        self.ours = {name[6:]: value == JSON_NAMESPACE for name, value in pairs if name[:6] == "xmlns:"}
+        marks = {name for name, _ in pairs if name.endswith(":Array") and self._is_ours(name[:-6], around)}
         self.is_array = any(name in marks and value.strip() in ("true", "1") for name, value in pairs)
         #: What is shown: neither these marks nor the declaration of their namespace.
         self.attributes = [
@@ -73,11 +69,15 @@ class _Element:
         #: The names of the elements in it that are arrays.
         self.arrays: set[str] = set()
 
+    def _is_ours(self, prefix: str, around: Sequence[_Element]) -> bool:
+        # Asked of the elements around, no deeper than `DEPTH`, because each may declare thousands of prefixes.
+        return next((each.ours[prefix] for each in (self, *reversed(around)) if prefix in each.ours), False)
+
 
 class _Reader:
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.stack = [_Element([], frozenset())]
+        self.stack = [_Element([], ())]
         self.text: list[str] = []
         self.cdata = False
         self.parser = expat.ParserCreate("utf-8")
@@ -126,7 +126,7 @@ class _Reader:
         self.flush()
         if len(self.stack) > DEPTH:
             raise XmlError(f"elements are nested more than {DEPTH} levels deep")
-        self.stack.append(_Element(attributes, self.stack[-1].prefixes))
+        self.stack.append(_Element(attributes, self.stack))
 
     def end(self, name: str) -> None:
         self.flush()
@@ -188,6 +188,8 @@ class _Writer:
         self.meter = meter
         self.written: list[str] = []
         self.uncharged = 0
+        #: How many of the elements around declare each prefix.
+        self.prefixes = Counter({"xml": 1})
 
     def document(self, value: dict[str, Json]) -> str:
         roots = [(name, root) for name, root in value.items() if name[:1] not in ("?", "#", "!")]
@@ -206,7 +208,7 @@ class _Writer:
                 if key in declaration
             )
             self.add(f"<?xml{shown}?>")
-        self.element(name, root, frozenset({"xml"}), 1)
+        self.element(name, root, 1)
         self.meter.memory(self.uncharged)
         return "".join(self.written)
 
@@ -217,15 +219,19 @@ class _Writer:
             self.meter.memory(self.uncharged)
             self.uncharged = 0
 
-    def element(self, name: str, value: Json, prefixes: frozenset[str], depth: int) -> None:
+    def element(self, name: str, value: Json, depth: int) -> None:
         if depth > min(DEPTH, self.meter.budget.json_depth):
             raise BudgetExceeded("The value is nested too deep to become an XML document.")
         attributes = _attributes(value)
-        prefixes |= {key[7:] for key in attributes if key.startswith("@xmlns:")}
-        tag = _qualified(name, prefixes)
+        declared = [key[7:] for key in attributes if key.startswith("@xmlns:")]
+        self.prefixes.update(declared)
+        self.tags(name, value, attributes, depth)
+        self.prefixes.subtract(declared)
+
+    def tags(self, name: str, value: Json, attributes: dict[str, Json], depth: int) -> None:
+        tag = self.qualified(name)
         shown = "".join(
-            f' {_qualified(key[1:], prefixes | {"xmlns"})}="{self.attribute(entry)}"'
-            for key, entry in attributes.items()
+            f' {self.qualified(key[1:], "xmlns")}="{self.attribute(entry)}"' for key, entry in attributes.items()
         )
         if value is None or (isinstance(value, dict) and len(attributes) == len(value)):
             self.add(f"<{tag}{shown} />")
@@ -234,15 +240,15 @@ class _Writer:
         if isinstance(value, dict):
             for key, entry in value.items():
                 if key not in attributes:
-                    self.child(key, entry, prefixes, depth + 1)
+                    self.child(key, entry, depth + 1)
         elif isinstance(value, list):
             for entry in value:
-                self.element(name, entry, prefixes, depth + 1)
+                self.element(name, entry, depth + 1)
         else:
             self.add(_escaped(_scalar(value)))
         self.add(f"</{tag}>")
 
-    def child(self, name: str, value: Json, prefixes: frozenset[str], depth: int) -> None:
+    def child(self, name: str, value: Json, depth: int) -> None:
         for entry in value if isinstance(value, list) else [value]:
             if name in ("#text", "#whitespace", "#significant-whitespace"):
                 self.add(_escaped(_scalar(entry)))
@@ -251,7 +257,18 @@ class _Writer:
             elif name.startswith("#comment"):
                 continue
             else:
-                self.element(name, entry, prefixes, depth)
+                self.element(name, entry, depth)
+
+    def qualified(self, name: str, reserved: str = "") -> str:
+        """Encode a name; a prefix that was not declared, and is not the reserved one, is dropped."""
+        prefix, colon, local = name.partition(":")
+        encoded = xml_names.encode_name((local if colon and prefix else name).replace(":", "\x00")).replace(
+            "_x0000_", "_x003A_"
+        )
+        if not encoded:
+            raise XmlError("an element or attribute must have a name")
+        known = bool(colon and prefix) and (prefix == reserved or self.prefixes[prefix] > 0)
+        return f"{prefix}:{encoded}" if known else encoded
 
     def attribute(self, value: Json) -> str:
         text = _escaped(_scalar(value)).replace('"', "&quot;")
@@ -267,17 +284,6 @@ def _attributes(value: Json) -> dict[str, Json]:
         for key, entry in value.items()
         if key[:1] == "@" and len(key) > 1 and not isinstance(entry, dict | list)
     }
-
-
-def _qualified(name: str, prefixes: frozenset[str]) -> str:
-    """Encode a name; a prefix that was not declared is dropped."""
-    prefix, colon, local = name.partition(":")
-    encoded = xml_names.encode_name((local if colon and prefix else name).replace(":", "\x00")).replace(
-        "_x0000_", "_x003A_"
-    )
-    if not encoded:
-        raise XmlError("an element or attribute must have a name")
-    return f"{prefix}:{encoded}" if colon and prefix in prefixes else encoded
 
 
 def _scalar(value: Json) -> str:

@@ -3,10 +3,14 @@
 No DTD, no entity, no network, no document of unusual depth; and a path is refused before it runs when it would visit
 too many nodes.
 
-Deviation: an XPath with several wide axes (`//a[following::b]`) is refused over a document of many thousand nodes.
+Deviation: an XPath with several wide axes (`//a[following::b]`), or with one that may find a node twice (`//a/..`), is
+refused over a document of many thousand nodes, and so is every one over thousands of comments in a row.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 from lxml import etree
 
@@ -19,6 +23,12 @@ from sallyport.wdl.xml_json import XmlError, charge
 CONTENT_TYPE = "application/xml;charset=utf-8"
 #: How many nodes a path may visit, roughly: about a second of work.
 MAX_VISITS = 20_000_000
+#: What a namespace node costs, in visits: each is made anew for every element.
+NAMESPACE_VISITS = 200
+#: How many comparisons of two nodes cost as much as a visit.
+COMPARISONS = 45
+#: What stands between two tags of elements, piece by piece; a document that was parsed has no other `<` than these.
+_PIECE = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<", re.DOTALL)
 
 
 def parse(text: str, meter: Meter) -> etree._Element:
@@ -61,27 +71,44 @@ def find(text: str, path: str, meter: Meter) -> Json:
     return [_node(node, meter) for node in found]
 
 
-def _node(node: object, meter: Meter) -> Json:
+def _node(node: Any, meter: Meter) -> Json:
     if isinstance(node, str):
         return node
     if isinstance(node, tuple):
         # A namespace node: its prefix and its name.
         return str(node[1])
-    content = etree.tostring(node, encoding="utf-8", with_tail=False)  # type: ignore[call-overload]
+    parent = node.getparent()
+    # Each namespace that the elements around declare is looked for among all others before it is written.
+    meter.look(len(parent.nsmap) ** 2 // 32 if parent is not None else 0)
+    content = etree.tostring(node, encoding="utf-8", with_tail=False)
     meter.memory(len(content) * 2)
     return values.envelope(content, CONTENT_TYPE)
 
 
 def _refuse_endless(path: str, text: str, root: etree._Element) -> None:
     wide = xpath_cost.wide_axes(path)
-    if wide.nested + wide.repeated < 2:
-        return
     # A long text costs as much as nodes: a predicate may look through it again and again.
     nodes = text.count("<") + text.count("=") + len(text) // 64
-    # A second `//` in a row visits a node again only for each of its ancestors; libxml2 then looks for duplicates.
-    visits = nodes ** max(wide.nested, 1) * min(nodes, _depth(root) ** 2) ** wide.repeated
+    visits = _rows(text) * nodes ** max(wide.nested - 1, 0)
+    visits += xpath_cost.merges(path) * (text.count("<") - text.count("</")) ** 2 // COMPARISONS
+    if wide.nested + wide.repeated > 1:
+        # A second `//` in a row visits a node again only for each of its ancestors; libxml2 then looks for duplicates.
+        visits += nodes ** max(wide.nested, 1) * min(nodes, _depth(root) ** 2) ** wide.repeated
+    if "namespace" in path and "::" in path:
+        visits = max(visits, nodes) * text.count("xmlns") * NAMESPACE_VISITS
     if visits > MAX_VISITS:
         raise BudgetExceeded(f"The XPath would visit too many nodes of a document with about {nodes} of them.")
+
+
+def _rows(text: str) -> int:
+    """Answer what it takes to put nodes in order: of those that are no elements each looks for the element before."""
+    if text.count("<!") + text.count("<?") < 1_000:
+        return 0
+    steps = row = 0
+    for piece in _PIECE.finditer(text):
+        row = row + 1 if len(piece[0]) > 1 else 0
+        steps += 2 * row
+    return steps
 
 
 def _depth(root: etree._Element) -> int:

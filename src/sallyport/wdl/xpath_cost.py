@@ -17,6 +17,8 @@ _SIDEWAYS = ("following", "preceding")
 _UP_OR_DOWN = ("descendant", "ancestor")
 #: After one of these a `/` begins at the document's root.
 _OPERATORS = frozenset(["", "(", "[", ",", "|", "=", "<", ">", "+", "-", "and", "or", "div", "mod"])
+#: Axes that may lead from several nodes to the same one.
+_CONVERGING = ("parent", *_SIDEWAYS, *_UP_OR_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +74,21 @@ def _step(mark: str, here: Wide, entry: Wide, previous: str) -> Wide:
     if inside and ((mark == "/" and previous in _OPERATORS) or mark == ".."):
         return here.more(nested=here == entry)
     return here
+
+
+def merges(path: str) -> int:
+    """Count the steps whose results libxml2 compares with one another, to find what it has twice.
+
+    Brackets do not count: what is in them starts from one node, or is counted as wide.
+    """
+    found = brackets = 0
+    previous = ""
+    for match in _TOKEN.finditer(path):
+        mark = match["mark"]
+        if mark in ("[", "]"):
+            brackets += 1 if mark == "[" else -1
+        elif not brackets:
+            converges = mark.endswith("::") and mark.startswith(_CONVERGING)
+            found += converges or mark in ("..", "|") or (mark == "//" and previous not in _OPERATORS)
+        previous = previous if mark == "." else mark
+    return found

@@ -79,6 +79,34 @@ def test_a_path_that_visits_a_large_document_over_and_over_is_refused(path: str)
     quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
 
 
+@pytest.mark.parametrize("path", ["//b/..", "/r/a//b", "//b/ancestor-or-self::*", "//a | //b", "count(//b/parent::a)"])
+def test_a_path_that_may_find_nodes_twice_is_refused_over_a_large_document(path: str) -> None:
+    envelope = xml.xml(Scope(), "<r>" + "<a><b>1</b></a>" * 60_000 + "</r>")
+    quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
+
+
+@pytest.mark.parametrize("piece", ["x<!-- <b/> -->", "x<?y z?>", "x<![CDATA[<b/>]]>"])
+def test_a_document_with_very_many_nodes_between_two_elements_is_refused(piece: str) -> None:
+    envelope = xml.xml(Scope(), f"<r>{piece * 50_000}</r>")
+    quickly(lambda: xml.xpath(Scope(), envelope, "//text()"), BudgetExceeded)
+
+
+@pytest.mark.parametrize("path", ["//a", "//a/namespace::*", "//a[count(namespace::*) > 5]"])
+def test_a_document_with_very_many_namespaces_is_refused(path: str) -> None:
+    names = " ".join(f'xmlns:p{number}="u"' for number in range(3_000))
+    envelope = xml.xml(Scope(), f"<r {names}>{'<a/>' * 3_000}</r>")
+    quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
+
+
+def test_very_many_namespaces_cost_little_on_the_way_to_json_and_back() -> None:
+    names: dict[str, Json] = {f"@xmlns:p{number}": "u" for number in range(30_000)}
+    document: Json = {"r": {**names, "a": [{"@xmlns:q": "v", "p0:b": "1"}] * 30_000}}
+    started = time.perf_counter()
+    envelope = xml.xml(Scope(), document)
+    assert json.json_(Scope(), envelope) == document
+    assert time.perf_counter() - started < 5
+
+
 @pytest.mark.parametrize("path", ["(" * 4_000 + "1" + ")" * 4_000, "a[" * 2_000 + "1" + "]" * 2_000])
 def test_a_path_of_great_depth_is_refused(path: str) -> None:
     envelope = xml.xml(Scope(), "<r/>")
@@ -109,10 +137,29 @@ def test_the_cost_of_a_path_counts_what_multiplies(path: str, wide: Wide) -> Non
     assert xpath_cost.wide_axes(path) == wide
 
 
+@pytest.mark.parametrize(
+    ("path", "merges"),
+    [
+        ("//a/b[../c]/@d", 0),
+        (".//a", 0),
+        ("//a[. = '|']", 0),
+        ("//a//b", 1),
+        ("/r/a//b", 1),
+        ("//a/.//b", 1),
+        ("//a/../b", 1),
+        ("//a | //b | //c", 2),
+        ("count(//a/descendant::b)", 1),
+    ],
+)
+def test_the_cost_of_a_path_counts_where_nodes_may_meet(path: str, merges: int) -> None:
+    assert xpath_cost.merges(path) == merges
+
+
 def test_ordinary_paths_over_a_large_document_are_answered() -> None:
     envelope = xml.xml(Scope(), "<r>" + "<a><b>1</b></a>" * 10_000 + "</r>")
     assert xml.xpath(Scope(), envelope, "count(//a/b)") == 10_000.0
     assert xml.xpath(Scope(), envelope, "count(//a//b)") == 10_000.0
+    assert xml.xpath(Scope(), envelope, "count(//a/b/.. | //b)") == 20_000.0
     assert xml.xpath(Scope(), envelope, "sum(/r/a[b='1']/b)") == 10_000.0
 
 
