@@ -42,6 +42,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "workflows": "sallyport.cli.workflows:command",
     }
 )
+#: What users and file systems are kept from.
+_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class LazyGroup(Group):
@@ -67,12 +69,22 @@ class LazyGroup(Group):
         except errors.ExtraMissing as missing:
             click.echo(f"Error: {missing.message}", err=True)
             raise click.exceptions.Exit(2) from missing
-        except OSError as full:
-            # Files that are named are spoken of where they are written; standard output has no name.
-            if full.errno != errno.ENOSPC or full.filename is not None:
+        except OSError as error:
+            sentence = _told(error)
+            if sentence is None:
                 raise
-            click.echo(f"Error: there is no room for what is printed: {full.strerror}.", err=True)
-            raise click.exceptions.Exit(1) from full
+            click.echo(f"Error: {sentence}", err=True)
+            raise click.exceptions.Exit(1) from error
+
+
+def _told(error: OSError) -> str | None:
+    """Answer what the operating system refused, as far as it is nobody's fault here; None for anything else."""
+    # Files that are named are spoken of where they are written; standard output has no name.
+    if error.errno == errno.ENOSPC and error.filename is None:
+        return f"there is no room for what is printed: {error.strerror}."
+    if error.errno in _REFUSALS and error.filename is not None:
+        return f"'{error.filename}' cannot be used: {error.strerror}."
+    return None
 
 
 @click.group(cls=LazyGroup)

@@ -1,0 +1,55 @@
+"""What commands do where their surroundings are not as they should be: a sentence and an exit code, never a trace."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import processes
+
+#: `PR_CAPBSET_DROP`, and what lets root read what is nobody's to read.
+_DROP, _CAPABILITIES = 24, (1, 2)
+
+
+def _without_rights() -> None:
+    for capability in _CAPABILITIES:
+        ctypes.CDLL(None).prctl(_DROP, capability, 0, 0, 0)
+
+
+def run(folder: Path, *arguments: str, encoding: str = "utf-8", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user who may read only what is theirs."""
+    around = processes.environment(folder, PYTHONIOENCODING=encoding, **settings)
+    return subprocess.run(
+        [processes.PROGRAM, *arguments],
+        env=around,
+        capture_output=True,
+        text=True,
+        encoding=encoding,
+        timeout=processes.PATIENCE_SECONDS,
+        preexec_fn=_without_rights,
+    )
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A data folder of somebody else."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o000)
+    yield folder
+    folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "command", ["runs list", "token", "client list", "consent show", "mail list", "mail clear", "ca show", "backup x"]
+)
+def test_the_data_folder_of_another_user_is_told_in_a_sentence(closed: Path, command: str) -> None:
+    done = run(closed, *command.split())
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert f"'{closed}" in done.stderr
+    assert "Permission denied" in done.stderr
