@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import processes
 
 #: `PR_CAPBSET_DROP`, and what lets root read what is nobody's to read.
 _DROP, _CAPABILITIES = 24, (1, 2)
+#: As they come in titles of alerts: beyond Latin-1, and beyond the first 65,536.
+TITLE = "Grüße 日本 🦊"
 
 
 def _without_rights() -> None:
@@ -53,3 +56,19 @@ def test_the_data_folder_of_another_user_is_told_in_a_sentence(closed: Path, com
     assert done.stderr.count("\n") == 1
     assert f"'{closed}" in done.stderr
     assert "Permission denied" in done.stderr
+
+
+def test_what_a_terminal_cannot_show_is_spelt_and_stays_json(tmp_path: Path) -> None:
+    whole = run(tmp_path, "expression", "eval", f"@string('{TITLE}')", "--json", encoding="latin-1")
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert json.loads(whole.stdout)["value"] == TITLE
+    assert "Grüße" in whole.stdout
+
+
+def test_a_table_is_drawn_on_a_terminal_that_lacks_its_characters(tmp_path: Path) -> None:
+    file = tmp_path / "flow.json"
+    title = {"type": "Compose", "inputs": TITLE, "runAfter": {}}
+    file.write_text(json.dumps({"triggers": {"manual": {"type": "Request"}}, "actions": {"Größe_日本": title}}))
+    drawn = run(tmp_path, "run", str(file), "--offline", encoding="latin-1")
+    assert drawn.returncode == 0, drawn.stderr
+    assert r"Größe_\u65e5\u672c  Succeeded" in drawn.stdout

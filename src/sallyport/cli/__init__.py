@@ -91,7 +91,8 @@ def _told(error: OSError) -> str | None:
 @click.version_option(package_name="sallyport")
 def main() -> None:
     """Run Logic Apps playbooks, and serve the Microsoft Graph Security API that they need."""
-    from sallyport.cli import logs
+    from sallyport.cli import characters, logs
 
+    characters.take_all()
     # `up` writes its log as its settings say; any other command speaks for itself.
     logs.configure("warning", "text", sys.stderr)
