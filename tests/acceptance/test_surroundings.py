@@ -72,3 +72,20 @@ def test_a_table_is_drawn_on_a_terminal_that_lacks_its_characters(tmp_path: Path
     drawn = run(tmp_path, "run", str(file), "--offline", encoding="latin-1")
     assert drawn.returncode == 0, drawn.stderr
     assert r"Größe_\u65e5\u672c  Succeeded" in drawn.stdout
+
+
+@pytest.mark.parametrize(
+    "url", ["soar.example.com:8443", "http://[::1", "http://localhost:port", "ftp://x", "https://"]
+)
+def test_an_address_that_is_none_is_told_by_the_name_of_its_variable(tmp_path: Path, url: str) -> None:
+    done = run(tmp_path, "runs", "list", SALLYPORT_URL=url, SALLYPORT_TOKEN="abc")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: SALLYPORT_URL: '{url}' is not an address"), done.stderr
+
+
+@pytest.mark.parametrize("token", ["abc\nabc", "Bearer abc", "…"])
+def test_a_token_that_is_none_is_told_by_the_name_of_its_variable_and_never_shown(tmp_path: Path, token: str) -> None:
+    done = run(tmp_path, "runs", "list", SALLYPORT_URL="http://127.0.0.1:1", SALLYPORT_TOKEN=token)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: SALLYPORT_TOKEN holds no token"), done.stderr
+    assert token not in done.stderr

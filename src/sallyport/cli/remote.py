@@ -6,6 +6,7 @@ The rule: a refusal becomes one sentence on standard error and exit code 1; noth
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ EXPANDED = {"$expand": "properties/actions,workflow/properties"}
 _TIMEOUT = httpx.Timeout(130.0, connect=5.0)
 #: What OpenSSL calls it when a certificate leads to nobody who is trusted.
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
+#: What a token is made of (RFC 6750, section 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 #: Parts of a path that name nothing in a folder: itself, the one above it, and how much is in it.
 _LEADING_ELSEWHERE = (".", "..", "$count")
 
@@ -76,6 +79,28 @@ class NotTrusted(SallyportError):
             "which `sallyport ca export` prints on its machine."
         )
         self.url = url
+
+
+class NoAddress(SallyportError):
+    """Raised when what SALLYPORT_URL holds is not the address of a server."""
+
+    code = "NoAddress"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"SALLYPORT_URL: '{url}' is not an address such as {DEFAULT_URL} or https://soar.example.com.")
+        self.url = url
+
+
+class NoToken(SallyportError):
+    """Raised when what SALLYPORT_TOKEN holds cannot be a token; what it is stays unsaid."""
+
+    code = "NoToken"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SALLYPORT_TOKEN holds no token: it has a blank, a line end or another character that no token has. "
+            "`sallyport token` prints one on the server's machine."
+        )
 
 
 class NameExpected(SallyportError):
@@ -216,15 +241,36 @@ def segment(name: str) -> str:
 
 
 def address(environ: Mapping[str, str], folder: Path) -> str:
-    """Answer where the server is: SALLYPORT_URL, else the server that runs on the data folder, else the default."""
+    """Answer where the server is: SALLYPORT_URL, else the server that runs on the data folder, else the default.
+
+    Raises NoAddress.
+    """
+    given = environ.get("SALLYPORT_URL")
+    if given:
+        return _checked(given).rstrip("/")
     running = lock.holder(folder)
-    return (environ.get("SALLYPORT_URL") or (running.url if running else "") or DEFAULT_URL).rstrip("/")
+    return running.url.rstrip("/") if running else DEFAULT_URL
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise NoAddress(url) from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise NoAddress(url)
+    return url
 
 
 def token(environ: Mapping[str, str], data: Path | None = None) -> str:
-    """Answer a token: SALLYPORT_TOKEN where somebody else issued one, else one made from the data folder's keys."""
+    """Answer a token: SALLYPORT_TOKEN where somebody else issued one, else one made from the data folder's keys.
+
+    Raises NoToken.
+    """
     given = environ.get("SALLYPORT_TOKEN")
     if given:
+        if not _TOKEN.fullmatch(given):
+            raise NoToken
         return given
     from sallyport.auth import administrator
 
