@@ -93,9 +93,13 @@ def _folder(data: Path | None) -> Path:
     from sallyport.web import mailbox
 
     try:
-        return settings.load(os.environ, given={"data": data}).data / mailbox.FOLDER
+        found = settings.load(os.environ, given={"data": data}).data
     except settings.InvalidSetting as wrong:
         local.fail(wrong.message)
+    if not found.is_dir():
+        # Whoever looks in the wrong place must not take it that no mail came.
+        local.fail(f"There is no data folder '{found}'. Name the server's with --data or SALLYPORT_DATA.")
+    return found / mailbox.FOLDER
 
 
 def _summary(each: Received) -> dict[str, Any]:

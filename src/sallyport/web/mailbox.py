@@ -56,6 +56,17 @@ class NoSuchMail(errors.NotFound):
         self.mail_id = mail_id
 
 
+class SeveralMails(errors.BadRequest):
+    """Raised when the beginning or end of an id is that of several mails."""
+
+    code = "MailNotUnique"
+
+    def __init__(self, mail_id: str, count: int) -> None:
+        super().__init__(f"The ids of {count} mails begin or end with '{mail_id}'; give more of it.")
+        self.mail_id = mail_id
+        self.count = count
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """One mail in the mailbox."""
@@ -154,11 +165,13 @@ def listed(folder: Path) -> list[Received]:
 def find(folder: Path, mail_id: str) -> Received:
     """Answer one mail, by its id or by the beginning or the end of it.
 
-    Raises NoSuchMail, also when several fit.
+    Raises NoSuchMail, SeveralMails.
     """
     fitting = [path for path in _paths(folder) if path.stem.startswith(mail_id) or path.stem.endswith(mail_id)]
-    if len(fitting) != 1 or not mail_id:
+    if not fitting or not mail_id:
         raise NoSuchMail(mail_id)
+    if len(fitting) > 1:
+        raise SeveralMails(mail_id, len(fitting))
     return _received(fitting[0])
 
 

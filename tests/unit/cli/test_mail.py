@@ -73,6 +73,19 @@ def test_a_mail_that_is_not_there_ends_with_a_sentence_and_1(data: Path) -> None
     assert "holds no mail 'beef'" in shown.stderr
 
 
+def test_an_id_that_is_too_short_to_be_one_mails_is_said_to_be_that(data: Path) -> None:
+    shown = _run(data, "show", "2026")
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert "2 mails begin or end with '2026'" in shown.stderr
+
+
+@pytest.mark.parametrize("name", ["list", "clear"])
+def test_a_data_folder_that_is_not_there_is_no_empty_mailbox(tmp_path: Path, name: str) -> None:
+    shown = _run(tmp_path / "elsewhere", name)
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert "There is no data folder" in shown.stderr
+
+
 def test_clearing_deletes_our_mails_alone(data: Path) -> None:
     assert json.loads(_run(data, "clear", "--json").stdout) == {"deleted": 2}
     assert _run(data, "list").stdout == ""
