@@ -125,6 +125,8 @@ def chosen_trigger(workflow: dict[str, Any], asked: str) -> str:
     known = ", ".join(triggers) or "none"
     if asked:
         local.fail(f"The workflow '{workflow['name']}' has no trigger '{asked}'. Its triggers: {known}.")
+    if not triggers:
+        local.fail(f"The workflow '{workflow['name']}' has no trigger, so that nothing can start it.")
     if len(triggers) != 1:
         local.fail(
             f"The workflow '{workflow['name']}' has {len(triggers)} triggers ({known}); name one with --trigger."

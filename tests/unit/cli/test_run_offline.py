@@ -86,6 +86,13 @@ def test_the_trigger_must_be_plain(tmp_path: Path, trigger: str, message: str) -
     assert message in result.stderr
 
 
+def test_a_workflow_without_a_trigger_is_not_asked_for_the_name_of_one(tmp_path: Path) -> None:
+    result = run(tmp_path, {"triggers": {}, "actions": {}})
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "has no trigger, so that nothing can start it" in result.stderr
+    assert "--trigger" not in result.stderr
+
+
 def test_a_standard_project_runs_with_its_parameters_and_app_settings(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text("{}")
     values = {
