@@ -6,6 +6,8 @@ An error is raised without a place by the function that notices it; the compiled
 
 from __future__ import annotations
 
+import unicodedata
+
 from sallyport.errors import SallyportError
 
 #: How much of a message that quotes what it was given is kept, at its beginning and at its end.
@@ -65,7 +67,14 @@ def caret(expression: str, column: int) -> str:
     start = max(0, column - CARET_WINDOW)
     shown = expression[start : column + CARET_WINDOW]
     line = "".join(character if character.isprintable() else " " for character in shown)
-    return f"{line}\n{' ' * (column - start)}^"
+    return f"{line}\n{' ' * sum(map(_cells, line[: column - start]))}^"
+
+
+def _cells(character: str) -> int:
+    """Answer how many columns of a terminal a character takes: ideographs and emoji two, an accent on a letter none."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
 def usage(function: str) -> str:

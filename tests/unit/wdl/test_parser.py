@@ -134,6 +134,14 @@ def test_an_error_points_at_its_column(expression: str, column: int) -> None:
     assert caret.index("^") == column
 
 
+@pytest.mark.parametrize(("text", "cells"), [("日本語", 6), ("🦊", 2), ("e\u0301", 1), ("é", 1)])
+def test_the_caret_stands_under_its_place_behind_letters_of_any_width(text: str, cells: int) -> None:
+    with pytest.raises(ExpressionSyntaxError) as failure:
+        compile_template(f"@concat('{text}', foo)")
+    _, caret = failure.value.caret().split("\n")
+    assert caret.index("^") == len("@concat('', ") + cells
+
+
 def test_the_caret_of_a_long_expression_stays_on_one_screen() -> None:
     with pytest.raises(ExpressionSyntaxError) as failure:
         compile_template(f"@concat('{'a' * 500}\n', foo, '{'b' * 500}')")
