@@ -112,7 +112,7 @@ class Outside(Recorded):
     """The outside, which does not fail with the process: it remembers every effect and keeps its place in its replies.
 
     Replies are given one for each request, or, with `each: key`, one for each idempotency key, as a careful service
-    does that recognises a repeat.
+    does that recognises a repeat; one such reply may be several, for the requests that come under the same key.
     """
 
     def __init__(self, replies: Mapping[str, Any]) -> None:
@@ -156,7 +156,12 @@ class Outside(Recorded):
                 known.append(key)
             index = known.index(key)
         answers = stated["answers"]
-        status, headers, content = answers[min(index, len(answers) - 1)]
+        answer = answers[min(index, len(answers) - 1)]
+        if isinstance(answer[0], list):
+            # What one key is answered at first, and when it comes again.
+            self._asked[key] += 1
+            answer = answer[min(self._asked[key], len(answer)) - 1]
+        status, headers, content = answer
         raw = json.dumps(content).encode() if content is not None else b""
         return InboundResponse(status, Headers({"Content-Type": "application/json", **headers}), raw, url)
 
