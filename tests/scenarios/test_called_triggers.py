@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sallyport.errors import TooManyRequests
+from sallyport.http_messages import Headers
 from sallyport.triggers import request
 from sallyport.triggers.request import TriggerNotFound, WorkflowDisabled
 from sallyport.triggers.split import InvalidSplitOn
@@ -87,6 +88,29 @@ async def test_another_access_key_subscribes_the_new_address(stage: TriggerStage
     await stage.loop.synchronise(workflow)
     assert subscriptions(stage) == ["subscribe", "unsubscribe", "subscribe"]
     assert asked(stage)[0] != asked(stage)[2]
+
+
+async def test_each_subscription_has_a_key_of_its_own_and_so_has_its_end(stage: TriggerStage) -> None:
+    workflow = await stage.save(definition(WEBHOOK))
+    for _ in range(2):
+        await stage.set_state(workflow, "Disabled")
+        await stage.set_state(workflow, "Enabled")
+    workflow = await stage.engine.library.current(workflow.id)
+    await stage.engine.library.regenerate_access_key(workflow)
+    await stage.loop.synchronise(workflow)
+    keys = [Headers(each.headers)["Idempotency-Key"] for each in stage.outside.requests]
+    assert len(keys) == 7
+    # A peer that knows the key of an earlier request answers that one again, and does nothing.
+    assert len(set(keys)) == 7
+
+
+async def test_a_subscription_that_is_tried_again_keeps_its_key(stage: TriggerStage) -> None:
+    stage.outside.replies[SUBSCRIBE] = [(503, {}, None), (201, {}, {"id": 1})]
+    subscribe = {**WEBHOOK["inputs"]["subscribe"], "retryPolicy": {"type": "fixed", "count": 2, "interval": "PT10S"}}
+    await stage.save(definition({**WEBHOOK, "inputs": {**WEBHOOK["inputs"], "subscribe": subscribe}}))
+    await stage.advance(seconds=10)
+    first, second = (Headers(each.headers)["Idempotency-Key"] for each in stage.outside.requests)
+    assert first == second
 
 
 async def test_deleting_unsubscribes_although_the_workflow_is_gone(stage: TriggerStage) -> None:

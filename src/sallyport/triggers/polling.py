@@ -185,7 +185,7 @@ def _failed(poll: _Poll, failed: Failed) -> Look:
             delay = max(delay, min(timedelta(seconds=failed.retry_after_seconds), retry.LONGEST))
         times = {"since": schema.instant(poll.started_at), "scheduled": schema.instant(poll.scheduled_at)}
         memory = {**ctx.memory, **times, "repeats": repeats + 1}
-        return poll.look(next_at=ctx.now() + delay, memory=memory, silent=True)
+        return poll.look(next_at=ctx.now() + delay, memory=memory, silent=True, repeats=True)
     return poll.look(
         status=Status.FAILED,
         code=failed.code,

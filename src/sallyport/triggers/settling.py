@@ -57,7 +57,7 @@ async def settle(engine: Engine, ctx: TriggerContext, found: Settled) -> list[st
 
     def work(connection: Connection) -> list[str]:
         memory = {**remembered(connection, look), "type": ctx.trigger.type}
-        trigger_states.settle(connection, ctx.state, next_at, memory, repeated=look.silent)
+        trigger_states.settle(connection, ctx.state, next_at, memory, repeated=look.repeats)
         started = firing.store(connection, engine, found.firing, found.decision.events, crowded=True)
         if look.also is not None:
             started += look.also(connection, engine)

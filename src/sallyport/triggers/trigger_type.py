@@ -64,6 +64,8 @@ class Look:
     waits: bool = False
     #: Whether there is nothing to tell yet: a repeat follows, or nothing was looked for.
     silent: bool = False
+    #: Whether the next look makes this one again, under the same names, so that it does not count as another.
+    repeats: bool = False
     #: Whether a condition that reads the status decided already, in place of the status.
     decided: bool = False
     #: Whether the trigger was kept for this look alone.

@@ -101,7 +101,7 @@ def _failed(ctx: TriggerContext, inputs: Any, failed: Failed) -> Look:
     repeats = int(ctx.memory.get("repeats", 0))
     if failed.retryable and repeats < policy.count:
         delay = policy.delay(repeats + 1, random.random())  # noqa: S311 - spreads repeats, keeps no secret
-        return Look(ctx.now() + delay, {"wanted": True, "repeats": repeats + 1}, silent=True)
+        return Look(ctx.now() + delay, {"wanted": True, "repeats": repeats + 1}, silent=True, repeats=True)
     return Look(
         next_at=ctx.now() + _LATER,
         memory={"wanted": True},
