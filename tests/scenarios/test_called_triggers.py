@@ -106,8 +106,9 @@ async def test_each_subscription_has_a_key_of_its_own_and_so_has_its_end(stage: 
 
 async def test_a_subscription_that_is_tried_again_keeps_its_key(stage: TriggerStage) -> None:
     stage.outside.replies[SUBSCRIBE] = [(503, {}, None), (201, {}, {"id": 1})]
-    subscribe = {**WEBHOOK["inputs"]["subscribe"], "retryPolicy": {"type": "fixed", "count": 2, "interval": "PT10S"}}
-    await stage.save(definition({**WEBHOOK, "inputs": {**WEBHOOK["inputs"], "subscribe": subscribe}}))
+    policy = {"type": "fixed", "count": 2, "interval": "PT10S"}
+    subscribe = {"method": "POST", "uri": "https://peer.test/subscribe", "retryPolicy": policy}
+    await stage.save(definition({"type": "HttpWebhook", "inputs": {"subscribe": subscribe}}))
     await stage.advance(seconds=10)
     first, second = (Headers(each.headers)["Idempotency-Key"] for each in stage.outside.requests)
     assert first == second

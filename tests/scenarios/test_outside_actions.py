@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sallyport.clock import ManualClock
+from sallyport.connector_call import ConnectorCall
 from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.outcome import EndsRun
@@ -221,6 +223,98 @@ async def test_a_crash_right_after_the_end_leaves_no_webhook_behind(
             await asyncio.sleep(0.005)
     assert (run.status, run.wake_at) == ("Cancelled", None)
     assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
+
+
+class Slow:
+    """An outside that answers what is asked first only when it is told to."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+        self._send, self._call = stage.outside.send, stage.outside.call
+        stage.outside.send = self.send  # type: ignore[method-assign]
+        stage.outside.call = self.call  # type: ignore[method-assign]
+
+    async def send(self, request: OutboundRequest) -> InboundResponse:
+        answer = await self._send(request)
+        await self._wait()
+        return answer
+
+    async def call(self, call: ConnectorCall) -> InboundResponse:
+        answer = await self._call(call)
+        await self._wait()
+        return answer
+
+    async def _wait(self) -> None:
+        self.asked.set()
+        await self.answers.wait()
+
+
+async def _cancelled_while_it_asks(stage: Stage, **actions: Any) -> str:
+    slow = Slow(stage)
+    run_id = await stage.start(await stage.deploy(definition(**actions), parameters=PARAMETERS))
+    async with asyncio.timeout(10):
+        await slow.asked.wait()
+        assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        assert (await stage.outcome(run_id)).status == "Cancelled"
+        slow.answers.set()
+        while (await stage.outcome(run_id)).run.owner:
+            await asyncio.sleep(0.005)
+    return run_id
+
+
+async def test_a_webhook_that_is_asking_when_its_run_is_cancelled_is_given_up_once_it_is_answered(stage: Stage) -> None:
+    await _cancelled_while_it_asks(stage, Each=HOOKS)
+    assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
+
+
+async def test_a_connectors_webhook_that_is_asking_when_its_run_is_cancelled_is_given_up(stage: Stage) -> None:
+    path = "/approvalmail/$subscriptions"
+    stage.outside.replies[f"microsoftgraphsecurity POST {path}"] = (201, {"Location": f"{path}/7"}, None)
+    hook = {"type": "ApiConnectionWebhook", "inputs": {"host": HOST, "path": path, "body": {}}}
+    await _cancelled_while_it_asks(stage, Hook=hook)
+    assert [(each.method, each.path) for each in stage.outside.calls[1:]] == [("DELETE", f"{path}/7")]
+
+
+async def test_a_webhook_that_is_refused_when_its_run_is_cancelled_has_nothing_to_give_up(stage: Stage) -> None:
+    stage.outside.replies["POST https://hooks.test/sub"] = (400, {}, None)
+    subscribe, unsubscribe = ({"method": "POST", "uri": f"https://hooks.test/{name}"} for name in ("sub", "unsub"))
+    hook = {"type": "HttpWebhook", "inputs": {"subscribe": subscribe, "unsubscribe": unsubscribe}}
+    await _cancelled_while_it_asks(stage, Hook=hook)
+    assert [each.url for each in stage.outside.requests] == ["https://hooks.test/sub"]
+
+
+async def test_a_crash_leaves_no_webhook_behind_that_was_asking_when_its_run_was_cancelled(stage: Stage) -> None:
+    slow = Slow(stage)
+    run_id = await stage.start(await stage.deploy(definition(Each=HOOKS)))
+    async with asyncio.timeout(10):
+        await slow.asked.wait()
+        assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        await stage.close()
+        slow.answers.set()
+        await stage.open()
+        while (await stage.outcome(run_id)).run.owner or len(stage.outside.requests) < 4:
+            await asyncio.sleep(0.005)
+    assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
+
+
+async def test_a_webhook_that_is_answered_after_its_time_limit_is_given_up(tmp_path: Path) -> None:
+    stage = await Stage(tmp_path).open()
+    slow = Slow(stage)
+    subscribe, unsubscribe = ({"method": "POST", "uri": f"https://hooks.test/{name}"} for name in ("sub", "unsub"))
+    hook = {"type": "HttpWebhook", "inputs": {"subscribe": subscribe, "unsubscribe": unsubscribe}}
+    try:
+        run_id = await stage.start(await stage.deploy(definition(Hook={**hook, "limit": {"timeout": "PT0.1S"}})))
+        async with asyncio.timeout(10):
+            await slow.asked.wait()
+            over = stage.clock.now() + timedelta(seconds=0.1)
+            while stage.clock.now() < over:
+                await asyncio.sleep(0.01)
+            slow.answers.set()
+            outcome = await stage.finish(run_id)
+    finally:
+        await stage.close()
+    assert (outcome["Hook"].status, outcome["Hook"].code) == ("TimedOut", "ActionTimedOut")
+    assert [each.url.rpartition("/")[2] for each in stage.outside.requests] == ["sub", "unsub"]
 
 
 async def test_a_connectors_webhook_is_given_up_when_another_branch_terminates_the_run(stage: Stage) -> None:

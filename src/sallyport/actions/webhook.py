@@ -22,7 +22,7 @@ from sallyport.http_messages import ConnectionFailed
 _log = structlog.stdlib.get_logger(__name__)
 
 
-@action("HttpWebhook", effect=True, deferred=("unsubscribe",))
+@action("HttpWebhook", effect=True, deferred=("unsubscribe",), subscribes=True)
 async def http_webhook(inputs: Any, ctx: ActionContext) -> Outcome:
     """Send the `subscribe` request, wait, send the `unsubscribe` request, and answer the report."""
     if ctx.resumed is not None:
@@ -35,7 +35,7 @@ async def http_webhook(inputs: Any, ctx: ActionContext) -> Outcome:
     return await _subscribe(ctx, request, http_action.sender(ctx, request.address, stated))
 
 
-@action("ApiConnectionWebhook", effect=True)
+@action("ApiConnectionWebhook", effect=True, subscribes=True)
 async def api_connection_webhook(inputs: Any, ctx: ActionContext) -> Outcome:
     """Call the connector's subscribing operation, wait, delete the subscription, and answer the report."""
     send = api_connection.caller(ctx, inputs, ctx.callback_url())

@@ -11,17 +11,25 @@ import structlog
 
 from sallyport.engine.context import ActionContext, Blocks
 from sallyport.engine.frame import ROOT, Frame
-from sallyport.engine.outcome import Resumption
+from sallyport.engine.outcome import Resumption, Suspended
 from sallyport.engine.records import Record, within
 from sallyport.engine.run import Run
+from sallyport.statuses import Status
 from sallyport.wdl.definition import Action
 
 log = structlog.get_logger(__name__)
 
 
 def left(run: Run) -> list[Record]:
-    """Answer the actions that wait for a report, or did until the run ended."""
-    return [record for record in run.records.values() if record.waits_for_callback and not record.iteration]
+    """Answer the actions that wait for a report, or did until the run ended, or may have asked for one by now."""
+    return [record for record in run.records.values() if record.waits_for_callback or _asks(run, record)]
+
+
+def _asks(run: Run, record: Record) -> bool:
+    if record.status is not Status.RUNNING or record.iteration or record.waits_until is not None:
+        return False
+    action_type = run.workflow.action_types.get(run.workflow.definition.actions[record.name].type)
+    return action_type is not None and action_type.subscribes
 
 
 async def give_up(run: Run, blocks: Blocks) -> None:
@@ -29,11 +37,24 @@ async def give_up(run: Run, blocks: Blocks) -> None:
     for record in left(run):
         try:
             action = run.workflow.definition.actions[record.name]
-            handler = run.workflow.action_types[action.type].handler
-            await handler(record.inputs, _context(run, action, record, blocks))
+            context = _context(run, action, record, blocks)
+            calling = run.unanswered.pop(record.key, None)
+            if calling is not None:
+                granted = await calling
+                if not isinstance(granted, Suspended):
+                    continue
+                context.resumed = Resumption(granted.state)
+            await run.workflow.action_types[action.type].handler(record.inputs, context)
         except Exception:
             # The run has ended: nobody is left who could do anything about it.
             log.exception("action.not_given_up", run_id=run.id, action=record.name)
+
+
+def drop(run: Run) -> None:
+    """Let go of calls that went on when the run was ended: whoever takes the run makes them again."""
+    for calling in run.unanswered.values():
+        calling.cancel()
+    run.unanswered.clear()
 
 
 def _context(run: Run, action: Action, record: Record, blocks: Blocks) -> ActionContext:

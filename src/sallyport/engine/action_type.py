@@ -33,6 +33,9 @@ class ActionType:
     derives: bool = False
     #: Whether it answers the caller who waits for the run. The answer goes out after its commit, so it is no effect.
     responds: bool = False
+    #: Whether it asks others to report, and gives that up when it is called again: a call of it is not cut off, because
+    #: what it asks for may be granted all the same.
+    subscribes: bool = False
 
 
 def action(
@@ -43,11 +46,12 @@ def action(
     deferred: tuple[str, ...] = (),
     derives: bool = False,
     responds: bool = False,
+    subscribes: bool = False,
 ) -> Callable[[Handler], ActionType]:
     """Mark an async function `(inputs, context) -> Outcome` as the handler of an action type."""
 
     def mark(handler: Handler) -> ActionType:
-        return ActionType(name, handler, effect, container, frozenset(deferred), derives, responds)
+        return ActionType(name, handler, effect, container, frozenset(deferred), derives, responds, subscribes)
 
     return mark
 

@@ -109,7 +109,11 @@ async def _execute(run: Run) -> Result:
 
 async def _end(run: Run, ending: EndsRun) -> Result:
     now = run.clock.now()
-    owes = bool(abandoned.left(run))
+    owed = abandoned.left(run)
+    for record in owed:
+        # Also of one that is asking just now: whoever finds it in the history is to give it up.
+        record.waits_for_callback = True
+    owes = bool(owed)
     for record in list(run.records.values()):
         if record.status is Status.RUNNING:
             record.status, record.code, record.ended_at = Status.CANCELLED, "ActionCancelled", now

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -192,7 +192,9 @@ class _Step:
         if ends_late and callback is None and not (context.resumed and self._reported()):
             return TimedOut()
         try:
-            async with _within(self.deadline, self.run.clock.now(), late=ends_late):
+            # A subscription that comes late is heard all the same, and given up then.
+            late = ends_late or self.action_type.subscribes
+            async with _within(self.deadline, self.run.clock.now(), late=late):
                 return await self._call()
         except TimeoutError:
             return TimedOut()
@@ -236,9 +238,10 @@ class _Step:
     async def _call(self) -> Outcome:
         """Call the handler; what it raises becomes `Failed`, here and nowhere else."""
         try:
-            return await self.action_type.handler(
+            called = self.action_type.handler(
                 self.record.inputs if self.record.inputs is not ABSENT else None, self.context
             )
+            return await (self._uncut(called) if self.action_type.subscribes else called)
         except Interruption:
             raise
         except SallyportError as error:
@@ -250,6 +253,15 @@ class _Step:
             return Failed(
                 "InternalServerError", f"The action '{self.action.name}' could not be run: an internal error occurred."
             )
+
+    async def _uncut(self, called: Awaitable[Outcome]) -> Outcome:
+        """Let a call go on when the run is ended meanwhile, for whoever then gives up what it was granted."""
+        calling = asyncio.ensure_future(called)
+        try:
+            return await asyncio.shield(calling)
+        except asyncio.CancelledError:
+            self.run.unanswered[self.record.key] = calling
+            raise
 
 
 @contextlib.asynccontextmanager

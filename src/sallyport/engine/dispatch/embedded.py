@@ -256,9 +256,13 @@ class Embedded:
 
     async def _execute(self, run: Run) -> None:
         structlog.contextvars.bind_contextvars(run_id=run.id)
+        owes = False
         try:
             result = await execute.execute(run)
+            owes = isinstance(result, execute.Ended) and result.owes
         finally:
+            if not owes:
+                abandoned.drop(run)
             # A run that was put away may be claimed again before this process has heard of its own commit.
             if self.active.get(run.id) is run:
                 del self.active[run.id], self._tasks[run.id]
