@@ -282,6 +282,8 @@ def _postgresql(url: str, json_text: Mapping[str, Any], read_seconds: int | None
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
+        # Keepalives are for a connection that waits: one that has sent something would wait a quarter of an hour.
+        "tcp_user_timeout": 15_000,
     }
     if read_seconds is not None:
         options["options"] = f"-c statement_timeout={read_seconds * 1000}"

@@ -194,6 +194,17 @@ def test_a_server_whose_name_is_not_known_yet_is_unavailable_and_callers_are_not
     database.close()
 
 
+@pytest.mark.postgresql
+def test_a_connection_whose_other_end_is_gone_is_given_up_within_seconds(postgresql_store: str) -> None:
+    database = Database(postgresql_store)
+    with database.engine.connect() as connection:
+        named = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    database.close()
+    idle = int(named["keepalives_idle"]) + int(named["keepalives_interval"]) * int(named["keepalives_count"])
+    assert idle <= 30, "one that waits"
+    assert 0 < int(named["tcp_user_timeout"]) <= 30_000, "one that has sent something"
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB."""
