@@ -34,6 +34,8 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _PRIORITY: Mapping[str, str] = {"low": "5", "normal": "3", "high": "1"}
 _SUBJECT = 998
+#: Names of files and other words of headers; of what is longer the end counts, where a file's kind stands.
+_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def attachments(body: Mapping[str, Any], name: str, content: str) -> tuple[Attac
 def _attachment(stated: Any, index: int, name: str, content: str) -> Attachment:
     if not isinstance(stated, dict):
         raise InvalidCall(f"'Attachments/{index}' must be an object with '{name}' and '{content}'.")
-    shown = _line(text(stated, name)) or f"attachment-{index + 1}"
+    shown = _line(text(stated, name))[-_NAME:] or f"attachment-{index + 1}"
     written = member(stated, content)
     guessed = mimetypes.guess_type(shown)[0] or values.OCTETS
     content_type = _line(text(stated, "ContentType")) or guessed
@@ -132,7 +134,7 @@ def _attachment(stated: Any, index: int, name: str, content: str) -> Attachment:
     content_type = content_type.partition(";")[0].strip().lower()
     if _MEDIA.fullmatch(content_type) is None:
         content_type = guessed
-    return Attachment(shown, data, content_type, _line(text(stated, "ContentId")).strip("<>"))
+    return Attachment(shown, data, content_type, _line(text(stated, "ContentId")).strip("<>")[-_NAME:])
 
 
 def message_id(tracking_id: str, host: str, recipient: str = "") -> str:
@@ -162,7 +164,7 @@ def compose(mail: Mail, own: Address, identifier: str, sent_at: datetime) -> Ema
         message["Importance"] = mail.importance
         message["X-Priority"] = _PRIORITY[mail.importance.casefold()]
     if mail.sensitivity and mail.sensitivity.casefold() != "normal":
-        message["Sensitivity"] = _line(mail.sensitivity)
+        message["Sensitivity"] = _line(mail.sensitivity)[:_NAME]
     # A machine's mail asks for no out-of-office reply, RFC 3834.
     message["Auto-Submitted"] = "auto-generated"
     _fill(message, mail)

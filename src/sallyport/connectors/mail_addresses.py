@@ -15,6 +15,8 @@ from sallyport.connectors.answers import InvalidCall
 
 #: As many recipients as Exchange Online takes in one mail.
 MOST = 500
+#: What is longer is cut off: whoever writes headers takes ever longer over a long one.
+_LONGEST_NAME = 256
 _LOCAL = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z-]+(\.[!#$%&'*+/=?^_`{|}~0-9A-Za-z-]+)*\Z")
 _LABEL = re.compile(r"(?!-)[0-9A-Za-z-]{1,63}(?<!-)\Z")
 _LITERAL = re.compile(r"\[[0-9A-Fa-f.:]{2,45}\]\Z|\[IPv6:[0-9A-Fa-f.:]{2,45}\]\Z")
@@ -85,7 +87,7 @@ def _address(piece: str, field: str) -> Address:
     ascii_domain = _domain(domain)
     if len(local) > 64 or not _LOCAL.match(local) or not ascii_domain:
         raise InvalidCall(f"'{field}' holds '{text[:120]}', which is not a mail address.")
-    return Address(literal(name), local, ascii_domain)
+    return Address(literal(name[:_LONGEST_NAME]), local, ascii_domain)
 
 
 def _domain(text: str) -> str:

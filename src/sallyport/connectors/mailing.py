@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from email.headerregistry import Address
 from typing import Any
@@ -34,7 +35,8 @@ class Sending:
         own = self._own()
         host = urlsplit(self.outside.public_url).hostname or own.domain
         identifier = mail.message_id(self.call.tracking_id, host, only)
-        message = mail.compose(sent, own, identifier, self.outside.clock.now())
+        # Megabytes take a while: others go on meanwhile.
+        message = await asyncio.to_thread(mail.compose, sent, own, identifier, self.outside.clock.now())
         try:
             refused = await self.outside.mail.send(message, (only,) if only else sent.recipients)
         except MailNotSent as error:

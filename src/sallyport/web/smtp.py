@@ -79,7 +79,8 @@ class Smtp:
             await client.connect()
             if self._user is not None:
                 await client.login(self._user, self._password or "")
-            refused, _ = await client.sendmail(_sender(message), list(recipients), message.as_bytes())
+            content = await asyncio.to_thread(message.as_bytes)
+            refused, _ = await client.sendmail(_sender(message), list(recipients), content)
             return {address: f"{answer.code} {answer.message}"[:_DETAIL] for address, answer in refused.items()}
         finally:
             await _leave(client)

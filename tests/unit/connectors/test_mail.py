@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -314,7 +315,54 @@ def test_a_name_goes_with_its_address() -> None:
         ("a &amp; b &lt;c&gt;&nbsp;d", "a & b <c> d\n"),
         ("just\ntext", "just text\n"),
         ("<p>broken <b>html", "broken html\n"),
+        ("<p title=it's class='a>b'>kept</p> Don't <i>go</I>", "kept\n\nDon't go\n"),
+        ("a <!-- <b>not this</b> --> b<!DOCTYPE html><?xml x?>, 1 < 2, <3", "a b, 1 < 2, <3\n"),
+        ("<p>a</p><!-- never closed", "a\n\n<!-- never closed\n"),
+        ("<SCRIPT>if (a<b) '</p>'</SCRIPT>shown", "shown\n"),
+        (
+            "<a class=x href=https://x.example/1?a=1&amp;b=2>one<a href='https://x.example/2'>two</a>",
+            "one <https://x.example/1?a=1&b=2>two <https://x.example/2>\n",
+        ),
+        ("&#" + "9" * 5000 + ";", "&#" + "9" * 5000 + ";\n"),
     ],
 )
 def test_html_reads_as_text(html: str, text: str) -> None:
     assert html_text.plain(html) == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a ",
+        "<a href='",
+        '<a href="',
+        "<!--",
+        "<![CDATA[",
+        "</",
+        "<?",
+        "<p>",
+        "<a href=x>y",
+        "<script>",
+        "<p a=",
+        "&",
+        "<",
+    ],
+)
+def test_a_text_of_an_attacker_takes_no_longer_to_read_than_another(piece: str) -> None:
+    began = time.monotonic()
+    html_text.plain(piece * 40_000 + "</a>" * 40_000)
+    assert time.monotonic() - began < 5
+
+
+async def test_names_of_an_attacker_take_no_longer_to_write_than_others() -> None:
+    long = "é " * 20_000
+    attached = [{"Name": f"{long}.txt", "ContentBytes": "aGVsbG8="}]
+    began = time.monotonic()
+    _, post = await _send(
+        {"To": f'"{long}" <a@contoso.com>', "Subject": long, "Body": "b", "Sensitivity": long, "Attachments": attached}
+    )
+    message = post.sent[0][0]
+    assert len(message.as_bytes()) < 20_000
+    assert time.monotonic() - began < 5
+    [file] = message.iter_attachments()
+    assert str(file.get_filename()).endswith(".txt")
