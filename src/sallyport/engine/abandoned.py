@@ -38,7 +38,7 @@ async def give_up(run: Run, blocks: Blocks) -> None:
         try:
             action = run.workflow.definition.actions[record.name]
             context = _context(run, action, record, blocks)
-            calling = run.unanswered.pop(record.key, None)
+            calling = run.waits.unanswered.pop(record.key, None)
             if calling is not None:
                 granted = await calling
                 if not isinstance(granted, Suspended):
@@ -52,9 +52,9 @@ async def give_up(run: Run, blocks: Blocks) -> None:
 
 def drop(run: Run) -> None:
     """Let go of calls that went on when the run was ended: whoever takes the run makes them again."""
-    for calling in run.unanswered.values():
+    for calling in run.waits.unanswered.values():
         calling.cancel()
-    run.unanswered.clear()
+    run.waits.unanswered.clear()
 
 
 def _context(run: Run, action: Action, record: Record, blocks: Blocks) -> ActionContext:

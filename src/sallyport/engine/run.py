@@ -19,7 +19,7 @@ from sallyport.engine.frame import Frame
 from sallyport.engine.journal import Journal
 from sallyport.engine.ledger import Ledger
 from sallyport.engine.limits import Limits
-from sallyport.engine.outcome import EndsRun, Outcome
+from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
 from sallyport.engine.records import Key, Record, repetition_name, within
 from sallyport.engine.run_scope import RunScope
@@ -93,8 +93,6 @@ class Run:
         self._variable_weights: dict[str, int] = {}
         self.waits = Waits(around.clock)
         self.meter = Meter()
-        #: Calls of actions that others are to report to, which went on when the run was ended.
-        self.unanswered: dict[Key, asyncio.Future[Outcome]] = {}
         #: How the run is to end, when somebody outside asks for it.
         self.ending: EndsRun | None = None
         #: Whether its end, or its being put away, is on its way into the journal: nothing can be asked of it any more.

@@ -260,7 +260,7 @@ class _Step:
         try:
             return await asyncio.shield(calling)
         except asyncio.CancelledError:
-            self.run.unanswered[self.record.key] = calling
+            self.run.waits.unanswered[self.record.key] = calling
             raise
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sallyport.clock import Clock
+from sallyport.engine.outcome import Outcome
 from sallyport.engine.records import Key
 
 #: A wait that ends sooner than this is not worth putting the run away for.
@@ -54,6 +55,8 @@ class Waits:
         self._waiting: dict[Key, tuple[asyncio.Future[bool], datetime | None]] = {}
         #: Requests that came to callback addresses, by who waits for them.
         self.callbacks: dict[Key, dict[str, Any]] = {}
+        #: Calls of actions that others are to report to, which went on when the run was ended.
+        self.unanswered: dict[Key, asyncio.Future[Outcome]] = {}
 
     def busy(self) -> _Busy:
         """Answer what says, while it is entered, that something goes on that is not waiting."""
