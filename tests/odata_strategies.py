@@ -136,6 +136,7 @@ filters: st.SearchStrategy[str] = st.recursive(
         _join("(", inner, ") and (", inner, ")"),
         _join(inner, " or ", inner),
         _join("not (", inner, ")"),
+        _join("(not (", inner, ")) ", _equality, st.sampled_from([" null", " true", " contains(title, 'a')"])),
         _about_collections(_join("(", inner, ")")),
     ),
     max_leaves=5,

@@ -32,6 +32,7 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
+from sqlalchemy.sql.elements import Grouping
 
 from sallyport.odata import typed
 from sallyport.odata.fields import Entity, Enumeration
@@ -167,7 +168,8 @@ class Compiler:
                 make = function.sqlite if self._dialect == "sqlite" else function.postgresql
                 return make(*(self.value(each) for each in arguments))
             case _:
-                return self._truth(node).self_group()
+                # In parentheses always: `NOT a IS NULL` is the opposite of `(NOT a) IS NULL`.
+                return Grouping(self._truth(node))
 
     def _sides(self, node: typed.Compare) -> tuple[Column, Column]:
         left, right = self.value(node.left), self.value(node.right)
