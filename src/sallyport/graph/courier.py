@@ -99,7 +99,8 @@ class Courier:
         if whole is not None and whole > address.position:
             address.position = whole
             self.receipts.moved(address.lane.id, whole)
-        if refusal is None and told:
+        # Who is to be told nothing any more, because nobody subscribes, has not failed to take it.
+        if refusal is None and (told or not address.is_behind):
             address.took(len(told), room)
         return refusal
 

@@ -708,3 +708,17 @@ async def test_a_small_key_is_refused(told: Told, receiver: tuple[rsa.RSAPrivate
         "encryptionCertificateId": "1",
     }
     assert_error(await told.surface.client.post("/v1.0/subscriptions", json=body), 400, "InvalidRequest")
+
+
+async def test_an_address_that_failed_and_whose_subscription_is_gone_is_forgotten(told: Told) -> None:
+    made = await told.subscribe()
+    told.answers[HOOK] = 500
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    assert (await told.surface.client.delete(f"/v1.0/subscriptions/{made['id']}")).status_code == 204
+    await told.surface.clock.advance(60)
+    await told.round()
+    assert [each.attempts for each in told.lanes()] == [0], "who subscribes there anew begins anew"
+    await told.surface.clock.advance(timedelta(hours=1))
+    await told.notifications.lifecycle.forget()
+    assert told.lanes() == []
