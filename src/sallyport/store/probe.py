@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from sallyport.store import schema
+from sallyport.store import schema, upsert
 from sallyport.store.database import Database
 
 probes = sa.Table(
@@ -31,6 +31,12 @@ def read(connection: Connection) -> None:
 
 
 def write(connection: Connection, now: str) -> None:
-    """Write the one row there is, or raise as the database does."""
-    if not connection.execute(probes.update().where(probes.c.id == 1).values(at=now)).rowcount:
-        connection.execute(probes.insert().values(id=1, at=now))
+    """Write the one row there is, or raise as the database does.
+
+    It shares a transaction with whatever others write: a row that another process is writing is left to that, or each
+    would wait for what the other has locked.
+    """
+    there = sa.select(probes.c.id).where(probes.c.id == 1)
+    connection.execute(probes.update().where(probes.c.id.in_(there.with_for_update(skip_locked=True))).values(at=now))
+    if connection.scalar(there) is None:
+        connection.execute(upsert.ignoring(connection, probes), {"id": 1, "at": now})

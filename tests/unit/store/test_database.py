@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 import databases
 from sallyport.errors import ReadTimedOut, StorageFull, StorageUnavailable
+from sallyport.store import probe, schema
 from sallyport.store.database import Database, sqlite_url
 
 metadata = sa.MetaData()
@@ -192,6 +193,38 @@ def test_a_server_whose_name_is_not_known_yet_is_unavailable_and_callers_are_not
     assert "db.invalid" not in caught.value.message
     assert "db.invalid" in str(caught.value), "whoever runs the server is"
     database.close()
+
+
+@pytest.mark.postgresql
+async def test_processes_that_ask_whether_the_database_can_be_written_never_wait_for_each_other(
+    postgresql_store: str,
+) -> None:
+    asked, ordered, tries = threading.Event(), threading.Event(), list[str]()
+
+    def stored_by_one(connection: Connection) -> None:
+        tries.append("one")
+        asked.set()
+        ordered.wait(5)
+        schema.ordered(connection, "alert")
+
+    def stored_by_two(connection: Connection) -> None:
+        tries.append("two")
+        asked.wait(5)
+        schema.ordered(connection, "alert")
+        ordered.set()
+
+    def asking(connection: Connection) -> None:
+        probe.write(connection, "2026-11-23T12:00:00.0000000Z")
+
+    with databases.emptied(postgresql_store) as one:
+        two = Database(postgresql_store)
+        one.write_now(asking)
+        with _held_up(one), _held_up(two):
+            waiting = [one.begin_write(asking), one.begin_write(stored_by_one)]
+            waiting += [two.begin_write(stored_by_two), two.begin_write(asking)]
+        await asyncio.gather(*waiting)
+        two.close()
+    assert sorted(tries) == ["one", "two"]
 
 
 @pytest.mark.postgresql
