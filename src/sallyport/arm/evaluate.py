@@ -17,7 +17,7 @@ def evaluate_text(text: str, scope: Scope) -> Json:
     """Answer the value of one string of a template: an expression, escaped text, or itself. Raises TemplateError."""
     if not parser.is_expression(text):
         return parser.unescaped(text)
-    value = evaluate(parser.parse(text), scope)
+    value = evaluate(parser.parse(values.whole(text)), scope)
     scope.report.meter.charge(values.weight(value))
     return value
 

@@ -64,6 +64,15 @@ def weight(value: Json) -> int:
     return total
 
 
+def whole(text: str) -> str:
+    """Answer a text with halves of surrogate pairs, which a file may write as escapes, joined or replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def demand_length(characters: int) -> None:
     """Raise OverBudgetError when a string of so many characters is too long."""
     if characters > LONGEST_STRING:

@@ -72,6 +72,11 @@ def test_guid_is_a_version_five_identifier_of_the_joined_texts() -> None:
     assert evaluated("[guid('a', 'b')]") == str(expected)
 
 
+@pytest.mark.parametrize("name", ["base64", "dataUri", "guid", "uniqueString", "uriComponent"])
+def test_half_of_a_surrogate_pair_counts_as_the_replacement_character(name: str) -> None:
+    assert evaluated(f"[{name}('a\ud800')]") == evaluated(f"[{name}('a\ufffd')]")
+
+
 def test_a_function_listed_twice_is_refused() -> None:
     concat = functions.FUNCTIONS["concat"]
     with pytest.raises(ValueError, match="listed twice"):

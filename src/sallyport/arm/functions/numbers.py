@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/azure-resource-manager/templates/template-func
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,8 @@ def _division(left: Json, right: Json, name: str) -> tuple[int, int]:
 def to_int(value: Json) -> int:
     """Make an integer of text or a number."""
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TemplateError("The argument of 'int' is not an integer.")
         return _checked(int(value), "int")
     if isinstance(value, str):
         if not re.fullmatch(r"\s*[+-]?[0-9]{1,19}\s*", value):
@@ -168,9 +171,9 @@ def date_time_to_epoch(text: Json) -> int:
 def _time(value: Json) -> datetime:
     try:
         moment = date_parser.isoparse(values.text(value, "dateTimeAdd").replace(" ", "T"))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise TemplateError("The text is not an ISO 8601 time.") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _STANDARD = {

@@ -6,7 +6,6 @@ https://learn.microsoft.com/azure/azure-resource-manager/templates/template-func
 from __future__ import annotations
 
 import base64 as base64_codec
-import binascii
 import json as json_codec
 import re
 import uuid
@@ -44,7 +43,7 @@ def base64_to_json(text: Json) -> Json:
 def _decoded(text: Json, name: str) -> str:
     try:
         return base64_codec.b64decode(values.text(text, name), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise TemplateError(f"The argument of '{name}' is not base64 of UTF-8 text.") from None
 
 
@@ -133,6 +132,9 @@ def parse_json(text: str, name: str) -> Json:
     """Answer the value of JSON text, which may nest 200 deep."""
     try:
         value: Json = json_codec.loads(text)
+        if "\\u" in text:
+            # Half of a surrogate pair is no text that could be stored.
+            values.to_text(value).encode()
     except (ValueError, RecursionError):
         raise TemplateError(f"The argument of '{name}' is not JSON.") from None
     level = [value]
@@ -231,7 +233,10 @@ def substring(text: Json, start: Json, length: Json = None) -> str:
 @function("uri")
 def uri(start: Json, relative: Json) -> str:
     """Put an absolute and a relative address together."""
-    return urljoin(values.text(start, "uri"), values.text(relative, "uri"))
+    try:
+        return urljoin(values.text(start, "uri"), values.text(relative, "uri"))
+    except ValueError:
+        raise TemplateError("The arguments of 'uri' do not make an address.") from None
 
 
 @function("uriComponent")
