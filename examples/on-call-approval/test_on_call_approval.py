@@ -92,3 +92,25 @@ async def test_nobody_is_asked_about_an_alert_that_names_no_address(tmp_path: Pa
         (run,) = await play.runs("on-call-approval", 1)
         assert (run.status, play.mails.sent) == ("Succeeded", [])
         assert (await play.alert(ALERT["id"]))["tags"] == ["edr", "approval:not-needed"]
+
+
+async def test_nobody_is_asked_to_block_a_host_of_the_house(tmp_path: Path) -> None:
+    inside = [{"destinationAddress": each} for each in ("10.20.7.15", "192.168.40.23", "172.16.0.9", "")]
+    async with playhouse.opened(tmp_path) as play:
+        await asked(play, {**ALERT, "networkConnections": inside})
+        (run,) = await play.runs("on-call-approval", 1)
+        assert (run.status, play.mails.sent) == ("Succeeded", [])
+        assert (await play.alert(ALERT["id"]))["tags"] == ["edr", "approval:not-needed"]
+
+
+async def test_addresses_of_both_kinds_are_blocked(tmp_path: Path) -> None:
+    both = [{"destinationAddress": each} for each in ("203.0.113.66", "2001:db8::66", "10.20.7.15")]
+    async with playhouse.opened(tmp_path) as play:
+        await asked(play, {**ALERT, "networkConnections": both})
+        await play.until(lambda: play.mails.sent)
+        assert play.mails.subjects == ["Block 203.0.113.66, 2001:db8::66?"]
+        await play.post(link(play, "Approve"))
+        (run,) = await play.runs("on-call-approval", 1)
+        assert run.status == "Succeeded"
+        stored = {(each["networkDestinationIPv4"], each["networkDestinationIPv6"]) for each in await play.indicators()}
+        assert stored == {("203.0.113.66", None), (None, "2001:db8::66")}
