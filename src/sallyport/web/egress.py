@@ -31,6 +31,7 @@ from sallyport.http_messages import (
 from sallyport.recorder import SILENT, Recorder
 from sallyport.web import inflate, network
 from sallyport.web.egress_policy import EgressPolicy
+from sallyport.web.names import Names
 from sallyport.web.pools import Pools
 
 AsgiApp = Callable[
@@ -98,13 +99,14 @@ class Egress:
         self,
         policy: EgressPolicy,
         clock: Clock,
-        resolver: network.Resolver = network.resolve,
+        resolver: network.Resolver | None = None,
         recorder: Recorder = SILENT,
     ) -> None:
         self._recorder = recorder
         self._policy = policy
         self._clock = clock
-        self._network = network.GuardedNetwork(policy, resolver)
+        self._names = Names()
+        self._network = network.GuardedNetwork(policy, resolver or self._names.addresses)
         self._pools = Pools(self._network, clock)
         self._mounted: dict[str, httpx.ASGITransport] = {}
 
@@ -151,6 +153,7 @@ class Egress:
     async def close(self) -> None:
         """Close every connection that is kept open."""
         await self._pools.close()
+        self._names.close()
 
     async def _follow(self, hop: _Hop, request: OutboundRequest) -> InboundResponse:
         mounted = self._mounted.get(hop.origin)

@@ -5,9 +5,7 @@ The rule: what was judged is what is dialled, so a name server that changes its 
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
@@ -32,16 +30,10 @@ _UNREACHABLE = {
 _log = structlog.stdlib.get_logger(__name__)
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Answer the addresses that the machine's own resolver knows for a name, in its order; raises `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
     """Makes connections for the pool, each to an address that policy permits."""
 
-    def __init__(self, policy: EgressPolicy, resolver: Resolver = resolve) -> None:
+    def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
         self._policy = policy
         self._resolver = resolver
         self._dialler = httpcore.AnyIOBackend()

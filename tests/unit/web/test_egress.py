@@ -17,6 +17,7 @@ from sallyport.clock import SystemClock
 from sallyport.http_messages import ConnectionFailed, EgressDenied, Headers, InvalidRequest, OutboundRequest
 from sallyport.web.egress import Egress
 from sallyport.web.egress_policy import Allowed, EgressPolicy
+from sallyport.web.names import Names
 from sallyport.web.network import GuardedNetwork
 from workplace import CASES
 
@@ -284,7 +285,7 @@ def test_an_allow_entry_that_means_nothing_is_refused_with_a_sentence(entry: str
 
 async def test_no_socket_file_is_ever_opened() -> None:
     with pytest.raises(EgressDenied):
-        await GuardedNetwork(EgressPolicy()).connect_unix_socket("/var/run/docker.sock")
+        await GuardedNetwork(EgressPolicy(), Names().addresses).connect_unix_socket("/var/run/docker.sock")
 
 
 def test_headers_are_found_in_any_case_and_never_printed() -> None:

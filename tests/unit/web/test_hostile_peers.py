@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import threading
 import time
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -74,6 +77,42 @@ async def test_a_slow_name_server_counts_into_the_deadline() -> None:
             OutboundRequest("GET", "http://slow.example/", timeout_seconds=0.2)
         )
     assert failed.value.kind == "timeout"
+
+
+async def test_names_that_nobody_answers_for_hold_up_neither_others_nor_anything_else(
+    egress: Egress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, goes_on, known = list[str](), threading.Event(), socket.getaddrinfo
+
+    def looked_up(host: str, *more: Any, **named: Any) -> Any:
+        asked.append(host)
+        if host.startswith("slow"):
+            goes_on.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return known("127.0.0.1", *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+
+    async def send(host: str, seconds: float) -> int:
+        request = OutboundRequest("GET", f"http://{host}:{port}/", timeout_seconds=seconds)
+        try:
+            return (await egress.send(request)).status
+        except ConnectionFailed:
+            return 0
+
+    async with peer(says(answer(204))) as port:
+        # More than the threads that everything else shares.
+        slow = [asyncio.create_task(send(f"slow-{number % 50}.example", 20)) for number in range(500)]
+        try:
+            async with asyncio.timeout(10):
+                while len(asked) < 50:
+                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(lambda: None)
+            assert await send("good.example", 10) == 204
+        finally:
+            goes_on.set()
+        assert await asyncio.gather(*slow) == [0] * 500
+    assert len(asked) == 51, "whoever asks for the same name waits for the same answer"
 
 
 BROKEN: dict[str, tuple[bytes, str]] = {
