@@ -85,7 +85,7 @@ def parse_decimal(text: str) -> Decimal:
     for scale in range(min(len(digits.fraction), _DECIMAL_MAX_SCALE), -1, -1):
         mantissa = _round_half_even(whole + digits.fraction, len(whole) + scale)
         if mantissa <= _DECIMAL_MAX_MANTISSA:
-            return Decimal((int(digits.negative), tuple(map(int, str(mantissa))), -scale))
+            return Decimal((int(digits.negative and mantissa > 0), tuple(map(int, str(mantissa))), -scale))
     raise NumberTextError(text, "Decimal")
 
 

@@ -20,9 +20,12 @@ from sallyport.wdl.values import Json
 Number: TypeAlias = int | float | Decimal
 
 INTEGER_LIMIT = 2**63
-#: .NET's Decimal.MaxValue: 96 bits.
-DECIMAL_MAXIMUM = Decimal(2**96 - 1)
-DECIMAL_DIGITS = 28
+#: The digits of .NET's Decimal.MaxValue: 96 bits.
+DECIMAL_MANTISSA = 2**96 - 1
+#: How many digits a .NET decimal may have behind the point.
+DECIMAL_SCALE = 28
+#: Digits in which a result is exact, or nearly so, before it is rounded to what a .NET decimal holds.
+DECIMAL_DIGITS = 100
 RANGE_COUNT = 100_000
 RANGE_END = 2_147_483_647
 #: What one integer of a range occupies: the object and the place in the array.
@@ -140,12 +143,18 @@ def _overflow(name: str) -> errors.EvaluationError:
     return errors.failed(name, "The result is too large: an arithmetic operation resulted in an overflow")
 
 
-def _decimal(name: str, operation: Callable[..., Any], one: Number, other: Number) -> Number:
+def _decimal(name: str, operation: Callable[..., Any], one: Number, other: Number) -> Decimal:
     with localcontext(Context(prec=DECIMAL_DIGITS, rounding=ROUND_HALF_EVEN)):
-        result = _attempt(name, operation, _to_decimal(name, one), _to_decimal(name, other))
-        if abs(Decimal(result)) > DECIMAL_MAXIMUM:
+        result = Decimal(_attempt(name, operation, _to_decimal(name, one), _to_decimal(name, other)))
+        exponent = result.as_tuple().exponent
+        if not isinstance(exponent, int) or abs(result) >= DECIMAL_MANTISSA + 1:
             raise _overflow(name)
-        return result
+        for scale in range(max(0, min(-exponent, DECIMAL_SCALE)), -1, -1):
+            rounded = result.quantize(Decimal((0, (1,), -scale)))
+            if abs(rounded).scaleb(scale) <= DECIMAL_MANTISSA:
+                # A decimal has no negative zero.
+                return rounded or abs(rounded)
+    raise _overflow(name)
 
 
 def _to_decimal(name: str, value: Number) -> Decimal:
