@@ -346,6 +346,19 @@ async def test_a_key_that_was_changed_by_another_process_opens_nothing_here(play
     assert (await play.client.post(await address(play, "shared"), json={})).status_code == 202
 
 
+async def test_the_address_of_a_content_holds_for_hours(play: Playhouse) -> None:
+    await saved(play, "linked")
+    await play.post(f"{WORKFLOWS}/linked/triggers/manual/run")
+    (ended,) = await play.runs("linked", 1)
+    link = ended.actions["Answer"]["outputsLink"]["uri"]
+    forged = link.replace("&se=", "&se=2999-01-01T00%3A00%3A00.0000000Z&was=")
+    await play.later(hours=3, minutes=59)
+    held = await play.client.get(link)
+    await play.later(hours=1, minutes=1)
+    refused = [(await play.client.get(each)).status_code for each in (link, forged, link.replace("&se=", "&was="))]
+    assert ((held.status_code, held.json()), refused) == ((200, 1), [401, 401, 401])
+
+
 async def test_who_only_looks_whether_an_address_is_there_starts_nothing(play: Playhouse) -> None:
     await saved(play, "looked")
     found = await play.client.head(await address(play, "looked"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -18,8 +19,8 @@ from sallyport import principal
 from sallyport.engine.engine import Engine
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, NotFound
-from sallyport.management import errors
-from sallyport.store import documents
+from sallyport.management import errors, shapes
+from sallyport.store import documents, schema
 from sallyport.wdl.findings import Limits
 from sallyport.web.segments import SegmentRoute
 
@@ -29,6 +30,8 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 READ = ("LogicApps.Read.All", "LogicApps.ReadWrite.All")
 WRITE = ("LogicApps.ReadWrite.All",)
 API_VERSION = "2019-05-01"
+#: How long the addresses of contents hold, up to an hour less.
+_LINKS_HOLD = timedelta(hours=5)
 
 
 class Triggers(Protocol):
@@ -83,6 +86,12 @@ class Call:
         """Answer the address under which the caller reached this house."""
         url = self.request.url
         return f"{url.scheme}://{url.netloc}"
+
+    def links(self) -> shapes.Links:
+        """Answer what makes the addresses of contents, which hold for hours: whoever finds one later reads nothing."""
+        until = self.engine.clock.now() + _LINKS_HOLD
+        # The same within an hour, so that a client which asks again gets the same ones.
+        return shapes.Links(self.origin(), schema.instant(until.replace(minute=0, second=0, microsecond=0)))
 
     def number(self, option: str, default: int, most: int) -> int:
         """Answer a whole number from the query, such as `$top`; raises BadRequest."""

@@ -5,7 +5,6 @@ The rule: a wrong signature and a missing workflow are answered alike, and nothi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -107,15 +106,11 @@ class Callbacks:
         return Response(status_code=200)
 
     async def _workflow(self, request: Request, permission: str) -> DeployedWorkflow:
-        query = _query(request)
-        expires = query.get("se", "")
         try:
             workflow = await self._engine.library.current(request.path_params["workflow"])
         except NotFound:
             raise signed_urls.SignatureRefused from None
-        signed_urls.check(workflow.access_key, permission, query.get("sig", ""), expires)
-        if expires and _passed(expires, self._engine.clock.now()):
-            raise signed_urls.SignatureRefused
+        signed_urls.check(workflow.access_key, permission, _query(request), self._engine.clock.now())
         return workflow
 
     async def _outputs(self, request: Request) -> dict[str, Any]:
@@ -210,11 +205,3 @@ def _query(request: Request) -> QueryParams:
 @lru_cache(maxsize=1024)
 def _remembered_query(raw: bytes) -> QueryParams:
     return QueryParams(raw)
-
-
-def _passed(expires: str, now: datetime) -> bool:
-    try:
-        until = datetime.fromisoformat(expires)
-    except ValueError:
-        return True
-    return (until if until.tzinfo else until.replace(tzinfo=UTC)) <= now

@@ -53,18 +53,18 @@ async def listed(call: Call) -> Response:
         return runs.listed(connection, workflow.id, status=wanted.status, started=bounds, limit=top, skip=skip)
 
     rows = await call.engine.database.read(read)
-    return page(call, [shapes.run(row, workflow, call.origin()) for row in rows], top=top, skip=skip)
+    return page(call, [shapes.run(row, workflow, call.links()) for row in rows], top=top, skip=skip)
 
 
 async def get(call: Call) -> Response:
     """Answer a run; with `$expand=properties/actions,workflow/properties` also its actions and its definition."""
     workflow, row = await _run(call)
-    shown = shapes.run(row, workflow, call.origin())
+    shown = shapes.run(row, workflow, call.links())
     if "properties/actions" in call.request.query_params.get("$expand", ""):
         pinned = await call.engine.library.at_version(row.workflow_id, row.version)
         found = await _latest(call, row, _outside_of_loops)
         shown["properties"]["actions"] = {
-            record.name: shapes.action(entry, record, workflow, row, call.origin())["properties"]
+            record.name: shapes.action(entry, record, workflow, row, call.links())["properties"]
             for entry, record in found.values()
         }
         shown["properties"]["workflow"]["properties"] = shapes.workflow(pinned, call.origin())["properties"]
@@ -91,7 +91,7 @@ async def action(call: Call) -> Response:
     workflow, row = await _run(call)
     name = call.name("action")
     entry, record = _one(await _latest(call, row, _outside_of_loops), name, "")
-    return answer(shapes.action(entry, record, workflow, row, call.origin()))
+    return answer(shapes.action(entry, record, workflow, row, call.links()))
 
 
 async def repetitions(call: Call) -> Response:
@@ -115,7 +115,7 @@ async def repetition(call: Call) -> Response:
     workflow, row = await _run(call)
     place = call.name("repetition")
     entry, record = _one(await _latest(call, row, lambda each: each == place), call.name("action"), place)
-    return answer(shapes.action(entry, record, workflow, row, call.origin()))
+    return answer(shapes.action(entry, record, workflow, row, call.links()))
 
 
 class Contents:
@@ -133,7 +133,7 @@ class Contents:
             workflow = await self._engine.library.current(path["workflow"])
         except NotFound:
             raise signed_urls.SignatureRefused from None
-        signed_urls.check(workflow.access_key, permission, request.query_params.get("sig", ""))
+        signed_urls.check(workflow.access_key, permission, request.query_params, self._engine.clock.now())
         body = await self._body(path["run"], path["action"], repetition, path["part"])
         if body is None:
             return Response(status_code=204)
@@ -245,5 +245,5 @@ def _paged(call: Call, workflow: DeployedWorkflow, row: runs.Run, found: list[tu
     top, skip = call.number("$top", 1000, 10_000), call.number("$skiptoken", 0, 10**9)
     wanted = filters.wanted(call)
     kept = [each for each in found if wanted.selects(each[1].status.value, schema.instant(each[1].started_at))]
-    shown = [shapes.action(*each, workflow, row, call.origin()) for each in kept[skip : skip + top]]
+    shown = [shapes.action(*each, workflow, row, call.links()) for each in kept[skip : skip + top]]
     return page(call, shown, top=top, skip=skip)

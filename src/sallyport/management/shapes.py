@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sallyport.engine.records import Record
@@ -15,6 +16,19 @@ from sallyport.web import signed_urls
 
 #: What is told of a run's trigger in another way, or is our own.
 _NOT_SHOWN = frozenset({"inputs", "outputs", "clientTrackingId", "awaited"})
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the addresses at which whoever was shown a run reads its contents without a token."""
+
+    origin: str
+    #: Until when they hold: a UTC moment in ISO 8601.
+    until: str
+
+    def content(self, of: DeployedWorkflow, place: tuple[str, str, str, str]) -> str:
+        """Answer the address of a content; `place` is its run, action, repetition and part."""
+        return signed_urls.content_url(self.origin, of.id, of.access_key, place, self.until)
 
 
 def workflow(found: DeployedWorkflow, origin: str, *, whole: bool = False) -> dict[str, Any]:
@@ -48,7 +62,7 @@ def workflow(found: DeployedWorkflow, origin: str, *, whole: bool = False) -> di
     }
 
 
-def run(row: runs.Run, of: DeployedWorkflow, origin: str) -> dict[str, Any]:
+def run(row: runs.Run, of: DeployedWorkflow, links: Links) -> dict[str, Any]:
     """Answer a run."""
     trigger = documents.loads(row.trigger)
     properties: dict[str, Any] = {
@@ -63,7 +77,7 @@ def run(row: runs.Run, of: DeployedWorkflow, origin: str) -> dict[str, Any]:
             "name": str(row.version),
             "type": "Microsoft.Logic/workflows/versions",
         },
-        "trigger": _run_trigger(trigger, of, row.id, origin),
+        "trigger": _run_trigger(trigger, of, row.id, links),
         "outputs": documents.loads(row.outputs) if row.outputs else {},
     }
     return {
@@ -74,7 +88,7 @@ def run(row: runs.Run, of: DeployedWorkflow, origin: str) -> dict[str, Any]:
     }
 
 
-def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run, origin: str) -> dict[str, Any]:
+def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run, links: Links) -> dict[str, Any]:
     """Answer an action of a run, or one repetition of it, with links to its contents."""
     properties: dict[str, Any] = {
         "startTime": schema.instant(record.started_at),
@@ -92,7 +106,7 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
     for part in ("inputs", "outputs"):
         stored = document.get(part)
         if isinstance(stored, dict):
-            link = _link(stored, document, of, (run_row.id, record.name, record.repetition, part), origin)
+            link = _link(stored, document, of, (run_row.id, record.name, record.repetition, part), links)
             properties[f"{part}Link"] = link
     base = f"{of.resource_id}/runs/{run_row.id}/actions/{record.name}"
     if record.repetition:
@@ -105,13 +119,13 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
     }
 
 
-def _run_trigger(trigger: Mapping[str, Any], of: DeployedWorkflow, run_id: str, origin: str) -> dict[str, Any]:
+def _run_trigger(trigger: Mapping[str, Any], of: DeployedWorkflow, run_id: str, links: Links) -> dict[str, Any]:
     shown = {key: value for key, value in trigger.items() if key not in _NOT_SHOWN}
     shown["correlation"] = {"clientTrackingId": trigger.get("clientTrackingId")}
     for part in ("inputs", "outputs"):
         stored = trigger.get(part)
         if isinstance(stored, dict):
-            shown[f"{part}Link"] = _link(stored, trigger, of, (run_id, "$trigger", "", part), origin)
+            shown[f"{part}Link"] = _link(stored, trigger, of, (run_id, "$trigger", "", part), links)
     return shown
 
 
@@ -120,7 +134,7 @@ def _link(
     document: Mapping[str, Any],
     of: DeployedWorkflow,
     place: tuple[str, str, str, str],
-    origin: str,
+    links: Links,
 ) -> dict[str, Any]:
     """Answer where a content is read; a secured one says so, and has no address."""
     if "same" in stored:
@@ -133,7 +147,7 @@ def _link(
         body = documents.dumps(stored.get("value"))
         size, digest = len(body), hashlib.sha256(body).hexdigest()
     return {
-        "uri": signed_urls.content_url(origin, of.id, of.access_key, place),
+        "uri": links.content(of, place),
         "contentSize": size,
         "contentHash": {"algorithm": "sha256", "value": digest},
     }

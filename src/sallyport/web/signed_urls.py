@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -34,9 +36,12 @@ def signature(access_key: bytes, permission: str, expires: str = "") -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def check(access_key: bytes, permission: str, given: str, expires: str = "") -> None:
-    """Raise SignatureRefused unless a signature is the one of a permission."""
+def check(access_key: bytes, permission: str, query: Mapping[str, str], now: datetime) -> None:
+    """Raise SignatureRefused unless an address with such a query allows something, and does so still."""
+    expires, given = query.get("se", ""), query.get("sig", "")
     if not hmac.compare_digest(signature(access_key, permission, expires).encode(), given.encode("utf-8", "replace")):
+        raise SignatureRefused
+    if expires and _passed(expires, now):
         raise SignatureRefused
 
 
@@ -79,11 +84,21 @@ def content_permission(run_id: str, action: str, repetition: str, part: str) -> 
     return f"/runs/{run_id}/contents/{action}/{repetition or '-'}/{part}/read"
 
 
-def content_url(origin: str, workflow_id: str, access_key: bytes, place: tuple[str, str, str, str]) -> str:
+def content_url(
+    origin: str, workflow_id: str, access_key: bytes, place: tuple[str, str, str, str], expires: str
+) -> str:
     """Answer the address of a recorded content, which is read without a token; `place` is what its permission names."""
     run_id, action, repetition, part = place
     path = f"/workflows/{workflow_id}/runs/{run_id}/contents/{quote(action, safe='')}/{repetition or '-'}/{part}"
-    return origin + path + _query(access_key, content_permission(*place))
+    return origin + path + _query(access_key, content_permission(*place), expires)
+
+
+def _passed(expires: str, now: datetime) -> bool:
+    try:
+        until = datetime.fromisoformat(expires)
+    except ValueError:
+        return True
+    return (until if until.tzinfo else until.replace(tzinfo=UTC)) <= now
 
 
 def _query(access_key: bytes, permission: str, expires: str = "") -> str:
