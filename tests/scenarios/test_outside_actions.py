@@ -408,6 +408,22 @@ async def test_a_workflow_goes_on_when_the_other_has_answered_whatever_that_does
     assert (await stage.outcome(run_id))["Call"].outputs["body"] == "soon"
 
 
+async def test_a_workflow_that_may_have_no_more_runs_wait_is_called_again_as_the_retry_policy_says(
+    stage: Stage,
+) -> None:
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 8, "unit": "Second"}}}
+    answer = {"type": "Response", "inputs": {"statusCode": 200, "body": "done"}, "runAfter": {"Pause": ["Succeeded"]}}
+    limited = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 1, "maximumWaitingRuns": 1}}}
+    one_by_one = {**definition(Pause=pause, Answer=answer), "triggers": {"manual": limited}}
+    called = await stage.deploy(one_by_one, name="child")
+    for _ in range(2):
+        await stage.start(called)
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}
+    record = (await play(stage, Call={"type": "Workflow", "inputs": inputs}))["Call"]
+    assert (record.status, record.outputs["body"]) == ("Succeeded", "done")
+    assert {entry["code"] for entry in record.retry_history or []} == {"TooManyRequests"}
+
+
 async def test_a_workflow_that_cannot_answer_is_not_called(stage: Stage) -> None:
     called = await stage.deploy(definition(Nothing={"type": "Compose", "inputs": 1}), name="child")
     inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}

@@ -9,12 +9,15 @@ from sallyport.actions import http_content, status_names
 from sallyport.actions import inputs as read
 from sallyport.actions.requests import Caller
 from sallyport.engine.outcome import Failed, Outcome, Succeeded
+from sallyport.errors import ReadTimedOut, SallyportError, StorageFull, StorageUnavailable, TooManyRequests
 from sallyport.http_messages import ConnectionFailed, InboundResponse
 
 #: The longest that the other side may ask us to wait.
 _LONGEST_SECONDS = 86_400.0
 #: Statuses below 500 after which asking again may help.
 RETRYABLE = frozenset({408, 429})
+#: What another workflow here may be refused with that asking again may help.
+PASSING = (TooManyRequests, StorageUnavailable, StorageFull, ReadTimedOut)
 #: Failures of a connection that a repeat would only meet again.
 _LASTING = frozenset({"too_large", "redirects"})
 
@@ -38,6 +41,12 @@ def unreachable(error: ConnectionFailed) -> Failed:
     """Answer the outcome of a request that no response came to."""
     code = "GatewayTimeout" if error.kind == "timeout" else error.code
     return Failed(code, error.message, retryable=error.kind not in _LASTING)
+
+
+def refused_for_now(error: SallyportError) -> Failed:
+    """Answer the outcome of a call of another workflow here that was refused for a reason of `PASSING`."""
+    seconds = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
+    return Failed(error.code, error.message, retryable=True, retry_after_seconds=seconds)
 
 
 def retry_after(ctx: Caller, response: InboundResponse) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sallyport.actions import inputs as read
+from sallyport.actions import responses
 from sallyport.engine.action_type import action
 from sallyport.engine.context import ActionContext
 from sallyport.engine.outcome import Outcome, Succeeded
@@ -23,5 +24,8 @@ async def send_to_batch(inputs: Any, ctx: ActionContext) -> Outcome:
         partition=read.text(inputs, "partitionName", "") or "DEFAULT",
         delivery_id=ctx.tracking_id,
     )
-    await ctx.ports.batches.send(message)
+    try:
+        await ctx.ports.batches.send(message)
+    except responses.PASSING as error:
+        return responses.refused_for_now(error)
     return Succeeded({"body": {"messageId": message.message_id, "partitionName": message.partition}})

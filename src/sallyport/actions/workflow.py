@@ -18,6 +18,13 @@ from sallyport.engine.ports import ChildStart
 @action("Workflow", effect=True)
 async def workflow(inputs: Any, ctx: ActionContext) -> Outcome:
     """Start the child and answer its response; a child that cannot answer fails the action."""
+    try:
+        return await _called(inputs, ctx)
+    except responses.PASSING as error:
+        return responses.refused_for_now(error)
+
+
+async def _called(inputs: Any, ctx: ActionContext) -> Outcome:
     child = ChildStart(
         workflow=read.text(inputs, "host/workflow/id"),
         trigger=read.text(inputs, "host/triggerName", ""),
