@@ -208,17 +208,20 @@ class _Step:
         until = outcome.until
         if self.deadline is not None:
             until = min(until, self.deadline) if until is not None else self.deadline
-        record.memory = [outcome.state, outcome.callback]
+        # With how often it was repeated until now: what it does next has repeats of its own.
+        record.memory = [outcome.state, outcome.callback, len(record.retry_history or ())]
         record.waits_until, record.waits_for_callback = until, outcome.callback
 
     def _repeat(self, failed: Failed, began_at: datetime) -> bool:
         """Record that the call is to be made again; False when the policy allows no more."""
         record, run = self.record, self.run
         policy, repeated = self.policy, record.retry_history or []
-        if len(repeated) >= policy.count:
+        before = record.memory[2] if record.memory is not None and len(record.memory) > 2 else 0
+        repeat = len(repeated) - before + 1
+        if repeat > policy.count:
             return False
         now = run.clock.now()
-        delay = policy.delay(len(repeated) + 1, random.random())  # noqa: S311 - spreads repeats, keeps no secret
+        delay = policy.delay(repeat, random.random())  # noqa: S311 - spreads repeats, keeps no secret
         if failed.retry_after_seconds is not None:
             delay = max(delay, min(timedelta(seconds=failed.retry_after_seconds), retry.LONGEST))
         if self.deadline is not None and now + delay >= self.deadline:
