@@ -401,6 +401,16 @@ async def test_each_look_for_a_result_is_repeated_as_often_as_the_policy_says(st
     assert (await call(stage, policy, accepted)).code == "ServiceUnavailable"
 
 
+@pytest.mark.parametrize("soon", ["0", "Mon, 05 Jan 2026 08:00:00 GMT"])
+async def test_a_result_that_may_be_looked_for_at_once_is_looked_for_once_a_second(stage: Stage, soon: str) -> None:
+    accepted: Reply = (202, {"Location": "/things/later", "Retry-After": soon}, None)
+    looks = [accepted] * 4
+    stage.outside.replies["GET https://api.test/things/later"] = [*looks, (200, {}, {"done": True})]
+    record = await call(stage, {}, accepted)
+    assert record.ended_at is not None
+    assert record.ended_at - record.started_at >= timedelta(seconds=5)
+
+
 async def test_a_time_limit_beyond_the_calendar_is_none(stage: Stage) -> None:
     record = await call(stage, {}, limit={"timeout": "P9999Y"})
     assert (record.status, record.code) == ("Succeeded", "OK")

@@ -16,6 +16,8 @@ from sallyport.http_messages import ConnectionFailed
 
 #: How long to wait before looking for the result of a call that was answered with 202 and does not say.
 POLL_SECONDS = 20.0
+#: The shortest wait, whatever is said: `Retry-After: 0` is common, and each look would be followed by another at once.
+SHORTEST_POLL_SECONDS = 1.0
 _ACCEPTED = 202
 
 
@@ -39,7 +41,8 @@ async def _exchange(ctx: ActionContext, request: Request, send: Send) -> Outcome
     location = response.headers.get("location", "") or location
     if response.status == _ACCEPTED and location and not ctx.option("DisableAsyncPattern"):
         wait = responses.retry_after(ctx, response)
-        return Suspended(until=ctx.now() + timedelta(seconds=POLL_SECONDS if wait is None else wait), state=location)
+        seconds = POLL_SECONDS if wait is None else max(wait, SHORTEST_POLL_SECONDS)
+        return Suspended(until=ctx.now() + timedelta(seconds=seconds), state=location)
     outcome = responses.outcome_of(ctx, response)
     if isinstance(outcome, Succeeded) and request.method == "GET":
         return await pages.follow(ctx, request, outcome, send)
