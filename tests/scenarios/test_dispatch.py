@@ -136,6 +136,44 @@ async def test_runs_that_waited_go_on_when_their_trigger_is_not_limited_any_more
         await stage.close()
 
 
+LONG = {"Pause": {"type": "Wait", "inputs": {"interval": {"count": 20, "unit": "Second"}}, "runAfter": {}}}
+ONE_AT_A_TIME = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 1}}}
+
+
+async def test_runs_of_one_trigger_do_not_count_against_the_concurrency_of_another(tmp_path: Path) -> None:
+    stage = await TriggerStage(tmp_path).open()
+    try:
+        document = {"triggers": {"it": ONE_AT_A_TIME, "other": {"type": "Request"}}, "actions": LONG}
+        workflow = await stage.save(document)
+        started = [
+            await stage.engine.start(workflow, name, Event({"body": None})) for name in ("other", "it", "it", "other")
+        ]
+        await stage.quiet()
+        statuses = [(await stage.outcome(each.run_id)).status for each in started]
+        assert statuses == ["Running", "Running", "Waiting", "Running"]
+        async with asyncio.timeout(10):
+            assert {(await stage.finish(each.run_id)).status for each in started} == {"Succeeded"}
+    finally:
+        await stage.close()
+
+
+async def test_a_run_that_waits_for_those_of_before_the_concurrency_was_limited_goes_on_when_they_end(
+    tmp_path: Path,
+) -> None:
+    stage = await TriggerStage(tmp_path).open()
+    try:
+        workflow = await stage.save({"triggers": {"it": {"type": "Request"}}, "actions": LONG})
+        before = [await stage.start(workflow) for _ in range(2)]
+        workflow = await stage.save({"triggers": {"it": ONE_AT_A_TIME}, "actions": LONG})
+        waiting = await stage.start(workflow)
+        assert (await stage.outcome(waiting)).status == "Waiting"
+        async with asyncio.timeout(10):
+            for run_id in (*before, waiting):
+                assert (await stage.finish(run_id)).status == "Succeeded"
+    finally:
+        await stage.close()
+
+
 async def test_names_of_runs_sort_the_newest_first(stage: Stage) -> None:
     workflow = await stage.deploy(WORK)
     names = []

@@ -186,8 +186,9 @@ def _report_actions(run: Run) -> None:
 
 
 def _leaving(run: Run) -> history.Leaving:
-    limit = start.concurrency(run.workflow, run.row.trigger_name)
-    return history.Leaving(run.workflow.id, limit.runs if limit is not None else None)
+    trigger = run.row.trigger_name
+    limit = start.concurrency(run.workflow, trigger)
+    return history.Leaving(run.workflow.id, trigger, limit.runs if limit is not None else None)
 
 
 def _outputs(run: Run, writer: entries.Writer) -> tuple[str | None, dict[str, Any] | None]:

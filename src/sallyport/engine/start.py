@@ -163,9 +163,9 @@ def _number(value: Any, default: int) -> int:
 
 
 def _above(connection: Connection, row: runs.Run, limit: Concurrency) -> runs.Run:
-    if runs.count(connection, row.workflow_id, Status.RUNNING.value) < limit.runs:
+    if runs.count(connection, row.workflow_id, row.trigger_name, Status.RUNNING.value) < limit.runs:
         return row
-    if runs.count(connection, row.workflow_id, Status.WAITING.value) >= limit.waiting:
+    if runs.count(connection, row.workflow_id, row.trigger_name, Status.WAITING.value) >= limit.waiting:
         raise TooManyRequests(
             f"The trigger '{row.trigger_name}' has {limit.waiting} runs waiting, which is all it may."
         )

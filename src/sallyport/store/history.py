@@ -51,7 +51,8 @@ class Leaving:
     """What a process says of a run that has ended, so that its end and what follows from it are one."""
 
     workflow_id: str
-    #: How many runs of the workflow may go on at once; None when that is not limited.
+    trigger_name: str
+    #: How many runs of the trigger may go on at once; None when that is not limited.
     concurrency: int | None
 
 
@@ -119,7 +120,7 @@ def entries_of(segment: Segment) -> Iterator[Entry]:
 def _leave(connection: Connection, run_id: str, leaving: Leaving, now: str) -> None:
     callbacks.forget(connection, run_id)
     if leaving.concurrency is not None:
-        runs.promote_waiting(connection, leaving.workflow_id, leaving.concurrency, now)
+        runs.promote_waiting(connection, leaving.workflow_id, leaving.trigger_name, leaving.concurrency, now)
 
 
 def _stale(connection: Connection, batches: Sequence[Batch]) -> set[tuple[str, int]]:

@@ -176,9 +176,10 @@ def listed(
     return [_record(row) for row in connection.execute(query)]
 
 
-def count(connection: Connection, workflow_id: str, status: str) -> int:
-    """Answer how many runs of a workflow have a status."""
-    query = sa.select(sa.func.count()).where(runs.c.workflow_id == workflow_id, runs.c.status == status)
+def count(connection: Connection, workflow_id: str, trigger_name: str, status: str) -> int:
+    """Answer how many runs that one trigger of a workflow started have a status."""
+    started = (runs.c.workflow_id == workflow_id) & (runs.c.trigger_name == trigger_name)
+    query = sa.select(sa.func.count()).where(started, runs.c.status == status)
     if status != "Succeeded":
         query = query.where(_UNUSUAL)
     return int(connection.execute(query).scalar_one())
@@ -262,15 +263,22 @@ def next_wake_at(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def promote_waiting(connection: Connection, workflow_id: str, limit: int, now: str) -> int:
+def waiting_triggers(connection: Connection, workflow_id: str) -> list[str]:
+    """Answer the names of a workflow's triggers above whose concurrency runs wait."""
+    waiting = (runs.c.workflow_id == workflow_id) & (runs.c.status == "Waiting") & _UNUSUAL
+    return list(connection.execute(sa.select(runs.c.trigger_name).where(waiting).distinct()).scalars())
+
+
+def promote_waiting(connection: Connection, workflow_id: str, trigger_name: str, limit: int, now: str) -> int:
     """Let runs that wait above their trigger's concurrency go on, the oldest first; answer how many."""
     schema.ordered(connection, f"concurrency:{workflow_id}")
-    free = limit - count(connection, workflow_id, "Running")
+    free = limit - count(connection, workflow_id, trigger_name, "Running")
     if free <= 0:
         return 0
     oldest = (
         sa.select(runs.c.id)
-        .where(runs.c.workflow_id == workflow_id, runs.c.status == "Waiting", _UNUSUAL)
+        .where(runs.c.workflow_id == workflow_id, runs.c.trigger_name == trigger_name)
+        .where(runs.c.status == "Waiting", _UNUSUAL)
         .order_by(runs.c.id.desc())
         .limit(free)
     )

@@ -270,10 +270,9 @@ class Loop:
         limit = start.concurrency(ctx.workflow, ctx.trigger.name)
         if limit is None:
             return True
-        name, waiting = ctx.workflow.id, Status.WAITING.value
-        return (
-            await self._engine.database.read(lambda connection: runs.count(connection, name, waiting)) < limit.waiting
-        )
+        named, waiting = (ctx.workflow.id, ctx.trigger.name), Status.WAITING.value
+        found = await self._engine.database.read(lambda connection: runs.count(connection, *named, waiting))
+        return found < limit.waiting
 
     def _later(self, ctx: TriggerContext, status: Status, code: str, message: str) -> Look:
         """Answer a look that came to nothing, and when to look again: what was known stays known."""

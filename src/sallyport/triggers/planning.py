@@ -155,9 +155,10 @@ class Planner:
 
         Deviation: trigger concurrency can be turned off again, and all runs that waited go on; Azure refuses the save.
         """
-        stated = (concurrency(workflow, name) for name in workflow.definition.triggers)
-        at_once = max((limit.runs for limit in stated if limit is not None), default=sys.maxsize)
-        runs.promote_waiting(connection, workflow.id, at_once, schema.instant(self.around.clock.now()))
+        now = schema.instant(self.around.clock.now())
+        for name in runs.waiting_triggers(connection, workflow.id):
+            limit = concurrency(workflow, name)
+            runs.promote_waiting(connection, workflow.id, name, limit.runs if limit is not None else sys.maxsize, now)
 
     def _tell(self, connection: Connection, planned: TriggerState, now: datetime) -> None:
         """Write into the trigger's history why it cannot follow its definition."""

@@ -284,8 +284,21 @@ class Embedded:
             self.keep(asyncio.create_task(self._clear_up(run)))
         if self.on_end is not None:
             self.on_end(run, result.status.value)
-        if start.concurrency(run.workflow, run.row.trigger_name) is not None:
-            self._woken.ring()
+        await self._make_room(run)
+
+    async def _make_room(self, run: Run) -> None:
+        """Let the runs go on that waited for this one: its end let them, unless only a later version limits them."""
+        if start.concurrency(run.workflow, run.row.trigger_name) is None:
+            try:
+                current = await self._library.current(run.workflow.id)
+            except NotFound:
+                return
+            limit = start.concurrency(current, run.row.trigger_name)
+            if limit is None:
+                return
+            named, now = (run.workflow.id, run.row.trigger_name), schema.instant(self._clock.now())
+            await self._write_in_the_end(lambda c: runs.promote_waiting(c, *named, limit.runs, now))
+        self._woken.ring()
 
     def _tell_ended(self, run_id: str) -> None:
         self._left.pop(run_id, None)
@@ -313,7 +326,7 @@ class Embedded:
         await abandoned.give_up(run, branch.BLOCKS)
         await self._write_in_the_end(lambda connection: runs.let_go(connection, run.id, run.row.epoch))
 
-    async def _write_in_the_end(self, work: Callable[[Connection], None]) -> None:
+    async def _write_in_the_end(self, work: Callable[[Connection], object]) -> None:
         while True:
             try:
                 await self._database.write(work)
