@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -90,7 +90,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
         drawn.add_column(title, no_wrap=True, overflow="ellipsis", max_width=most)
     for row in cells:
         drawn.add_row(*row)
-    page.width = _NO_END
+    # Both, for a dumb terminal is taken to have 80 columns as long as its height is not given.
+    page.size = ConsoleDimensions(_NO_END, page.height)
     page.print(drawn, crop=False, no_wrap=True)
 
 

@@ -36,6 +36,17 @@ def test_a_table_cuts_no_id_however_narrow_the_window_is(
     assert ("…" in line) is (window < 300)
 
 
+def test_a_table_cuts_no_id_on_a_dumb_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, name = "08584056676039090777667844333CU60", "a-workflow-with-a-name-of-some-length"
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(output, "console", lambda: Console(force_terminal=True, soft_wrap=True))
+    output.table(("STARTED", "WORKFLOW", "STATUS", "RUN"), [("2026-11-29 08:01:21", name, "Succeeded", run)])
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.split() == ["2026-11-29", "08:01:21", name, "Succeeded", run]
+
+
 def test_a_long_message_in_a_tree_goes_on_below_in_a_narrow_window(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
