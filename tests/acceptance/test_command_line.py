@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,6 +211,26 @@ def test_a_run_that_waits_is_cancelled(server: Server, tmp_path: Path) -> None:
     assert server.json("runs", "show", started["run"])["properties"]["status"] == "Cancelled"
     assert server.sallyport("runs", "cancel", started["run"]).returncode == 1
     assert [run["name"] for run in server.lines("runs", "list", "--status", "Cancelled")] == [started["run"]]
+
+
+def test_who_stops_following_a_run_is_told_that_it_goes_on(server: Server, tmp_path: Path) -> None:
+    wait = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {}}
+    (tmp_path / "followed.json").write_text(
+        json.dumps({"definition": {**GREETER["definition"], "parameters": {}, "actions": {"Wait": wait}}})
+    )
+    around = processes.environment(server.folder, SALLYPORT_URL=server.url)
+    command = [str(processes.PROGRAM), "run", str(tmp_path / "followed.json")]
+    with subprocess.Popen(command, env=around, stderr=subprocess.PIPE, text=True) as following:
+        assert following.stderr is not None
+        told = iter(following.stderr.readline, "")
+        assert any("Running" in line for line in told)
+        following.send_signal(signal.SIGINT)
+        (last,) = (line for line in told if line.strip())
+    assert following.returncode == 1
+    (run,) = server.lines("runs", "list", "followed")
+    assert "The run goes on" in last
+    assert f"sallyport runs cancel {run['name']}" in last
+    assert run["properties"]["status"] in ("Running", "Waiting")
 
 
 def test_workflows_are_switched_off_and_deleted(server: Server, tmp_path: Path) -> None:

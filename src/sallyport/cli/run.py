@@ -92,7 +92,14 @@ def _online(
             output.emit({"workflow": name, "run": run}) if as_json else click.echo(run)
             return
         output.tell(f"Run {run} of {name}")
-        found = following.follow(server, name, run, following.line)
+        try:
+            found = following.follow(server, name, run, following.line)
+        except KeyboardInterrupt:
+            # What is left to the shell's library is "Aborted!", and that is what a run can be.
+            output.tell(
+                f"The run goes on. To see it: sallyport runs show {run}; to end it: sallyport runs cancel {run}"
+            )
+            output.failed()
     following.summary(found)
     if as_json:
         output.emit(found)
