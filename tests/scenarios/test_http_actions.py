@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from sallyport.actions import pages
 from sallyport.clock import ManualClock
+from sallyport.engine.limits import Limits
 from sallyport.engine.records import Record
 from sallyport.http_messages import ConnectionFailed, EgressDenied, Headers, InboundResponse, OutboundRequest
+from sallyport.statuses import Status
 from scenarios.stage import Reply, Stage
 
 URL = "https://api.test/things"
@@ -225,6 +228,30 @@ async def test_a_page_that_points_to_itself_ends_the_search(stage: Stage) -> Non
     policy = {"runtimeConfiguration": {"paginationPolicy": {"minimumItemCount": 100}}}
     record = await call(stage, {}, page, **policy)
     assert record.outputs["body"] == {"value": [1, 1]}
+
+
+async def test_pages_without_an_end_end_the_action(stage: Stage) -> None:
+    first: Reply = (200, {}, {"value": [1], "nextLink": f"{URL}/p?n=0"})
+    stage.outside.replies[f"GET {URL}/p"] = [
+        (200, {}, {"value": [], "nextLink": f"{URL}/p?n={number}"}) for number in range(1, 1_000)
+    ]
+    policy = {"runtimeConfiguration": {"paginationPolicy": {"minimumItemCount": 100}}}
+    record = await call(stage, {}, first, **policy)
+    assert (record.status, record.code) == (Status.FAILED, "PaginationLimitExceeded")
+    assert len(stage.outside.requests) == 1 + pages.MOST_EMPTY
+
+
+async def test_pages_are_gathered_up_to_the_size_of_a_message(tmp_path: Path) -> None:
+    stage = await Stage(tmp_path, clock=ManualClock(), limits=Limits(message_bytes=10_000)).open()
+    first: Reply = (200, {}, {"value": [1], "nextLink": f"{URL}/p?n=0"})
+    stage.outside.replies[f"GET {URL}/p"] = [
+        (200, {}, {"value": ["x" * 1_000], "nextLink": f"{URL}/p?n={number}"}) for number in range(1, 1_000)
+    ]
+    policy = {"runtimeConfiguration": {"paginationPolicy": {"minimumItemCount": 1_000}}}
+    record = await call(stage, {}, first, **policy)
+    assert (record.status, record.code) == (Status.FAILED, "ActionResultsSizeLimitExceeded")
+    assert len(stage.outside.requests) < 20
+    await stage.close()
 
 
 async def test_a_large_body_is_sent_in_pieces_when_asked_for(stage: Stage) -> None:
