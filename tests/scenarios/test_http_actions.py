@@ -150,6 +150,15 @@ async def test_a_failed_call_is_repeated_with_the_same_key_and_its_history_kept(
     assert stage.clock.now() - began_at >= timedelta(seconds=25)
 
 
+@pytest.mark.parametrize(
+    "told", ["Mon, 01 Jan 2026 00:00:00 +99999999999999999999", "99999999999999 Jan 2026 1:1:1", "x"]
+)
+async def test_a_moment_that_cannot_be_is_not_waited_for(stage: Stage, told: str) -> None:
+    policy = {"type": "fixed", "count": 3, "interval": "PT5S"}
+    record = await call(stage, {"retryPolicy": policy}, (429, {"Retry-After": told}, None), (200, {}, {}))
+    assert (record.status, len(stage.outside.requests)) == ("Succeeded", 2)
+
+
 async def test_a_refusal_is_not_repeated(stage: Stage) -> None:
     record = await call(stage, {"retryPolicy": {"type": "fixed", "count": 3, "interval": "PT5S"}}, (400, {}, None))
     assert (record.code, len(stage.outside.requests)) == ("BadRequest", 1)

@@ -58,7 +58,7 @@ def retry_after(ctx: Caller, response: InboundResponse) -> float | None:
         return _LONGEST_SECONDS if len(stated) > 6 else min(float(stated), _LONGEST_SECONDS)
     try:
         moment = parsedate_to_datetime(stated)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     now = ctx.now() if moment.tzinfo is not None else ctx.now().replace(tzinfo=None)
     return min(max(0.0, (moment - now).total_seconds()), _LONGEST_SECONDS)
