@@ -6,8 +6,9 @@ answer. https://learn.microsoft.com/rest/api/logic/workflow-runs/list
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -46,7 +47,7 @@ class Wanted:
         """Answer whether something is asked for."""
         if self.status is not None and status != self.status:
             return False
-        return all(_COMPARED[operator](started_at, moment) for operator, moment in self.started)
+        return all(getattr(operator, compared)(started_at, moment) for compared, moment in self.started)
 
 
 def wanted(call: Call, *, by_time: bool = True) -> Wanted:
@@ -95,12 +96,3 @@ def _has_state(state: str, workflow: DeployedWorkflow) -> bool:
 
 def _has_trigger(kind: str, workflow: DeployedWorkflow) -> bool:
     return any(kind in each.type.casefold() for each in workflow.definition.triggers.values())
-
-
-_COMPARED: Mapping[str, Callable[[str, str], bool]] = {
-    "eq": lambda one, other: one == other,
-    "ge": lambda one, other: one >= other,
-    "gt": lambda one, other: one > other,
-    "le": lambda one, other: one <= other,
-    "lt": lambda one, other: one < other,
-}
