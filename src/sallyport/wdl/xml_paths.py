@@ -79,7 +79,7 @@ def _node(node: Any, meter: Meter) -> Json:
         return str(node[1])
     parent = node.getparent()
     # Each namespace that the elements around declare is looked for among all others before it is written.
-    meter.look(len(parent.nsmap) ** 2 // 32 if parent is not None else 0)
+    meter.look(len(parent.nsmap) ** 2 // 10 if parent is not None else 0)
     content = etree.tostring(node, encoding="utf-8", with_tail=False)
     meter.memory(len(content) * 2)
     return values.envelope(content, CONTENT_TYPE)

@@ -5,6 +5,7 @@ No function changes what it was given: each answers a new collection.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from decimal import Decimal
 
@@ -17,6 +18,8 @@ from sallyport.wdl.values import Json
 
 #: What an entry of an object occupies beside its key and value.
 ENTRY_BYTES = 100
+#: Numbers up to here hardly ever have the same hash.
+LARGE = 2**63
 
 
 @function("contains", parameters="a collection and what it may contain")
@@ -200,11 +203,21 @@ def identity(value: Json, meter: Meter, depth: int = 0) -> Hashable:
         if isinstance(value, list):
             return ("array", tuple(identity(item, meter, depth + 1) for item in value))
         return ("object", frozenset((key, identity(item, meter, depth + 1)) for key, item in value.items()))
-    if isinstance(value, float) and value != value:
-        return "NaN", None
     if isinstance(value, bool) or value is None:
         return str(value), None
-    return value
+    if isinstance(value, str):
+        return value
+    return _number_identity(value)
+
+
+def _number_identity(value: int | float | Decimal) -> Hashable:
+    if value != value:
+        return "NaN", None
+    if -LARGE < value < LARGE or value in (math.inf, -math.inf):
+        return value
+    # Python's hash of a number is no secret: of large ones anybody can write down thousands that have the same.
+    whole = int(value)
+    return ("number", hex(whole)) if whole == value else value
 
 
 def _count(name: str, value: Json) -> int:

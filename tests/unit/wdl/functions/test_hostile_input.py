@@ -9,7 +9,7 @@ import pytest
 
 from sallyport.wdl import values, xpath_cost
 from sallyport.wdl.errors import BudgetExceeded, EvaluationError
-from sallyport.wdl.functions import date_time, json, number_format, xml
+from sallyport.wdl.functions import collection, date_time, json, number_format, xml
 from sallyport.wdl.scope import Scope
 from sallyport.wdl.values import Json
 from sallyport.wdl.xpath_cost import Wide
@@ -161,6 +161,14 @@ def test_ordinary_paths_over_a_large_document_are_answered() -> None:
     assert xml.xpath(Scope(), envelope, "count(//a//b)") == 10_000.0
     assert xml.xpath(Scope(), envelope, "count(//a/b/.. | //b)") == 20_000.0
     assert xml.xpath(Scope(), envelope, "sum(/r/a[b='1']/b)") == 10_000.0
+
+
+def test_numbers_that_were_chosen_to_have_one_hash_cost_little() -> None:
+    chosen: list[Json] = [(2**61 - 1) * number for number in range(10**8, 10**8 + 20_000)]
+    started = time.perf_counter()
+    assert collection.union(Scope(), chosen, chosen) == chosen
+    assert collection.intersection(Scope(), [chosen], [chosen]) == [chosen]
+    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize("pattern", ["F999999999", "C1000000", "D99999999", "0" * 1_000_000, "E2147483647"])
