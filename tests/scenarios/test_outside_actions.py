@@ -424,6 +424,40 @@ async def test_a_workflow_that_may_have_no_more_runs_wait_is_called_again_as_the
     assert {entry["code"] for entry in record.retry_history or []} == {"TooManyRequests"}
 
 
+async def test_a_workflow_that_is_disabled_is_not_called(stage: Stage) -> None:
+    called = await stage.deploy(child(200), name="child")
+    await stage.engine.library.set_state(called, "Disabled")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}
+    outcome = await play(stage, Call={"type": "Workflow", "inputs": inputs})
+    assert (outcome["Call"].status, outcome["Call"].code) == ("Failed", "WorkflowTriggerIsNotEnabled")
+
+
+async def test_a_workflow_that_was_disabled_after_it_was_called_is_still_waited_for(stage: Stage) -> None:
+    first = {"type": "Http", "inputs": {"method": "GET", "uri": "https://sink.test/x"}}
+    answer = {"type": "Response", "inputs": {"statusCode": 200, "body": "done"}, "runAfter": {"First": ["Succeeded"]}}
+    called = await stage.deploy(definition(First=first, Answer=answer), name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}
+    slow = Slow(stage)
+    run_id = await stage.start(await stage.deploy(definition(Call={"type": "Workflow", "inputs": inputs})))
+    async with asyncio.timeout(10):
+        await slow.asked.wait()
+    await stage.engine.library.set_state(called, "Disabled")
+    await stage.close()
+    slow.answers.set()
+    await stage.open()
+    assert (await stage.finish(run_id))["Call"].outputs["body"] == "done"
+
+
+@pytest.mark.parametrize(("trigger", "code"), [("MANUAL", "OK"), ("", "OK"), ("clock", "WorkflowTriggerNotFound")])
+async def test_a_workflow_is_called_by_a_trigger_that_can_be_called(stage: Stage, trigger: str, code: str) -> None:
+    clock = {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}
+    both = {**child(200), "triggers": {"clock": clock, "manual": {"type": "Request", "kind": "Http"}}}
+    called = await stage.deploy(both, name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": trigger}}
+    outcome = await play(stage, Call={"type": "Workflow", "inputs": inputs})
+    assert outcome["Call"].code == code
+
+
 async def test_a_workflow_that_cannot_answer_is_not_called(stage: Stage) -> None:
     called = await stage.deploy(definition(Nothing={"type": "Compose", "inputs": 1}), name="child")
     inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}}

@@ -21,11 +21,11 @@ from sallyport.triggers.firing import Firing
 from sallyport.triggers.split import InvalidSplitOn
 from sallyport.triggers.trigger_type import TriggerType
 from sallyport.wdl.definition import Trigger
+from sallyport.wdl.operation_types import CALLABLE_TRIGGERS
 
 #: The trigger itself: it never looks, it is called.
 REQUEST = TriggerType("Request", called=True)
-#: Types that start a run when somebody posts to their address; the old name of Request is Manual.
-CALLABLE = frozenset({"Request", "Manual", "ApiConnectionWebhook", "HttpWebhook"})
+CALLABLE = CALLABLE_TRIGGERS
 
 
 class WorkflowDisabled(Conflict):
