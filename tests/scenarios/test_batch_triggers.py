@@ -12,6 +12,7 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.ports import BatchMessage
 from sallyport.errors import NotFound, SallyportError
 from sallyport.store import batches
+from sallyport.triggers.batch import InvalidBatch
 from scenarios.trigger_stage import TriggerStage, definition
 
 
@@ -195,6 +196,14 @@ async def test_a_message_for_a_batch_that_is_not_there_is_refused(
     with pytest.raises(NotFound) as caught:
         await stage.batches.send(BatchMessage(**{**facts, **change}))
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("name", "most"), [("partition", 128), ("message_id", 256)])
+async def test_a_name_that_no_database_has_room_for_is_refused(stage: TriggerStage, name: str, most: int) -> None:
+    await stage.save(gathering(messageCount=9))
+    await stage.batches.send(message("a", **{name: "n" * most}))
+    with pytest.raises(InvalidBatch, match=f"{most} are allowed"):
+        await stage.batches.send(message("b", **{name: "n" * (most + 1)}))
 
 
 async def test_a_disabled_workflow_takes_no_messages(stage: TriggerStage) -> None:

@@ -38,6 +38,8 @@ from sallyport.wdl.definition import Trigger
 MOST_MESSAGES = 8_000
 MOST_BYTES = 83_886_080
 _SHORTEST_SECONDS = 60
+#: How many characters of a name every database has room for.
+_LONGEST_NAMES = {"partition": 128, "message": 256}
 
 
 class BatchTriggerMissing(NotFound):
@@ -205,6 +207,10 @@ def _batch_trigger(workflow: DeployedWorkflow, name: str) -> Trigger:
 
 
 def _message(message: BatchMessage, engine: Engine) -> Message:
+    for what, name in (("partition", message.partition), ("message", message.message_id)):
+        most = _LONGEST_NAMES[what]
+        if len(name) > most:
+            raise InvalidBatch(f"The name of the {what} has {len(name)} characters; {most} are allowed.")
     content = documents.dumps(message.content)
     if len(content) > MOST_BYTES:
         raise PayloadTooLarge(f"The message has {len(content)} bytes; a batch may have {MOST_BYTES}.")
