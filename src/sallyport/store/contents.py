@@ -18,7 +18,10 @@ contents = sa.Table(
     sa.Column("stored_at", schema.Instant, nullable=False),
 )
 
-_AGAIN = " ON CONFLICT (digest) DO UPDATE SET stored_at = excluded.stored_at"
+#: Never back: of two who store the same, the earlier may come last, and the later still needs it.
+_AGAIN = (
+    " ON CONFLICT (digest) DO UPDATE SET stored_at = excluded.stored_at WHERE contents.stored_at < excluded.stored_at"
+)
 #: How many hashes one query asks for; SQLite allows many more, but a longer list is no faster.
 _ASKED = 500
 

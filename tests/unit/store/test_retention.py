@@ -14,6 +14,7 @@ import databases
 from sallyport.clock import ManualClock
 from sallyport.engine.retention import Kept, Retention
 from sallyport.store import alerts, audit, contents, history, runs, schema
+from sallyport.store.database import Database
 from scenarios.stage import Stage
 
 DOCUMENT = {
@@ -46,6 +47,13 @@ async def test_a_run_goes_whole_when_its_time_is_over_and_its_contents_with_the_
     assert (await stage.outcome(young.id))["Large"].outputs == {"shared": "x" * 9000}
     assert await _bodies(stage) == 2
     await stage.close()
+
+
+def test_a_content_is_kept_for_the_latest_who_stored_it_whoever_comes_last(database: Database) -> None:
+    for at in ("2026-01-05T09:00:02.000000Z", "2026-01-05T09:00:01.000000Z"):
+        database.write_now(partial(contents.put, bodies={"name": b"body"}, stored_at=at))
+    stored = database.read_now(lambda connection: connection.execute(sa.select(contents.contents.c.stored_at)).scalar())
+    assert stored == "2026-01-05T09:00:02.000000Z"
 
 
 async def _forgotten(retention: Retention, clock: ManualClock) -> int:
