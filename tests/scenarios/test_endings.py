@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sallyport.clock import ManualClock
+from sallyport.engine import resume
 from sallyport.engine.engine import Event
 from sallyport.engine.limits import Limits
 from sallyport.engine.outcome import EndsRun
 from sallyport.errors import StorageUnavailable
 from sallyport.http_messages import InboundResponse, OutboundRequest
 from sallyport.statuses import Status
+from sallyport.store import contents, runs
 from scenarios.stage import Stage
 
 CANCELLED = EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Somebody cancelled it.")
@@ -78,6 +81,31 @@ async def test_a_run_that_is_put_away_is_cancelled_too(stage: Stage) -> None:
     found = await stage.outcome(run_id)
     assert (found.status, found["Pause"].status) == ("Cancelled", Status.CANCELLED)
     assert (found.run.owner, found.run.wake_at) == (None, None)
+
+
+async def test_a_run_that_cannot_be_read_is_cancelled_too(stage: Stage) -> None:
+    large = {"type": "Compose", "inputs": "@string(range(0, 3000))"}
+    run_id = await stage.start(await stage.deploy(_workflow(Large=large, Pause=LONG_WAIT)))
+    await _until_put_away(stage, run_id)
+    await stage.database.write(lambda connection: connection.execute(sa.delete(contents.contents)))
+    assert await stage.engine.end(run_id, CANCELLED) is True
+    row = await stage.database.read(lambda connection: runs.get(connection, run_id))
+    assert (row.status, row.code, row.owner, row.wake_at) == ("Cancelled", "WorkflowRunCancelled", None, None)
+
+
+async def test_a_run_that_cannot_be_read_for_a_moment_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    pause = {"type": "Wait", "inputs": {"interval": {"count": 20, "unit": "Second"}}}
+    run_id = await stage.start(await stage.deploy(_workflow(Pause=pause)))
+    await _until_put_away(stage, run_id)
+
+    def away(*_: Any) -> None:
+        raise StorageUnavailable("The database is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resume, "read", away)
+        with pytest.raises(StorageUnavailable):
+            await stage.engine.end(run_id, CANCELLED)
+    assert (await stage.finish(run_id)).status == "Succeeded"
 
 
 async def test_a_run_that_is_cancelled_at_any_moment_ends_once(stage: Stage) -> None:

@@ -244,10 +244,15 @@ def let_go(connection: Connection, run_id: str, epoch: int) -> None:
 
 def fail(connection: Connection, run_id: str, epoch: int, error: dict[str, Any], now: str) -> None:
     """End a run as failed that nobody can work on; one that has ended already is let go of as it ended."""
-    held = (runs.c.id == run_id) & (runs.c.epoch == epoch)
-    ended = {"status": "Failed", "code": error["code"], "error": error, "ended_at": now, "owner": None, "wake_at": None}
-    connection.execute(sa.update(runs).where(held & (runs.c.status == "Running")).values(ended))
+    end(connection, run_id, epoch, "Failed", error, now)
     let_go(connection, run_id, epoch)
+
+
+def end(connection: Connection, run_id: str, epoch: int, status: str, error: dict[str, Any], now: str) -> None:
+    """End a run of which nothing is known but its row."""
+    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & (runs.c.status == "Running")
+    ended = {"status": status, "code": error["code"], "error": error, "ended_at": now, "owner": None, "wake_at": None}
+    connection.execute(sa.update(runs).where(held).values(ended))
 
 
 def wake(connection: Connection, run_id: str, now: str) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from sallyport.engine.library import Library
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
-from sallyport.errors import NotFound, SallyportError, StorageUnavailable
+from sallyport.errors import NotFound, ReadTimedOut, SallyportError, StorageUnavailable
 from sallyport.statuses import TERMINAL
 from sallyport.store import runs, schema
 from sallyport.store.database import Database
@@ -143,7 +144,25 @@ class Embedded:
         if row is None:
             await self._database.read(lambda connection: runs.get(connection, run_id))
             return False
-        claimed = await self._load(row)
+        return await self._end_claimed(row, ending)
+
+    async def _end_claimed(self, row: runs.Run, ending: EndsRun) -> bool:
+        try:
+            claimed = await self._load(row)
+        except (StorageUnavailable, ReadTimedOut):
+            now = schema.instant(self._clock.now())
+            release = partial(runs.release, run_id=row.id, epoch=row.epoch, wake_at=now)
+            self.keep(asyncio.create_task(self._write_in_the_end(release)))
+            raise
+        except Exception as error:
+            # What it did cannot be read, and nobody can go on with it; that it has ended can be said all the same.
+            log.exception("run.unreadable", run_id=row.id, error=str(error))
+            told, now = {"code": ending.code, "message": ending.message}, schema.instant(self._clock.now())
+            ended = partial(runs.end, run_id=row.id, epoch=row.epoch, status=ending.status, error=told, now=now)
+            await self._database.write(ended)
+            self._tell_ended(row.id)
+            await self._make_room(row.workflow_id, row.trigger_name)
+            return True
         result = await execute.end(claimed, ending)
         await self._after(claimed, result)
         return isinstance(result, execute.Ended)
@@ -284,21 +303,25 @@ class Embedded:
             self.keep(asyncio.create_task(self._clear_up(run)))
         if self.on_end is not None:
             self.on_end(run, result.status.value)
-        await self._make_room(run)
+        if start.concurrency(run.workflow, run.row.trigger_name) is not None:
+            self._woken.ring()
+        else:
+            # Its end let nobody go on; but there may be a later version that limits how many runs do.
+            await self._make_room(run.workflow.id, run.row.trigger_name)
 
-    async def _make_room(self, run: Run) -> None:
-        """Let the runs go on that waited for this one: its end let them, unless only a later version limits them."""
-        if start.concurrency(run.workflow, run.row.trigger_name) is None:
-            try:
-                current = await self._library.current(run.workflow.id)
-            except NotFound:
-                return
-            limit = start.concurrency(current, run.row.trigger_name)
-            if limit is None:
-                return
-            named, now = (run.workflow.id, run.row.trigger_name), schema.instant(self._clock.now())
-            await self._write_in_the_end(lambda c: runs.promote_waiting(c, *named, limit.runs, now))
-        self._woken.ring()
+    async def _make_room(self, workflow_id: str, trigger_name: str) -> None:
+        """Let runs go on that wait above what the current version of their workflow lets a trigger have."""
+        try:
+            current = await self._library.current(workflow_id)
+        except NotFound:
+            return
+        limit = start.concurrency(current, trigger_name)
+        if limit is not None:
+            now = schema.instant(self._clock.now())
+            await self._write_in_the_end(
+                lambda connection: runs.promote_waiting(connection, workflow_id, trigger_name, limit.runs, now)
+            )
+            self._woken.ring()
 
     def _tell_ended(self, run_id: str) -> None:
         self._left.pop(run_id, None)
