@@ -14,7 +14,7 @@ from sallyport.odata.errors import InvalidQuery
 from sallyport.odata.lexer import MAX_CHARACTERS
 
 _CLAUSE = "expand"
-_HEAD = re.compile(r"\s*(\*|[^\W\d]\w*)(/\$?\w+)?\s*(\(.*\))?\s*", re.DOTALL)
+_HEAD = re.compile(r"\s*(\*|[^\W\d]\w*)(/\$?\w+)?\s*+(\(.*\))?\s*", re.DOTALL)
 _OPTION = re.compile(r"\s*(\$?\w+)\s*=(.*)", re.DOTALL)
 #: What a literal may be written between.
 _QUOTES = "'\""

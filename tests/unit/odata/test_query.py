@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -109,6 +110,14 @@ def test_an_option_that_cannot_be_honoured_is_refused_with_its_reason(raw: str, 
 
 def test_a_skiptoken_makes_skip_irrelevant() -> None:
     assert query.parse_query("$skip=5&$skiptoken=abc", ALERT).skip == 0
+
+
+def test_an_expansion_of_many_blanks_is_refused_at_once() -> None:
+    started = time.monotonic()
+    for _ in range(10):
+        with pytest.raises(InvalidQuery, match="is not what can be expanded"):
+            query.parse_query([("$expand", f"alerts{' ' * 16_000}!")], INCIDENT)
+    assert time.monotonic() - started < 5
 
 
 def test_only_navigation_can_be_expanded() -> None:
