@@ -108,6 +108,8 @@ class Lambda:
     collection: Path
     variable: str
     body: Node | None
+    #: How many parts the body has.
+    parts: int = 1
 
 
 Node = Literal | Path | Count | Call | Comparison | Membership | Logic | Not | Lambda

@@ -73,7 +73,7 @@ class _Binder:
         if node.body is None:
             return typed.Quantified(every, collection.property, 0, None)
         with self._names.variable(node.variable, collection) as number:
-            return typed.Quantified(every, collection.property, number, self.condition(node.body))
+            return typed.Quantified(every, collection.property, number, self.condition(node.body), node.parts)
 
     # --- comparisons
 

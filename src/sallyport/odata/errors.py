@@ -1,4 +1,4 @@
-"""The one error of this language: a query that cannot be read, and the place where it stops making sense.
+"""The errors of this language: a query that cannot be read, with the place where it stops making sense, or answered.
 
 A query that cannot be read never selects anything: there is no repair and no silent "all".
 """
@@ -34,3 +34,14 @@ class InvalidQuery(SallyportError):
         start, end = max(0, at - _WINDOW), min(len(self.text), at + _WINDOW)
         shown = "".join(" " if character.isspace() else character for character in self.text[start:end])
         return f"{shown}\n{' ' * (at - start)}^"
+
+
+class TooManySteps(SallyportError):
+    """Raised when a filter would look at more of a resource than one question may, by lambdas inside one another."""
+
+    code = "BadRequest"
+    status = 400
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        super().__init__(f"Invalid filter clause: it takes more than {steps} steps over one resource")

@@ -1,6 +1,7 @@
 """Asks a filter of one resource in memory, as a JSON object.
 
-Agrees with `to_sql` on every resource that the store can hold; beyond that it also reads datetimes with an offset.
+Agrees with `to_sql` on every resource that the store can hold; beyond that it also reads datetimes with an offset. The
+rule to know: a question that lambdas inside one another multiply without end is given up, by an error.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sallyport.odata import functions, instants, typed
+from sallyport.odata.errors import TooManySteps
 from sallyport.odata.fields import Entity
 from sallyport.odata.kinds import Kind
 
@@ -21,15 +23,39 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _INT64 = 2**63
 _LARGEST = 10**308
+#: How many parts of conditions one question may ask of elements of collections: about a second of work.
+MAX_STEPS = 1_000_000
+
+
+class _Origins(dict[int, Any]):
+    """What paths may start from, the resource and the lambdas' variables, and how many steps are left for elements."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, origins: Mapping[int, Any], left: list[int]) -> None:
+        super().__init__(origins)
+        self.left = left
+
+    def within(self, node: typed.Quantified, element: Any) -> _Origins:
+        """Answer what paths start from when a lambda looks at an element; raises TooManySteps."""
+        self.left[0] -= node.parts
+        if self.left[0] < 0:
+            raise TooManySteps(MAX_STEPS)
+        inner = _Origins(self, self.left)
+        inner[node.variable] = element
+        return inner
 
 
 def matches(condition: typed.Filter | None, resource: Mapping[str, Any], entity: Entity) -> bool:
-    """Answer whether a resource is selected by a filter that was read for its entity; no filter selects all."""
+    """Answer whether a resource is selected by a filter that was read for its entity; no filter selects all.
+
+    Raises TooManySteps.
+    """
     if condition is None:
         return True
     if condition.entity_name != entity.name:
         raise ValueError(f"this filter was read for {condition.entity_name}, not for {entity.name}")
-    return _value(condition.condition, {typed.RESOURCE: resource}) is True
+    return _value(condition.condition, _Origins({typed.RESOURCE: resource}, [MAX_STEPS])) is True
 
 
 def value_of(node: typed.Property, resource: Mapping[str, Any]) -> Any:
@@ -37,7 +63,7 @@ def value_of(node: typed.Property, resource: Mapping[str, Any]) -> Any:
     return read(_reached(node, {typed.RESOURCE: resource}), node)
 
 
-def _value(node: typed.Value, origins: Mapping[int, Any]) -> Any:
+def _value(node: typed.Value, origins: _Origins) -> Any:
     """Answer a node's value, None for null."""
     match node:
         case typed.Constant():
@@ -56,7 +82,7 @@ def _value(node: typed.Value, origins: Mapping[int, Any]) -> Any:
             return _truth(node, origins)
 
 
-def _truth(node: typed.Value, origins: Mapping[int, Any]) -> bool | None:
+def _truth(node: typed.Value, origins: _Origins) -> bool | None:
     match node:
         case typed.Compare():
             return _compared(node.operator, _value(node.left, origins), _value(node.right, origins))
@@ -87,7 +113,7 @@ def _compared(word: str, left: Any, right: Any) -> bool:
     return None not in (left, right) and _COMPARISONS[word](left, right)
 
 
-def _joined(operands: tuple[typed.Value, ...], origins: Mapping[int, Any], *, decisive: bool) -> bool | None:
+def _joined(operands: tuple[typed.Value, ...], origins: _Origins, *, decisive: bool) -> bool | None:
     """Join in three-valued logic: one decisive operand settles it, else null beats the opposite."""
     unknown = False
     for each in operands:
@@ -98,14 +124,14 @@ def _joined(operands: tuple[typed.Value, ...], origins: Mapping[int, Any], *, de
     return None if unknown else not decisive
 
 
-def _quantified(node: typed.Quantified, origins: Mapping[int, Any]) -> bool:
+def _quantified(node: typed.Quantified, origins: _Origins) -> bool:
     elements = _elements(node.collection, origins)
     if elements is None:
         return False
     body = node.body
     if body is None:
         return bool(elements)
-    truths = (_value(body, {**origins, node.variable: each}) is True for each in elements)
+    truths = (_value(body, origins.within(node, each)) is True for each in elements)
     return all(truths) if node.every else any(truths)
 
 

@@ -227,9 +227,10 @@ class _Parser:
         self._lambdas += 1
         if self._lambdas > MAX_LAMBDAS:
             raise self._wrong(f"more than {MAX_LAMBDAS} lambdas inside one another")
+        before = self._nodes
         body = self._or()
         self._lambdas -= 1
-        return Lambda(name.column, quantifier, collection, variable.text, body)
+        return Lambda(name.column, quantifier, collection, variable.text, body, self._nodes - before)
 
     # --- tokens and limits
 

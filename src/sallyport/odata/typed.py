@@ -145,6 +145,8 @@ class Quantified:
     collection: Property
     variable: int
     body: Value | None
+    #: How many parts the body has, which is what each element costs.
+    parts: int = 1
     kind: Kind = Kind.BOOLEAN
 
 

@@ -218,6 +218,17 @@ async def test_a_change_is_told_to_who_asks_for_it(told: Told) -> None:
     assert len({each["id"] for each in told.notes}) == len(told.notes)
 
 
+async def test_a_filter_that_takes_too_long_over_an_alert_keeps_nobody_from_hearing(told: Told) -> None:
+    pairs = "hostStates/any(a:hostStates/any(b:hostStates/any(c:a/fqdn eq 'x' and b/fqdn eq c/fqdn)))"
+    endless = await told.subscribe(resource=f"security/alerts?$filter={pairs}")
+    other = await told.subscribe()
+    states = [{"fqdn": f"pc{number}"} for number in range(1_000)]
+    await told.surface.ingest([alert("a", severity="high", hostStates=states), alert("b", hostStates=states[:2])])
+    await told.round()
+    seen = {(each["subscriptionId"], each["resourceData"]["id"]) for each in told.notes}
+    assert seen == {(endless["id"], "a"), (other["id"], "a")}
+
+
 async def test_expired_and_deleted_subscriptions_hear_nothing(told: Told) -> None:
     await told.subscribe(expirationDateTime="2026-11-23T12:30:00Z")
     gone = await told.subscribe()

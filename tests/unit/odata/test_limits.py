@@ -11,7 +11,7 @@ from odata_databases import Resources
 from sallyport.odata import bind, lexer, parser
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.entity_alert_v2 import ALERT_V2
-from sallyport.odata.errors import InvalidQuery
+from sallyport.odata.errors import InvalidQuery, TooManySteps
 from sallyport.odata.matches import matches
 
 _PIECES = [
@@ -80,6 +80,32 @@ def test_lambdas_may_nest_only_so_deep() -> None:
         bind.read_filter("tags/any(t: " * 4 + "true" + ")" * 4, ALERT)
     condition = bind.read_filter(" and ".join(["tags/any(a: tags/any(b: tags/any(c: a eq c)))"] * 5), ALERT)
     assert matches(condition, {"tags": ["x"]}, ALERT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hostStates/any(a: hostStates/any(b: hostStates/any(c: a/fqdn eq b/fqdn and b/fqdn eq concat(c/fqdn, 'x'))))",
+        "hostStates/all(a: hostStates/any(b: b/fqdn eq a/fqdn and " + " and ".join(["a/fqdn ne 'x'"] * 300) + "))",
+        "hostStates/all(a: hostStates/all(b: hostStates/any(c: c/isAzureAdJoined)))",
+    ],
+)
+def test_a_question_that_lambdas_multiply_without_end_is_given_up(text: str) -> None:
+    states = [{"fqdn": str(number), "isAzureAdJoined": number == 999} for number in range(1_000)]
+    condition = bind.read_filter(text, ALERT)
+    assert matches(condition, {"hostStates": states[:3]}, ALERT) in (True, False)
+    started = time.monotonic()
+    with pytest.raises(TooManySteps, match="steps over one resource"):
+        matches(condition, {"hostStates": states}, ALERT)
+    assert time.monotonic() - started < 5
+
+
+def test_ordinary_lambdas_over_a_large_resource_are_answered() -> None:
+    states = [{"fqdn": str(number), "netBiosName": str(number + 1)} for number in range(20_000)]
+    condition = bind.read_filter("hostStates/any(h: tolower(h/fqdn) eq '19999' or h/netBiosName eq 'x')", ALERT)
+    assert matches(condition, {"hostStates": states}, ALERT)
+    pairs = bind.read_filter("hostStates/all(a: hostStates/any(b: a/fqdn eq b/fqdn))", ALERT)
+    assert matches(pairs, {"hostStates": states[:300]}, ALERT)
 
 
 def test_a_path_may_name_only_so_many_types() -> None:
