@@ -263,16 +263,17 @@ def _bounded(connection: Connection, seconds: int | None) -> Iterator[None]:
 
 
 def _engine(url: str, read_seconds: int | None) -> Engine:
-    json_text = {"json_serializer": documents.text, "json_deserializer": documents.loads}
+    # What is stored stands in no error, and so in no log.
+    told = {"json_serializer": documents.text, "json_deserializer": documents.loads, "hide_parameters": True}
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **json_text)
+        engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **told)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return _postgresql(url, json_text, read_seconds)
+    return _postgresql(url, told, read_seconds)
 
 
-def _postgresql(url: str, json_text: Mapping[str, Any], read_seconds: int | None) -> Engine:
+def _postgresql(url: str, told: Mapping[str, Any], read_seconds: int | None) -> Engine:
     named = sa.make_url(url)
     if named.drivername == "postgresql":
         named = named.set(drivername="postgresql+psycopg")
@@ -289,7 +290,7 @@ def _postgresql(url: str, json_text: Mapping[str, Any], read_seconds: int | None
         options["options"] = f"-c statement_timeout={read_seconds * 1000}"
     try:
         engine = sa.create_engine(
-            named, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **json_text
+            named, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **told
         )
     except ImportError as missing:
         # Also when the package is there, and the library that it needs is not.

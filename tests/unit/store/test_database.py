@@ -227,6 +227,13 @@ async def test_processes_that_ask_whether_the_database_can_be_written_never_wait
     assert sorted(tries) == ["one", "two"]
 
 
+async def test_what_could_not_be_stored_stands_in_no_error(database: Database) -> None:
+    await database.write(lambda connection: _insert(connection, 1, "first"))
+    with pytest.raises(sa.exc.IntegrityError) as caught:
+        await database.write(lambda connection: _insert(connection, 1, "a body with a secret"))
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.postgresql
 def test_a_connection_whose_other_end_is_gone_is_given_up_within_seconds(postgresql_store: str) -> None:
     database = Database(postgresql_store)
