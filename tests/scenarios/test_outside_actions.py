@@ -17,7 +17,7 @@ from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import BatchMessage
-from sallyport.http_messages import InboundResponse, OutboundRequest
+from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from sallyport.statuses import Status
 from scenarios.stage import Outcome, Stage
 
@@ -168,6 +168,8 @@ async def test_a_webhook_that_nobody_reports_to_times_out_and_is_given_up(stage:
     outcome = await play(stage, Hook={"type": "HttpWebhook", "inputs": inputs, "limit": {"timeout": "PT20S"}})
     assert (outcome["Hook"].status, outcome["Hook"].code) == ("TimedOut", "ActionTimedOut")
     assert [each.url for each in stage.outside.requests] == ["https://hooks.test/sub", "https://hooks.test/unsub"]
+    asked, gave_up = (Headers(each.headers)["Idempotency-Key"] for each in stage.outside.requests)
+    assert asked != gave_up
 
 
 async def test_a_report_to_a_webhook_that_waits_no_more_is_refused_although_its_run_goes_on(stage: Stage) -> None:

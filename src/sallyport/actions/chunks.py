@@ -56,7 +56,7 @@ async def _upload(request: Request, send: Send) -> InboundResponse:
         where = f"bytes={position}-{position + len(piece) - 1}/{len(content)}"
         headers = {**request.headers, "Content-Type": content_type, "Content-Range": where}
         body = values.envelope(piece, content_type)
-        answer = await send(Request("PATCH", location, headers=headers, body=body))
+        answer = await send(Request("PATCH", location, headers=headers, body=body, part=str(position)))
         if not 200 <= answer.status < 300:
             return answer
         position = _received(answer, position + len(piece), position)

@@ -30,7 +30,7 @@ def sender(ctx: Caller, uri: str, inputs: Any) -> Send:
     async def send(request: Request) -> InboundResponse:
         url = addresses.with_queries(addresses.pointed(uri, request.address), request.queries)
         trusted = addresses.same_origin(uri, url)
-        headers = requests.signed(ctx, await _headers(ctx, request, inputs) if trusted else {})
+        headers = requests.signed(ctx, await _headers(ctx, request, inputs) if trusted else {}, request.part)
         content, content_type = _content(request, headers)
         if content_type:
             headers = headers.with_default("Content-Type", content_type)

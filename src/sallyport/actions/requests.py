@@ -23,6 +23,8 @@ class Request:
     queries: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    #: Tells a request from the first one of its action or look, of which it is no repeat.
+    part: str = ""
 
 
 class Caller(Protocol):
@@ -82,11 +84,11 @@ def stated(inputs: Any, address: str, default_method: str = "") -> Request:
     )
 
 
-def signed(ctx: Caller, headers: Mapping[str, str]) -> Headers:
+def signed(ctx: Caller, headers: Mapping[str, str], part: str = "") -> Headers:
     """Answer the author's headers, and those that tell the other side who is calling and what is a repeat."""
     found = Headers(headers)
     ours = {} if ctx.option("SuppressWorkflowHeaders") else dict(ctx.workflow_headers)
-    ours["Idempotency-Key"] = ctx.tracking_id
+    ours["Idempotency-Key"] = f"{ctx.tracking_id}-{part}" if part else ctx.tracking_id
     ours["x-ms-client-tracking-id"] = ctx.client_tracking_id
     for name, value in ours.items():
         found = found.with_default(name, value)

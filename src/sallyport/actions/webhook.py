@@ -5,6 +5,7 @@ The rule: what was subscribed is given up again however the wait ends, and a fai
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -74,7 +75,7 @@ async def _unsubscribe_http(ctx: ActionContext) -> None:
 
 async def _give_up(ctx: ActionContext, request: Request, send: Send) -> None:
     try:
-        response = await send(request)
+        response = await send(replace(request, part="unsubscribe"))
     except SallyportError as error:
         _not_given_up(ctx, error.code)
         return
