@@ -292,6 +292,16 @@ async def test_a_partial_answer_is_completed_when_asked_for(stage: Stage) -> Non
     assert sent(stage)[1]["range"] == "bytes=4-"
 
 
+async def test_a_server_that_answers_with_all_of_it_after_a_part_is_taken_by_its_word(stage: Stage) -> None:
+    replies = [
+        (206, {"Content-Range": "bytes 0-3/10", "Content-Type": "text/plain"}, b"0123"),
+        (200, {"Content-Type": "text/plain"}, b"0123456789"),
+    ]
+    chunked = {"runtimeConfiguration": {"contentTransfer": {"transferMode": "chunked"}}}
+    record = await call(stage, {}, *replies, **chunked)
+    assert (record.outputs["statusCode"], record.outputs["body"]) == (200, "0123456789")
+
+
 @pytest.mark.parametrize(
     ("authentication", "expected"),
     [

@@ -73,7 +73,8 @@ async def _download(request: Request, first: InboundResponse, send: Send) -> Inb
             break
         onward = {**request.headers, "Range": f"bytes={len(whole)}-"}
         answer = await send(replace(request, headers=onward, body=None))
-        if not 200 <= answer.status < 300:
+        if answer.status != _PARTIAL:
+            # An error; or all of it, from a server that has not heeded the range this time.
             return answer
         whole += answer.body
     return first if answer is first else replace(first, body=bytes(whole))
