@@ -20,6 +20,11 @@ Tell = Callable[[str, dict[str, Any]], None]
 
 def follow(server: Remote, workflow: str, run: str, tell: Tell) -> dict[str, Any]:
     """Wait until a run has ended and answer it with its actions; each change of an action's status is told."""
+    # One loop for all pauses: who presses Ctrl-C while one is made or closed would be shown a trace of that.
+    return asyncio.run(_followed(server, workflow, run, tell))
+
+
+async def _followed(server: Remote, workflow: str, run: str, tell: Tell) -> dict[str, Any]:
     path = f"{server.workflow(workflow)}/runs/{remote.segment(run)}"
     seen: dict[str, str] = {}
     pause = _SHORTEST
@@ -29,7 +34,7 @@ def follow(server: Remote, workflow: str, run: str, tell: Tell) -> dict[str, Any
         if found["properties"]["status"] not in output.GOING_ON:
             return found
         pause = _SHORTEST if changed else min(pause * 1.5, _LONGEST)
-        asyncio.run(SystemClock().sleep(pause))
+        await SystemClock().sleep(pause)
 
 
 def line(name: str, properties: dict[str, Any]) -> None:
