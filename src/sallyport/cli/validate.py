@@ -141,13 +141,15 @@ def _findings(workflow: Workflow, source: Source) -> Iterator[Finding]:
 
 
 def _name(workflow: Workflow, source: Source) -> Iterator[Finding]:
-    """Answer that a server would refuse the name that the file gives the workflow."""
-    if may_be_named(workflow.name):
+    """Answer that a server would refuse the name that the file gives the workflow, as far as the name is known."""
+    pointer = workflow.pointer.removesuffix("/properties/definition")
+    faulty = any(each.pointer == f"{pointer}/name" for each in workflow.problems)
+    if may_be_named(workflow.name) or workflow.missing or faulty:
         return
     allowed = "1 to 80 letters, digits, hyphens, underscores, periods and parentheses are allowed"
     remedy = "Give its parameter another value with --set." if source.is_template else "Deploy it with another --name."
     text = f"No workflow can have the name '{workflow.name}': {allowed}. {remedy}"
-    yield Finding("warning", "InvalidResourceName", workflow.pointer.removesuffix("/properties/definition"), text)
+    yield Finding("warning", "InvalidResourceName", pointer, text)
 
 
 def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Finding]:

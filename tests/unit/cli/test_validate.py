@@ -259,6 +259,24 @@ def test_a_name_that_no_server_would_store_is_a_warning(tmp_path: Path, name: st
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("[parameters('PlaybookName')]", []),
+        ("[concat('Two words ', parameters('PlaybookName'))]", []),
+        ("[parameters('Playbok')]", ["error"]),
+    ],
+)
+def test_a_name_that_is_not_known_yet_is_not_called_a_wrong_one(tmp_path: Path, name: str, said: list[str]) -> None:
+    document = {
+        **template(name=name, properties={"definition": SOUND}),
+        "parameters": {"PlaybookName": {"type": "string"}},
+    }
+    report = validate(Path(written(tmp_path / "w.json", document)), {})
+    assert [each.severity for each in report.findings] == said
+    assert "The parameter 'PlaybookName' has no value." in report.notes
+
+
 def test_the_parameter_of_connections_need_not_be_declared_because_a_deployment_declares_it(tmp_path: Path) -> None:
     host = {"connection": {"name": "@parameters('$connections')['smtp']['connectionId']"}}
     mail = {"type": "ApiConnection", "inputs": {"host": host, "method": "post", "path": "/SendEmailV3"}}
