@@ -186,6 +186,13 @@ def test_an_expression_that_is_wrong_is_shown_with_a_caret_under_the_place(input
     assert found.excerpt == shown
 
 
+def test_a_function_that_is_the_key_of_a_condition_has_no_column() -> None:
+    wrong = {"type": "If", "expression": {"and": [{"eq": [1, 1]}]}, "actions": {}}
+    (found,) = findings({"actions": {"a": wrong}})
+    assert found.message.startswith("The function 'eq' does not exist.")
+    assert "column" not in found.message
+
+
 def test_a_loop_that_is_not_around_an_action_is_told_with_those_that_are() -> None:
     inner = {"type": "Compose", "inputs": "@items('Each_alert')"}
     (found,) = findings({"actions": {"Each": {"type": "Foreach", "foreach": [1], "actions": {"a": inner}}}})

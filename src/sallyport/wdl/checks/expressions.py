@@ -169,16 +169,20 @@ class _Checker:
 def _faults(template: Template, pointer: str) -> Iterator[Finding]:
     for fault in template.unknown_functions:
         names = (each.name for each in FUNCTIONS.values())
-        text = f"The function '{fault.function}' does not exist (column {fault.column} of the expression)."
+        text = f"The function '{fault.function}' does not exist{_place(fault)}."
         text += meant(fault.function, names)
         yield error("UnknownFunction", pointer + fault.pointer, text, _excerpt(fault))
     for fault in template.misused_functions:
-        text = f"{fault.message.rstrip('.')} (column {fault.column} of the expression)."
+        text = f"{fault.message.rstrip('.')}{_place(fault)}."
         yield error("InvalidCall", pointer + fault.pointer, text, _excerpt(fault))
 
 
 def _unreadable(fault: ExpressionError, pointer: str) -> Finding:
     return error("InvalidExpression", pointer + fault.pointer, fault.message, fault.caret())
+
+
+def _place(fault: FaultyCall) -> str:
+    return f" (column {fault.column} of the expression)" if fault.expression else ""
 
 
 def _excerpt(fault: FaultyCall) -> str:
