@@ -67,10 +67,10 @@ def _numbers(locale: Locale, data: Mapping[Any, Any]) -> NumberSigns:
         infinity=symbols.get("infinity", "∞"),
         currency=_find(data, "currency_symbols").get(currency[0], currency[0]) if currency else "¤",
         currency_digits=get_currency_precision(currency[0]) if currency else 2,
-        currency_positive=money,
-        currency_negative=f"-{money}",
-        percent_positive=percent,
-        percent_negative=f"-{percent}",
+        currency_positive=money[0],
+        currency_negative=money[1],
+        percent_positive=percent[0],
+        percent_negative=percent[1],
     )
 
 
@@ -80,10 +80,15 @@ def _likely_territory(locale: Locale) -> str | None:
     return likely.rpartition("_")[2] if likely else None
 
 
-def _affixes(pattern: str, mark: str) -> str:
-    """Reduce a CLDR pattern such as `#,##0.00 ¤` to `n $`."""
-    positive = pattern.partition(";")[0].replace("¤", "$")
-    bare = _MARKS.sub("", re.sub(r"[#0,.]+", "n", positive))
+def _affixes(pattern: str, mark: str) -> tuple[str, str]:
+    """Reduce a CLDR pattern such as `#,##0.00 ¤` to `n $`, for positive numbers and for negative ones."""
+    positive, own, negative = pattern.replace("¤", "$").partition(";")
+    shown = _affix(positive, mark)
+    return shown, _affix(negative, mark) if own else f"-{shown}"
+
+
+def _affix(pattern: str, mark: str) -> str:
+    bare = _MARKS.sub("", re.sub(r"[#0,.]+", "n", pattern))
     return bare if mark in bare else f"n{mark}"
 
 
