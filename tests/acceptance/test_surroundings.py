@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import processes
+from sallyport.clock import SystemClock
+from sallyport.web import local_authority
 
 #: `PR_CAPBSET_DROP`, and what lets root read what is nobody's to read.
 _DROP, _CAPABILITIES = 24, (1, 2)
@@ -89,3 +91,13 @@ def test_a_token_that_is_none_is_told_by_the_name_of_its_variable_and_never_show
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: SALLYPORT_TOKEN holds no token"), done.stderr
     assert token not in done.stderr
+
+
+def test_a_folder_with_a_blank_in_its_name_is_quoted_where_a_command_is_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "of the night"
+    told = f"sallyport up --data '{folder}' (or"
+    assert told in run(folder, "token").stderr
+    assert told in run(folder, "ca", "show").stderr
+    local_authority.opened(folder, ["localhost"], SystemClock().now())
+    shown = run(folder, "ca", "show")
+    assert f"NODE_EXTRA_CA_CERTS='{folder}/tls/authority.pem' " in shown.stdout, shown.stderr

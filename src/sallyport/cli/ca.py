@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -32,8 +33,9 @@ def show(data: Path | None, as_json: bool) -> None:
         return
     for name, value in _drawn(found).items():
         click.echo(f"{name:<18} {', '.join(value) if isinstance(value, list) else value}")
-    click.echo(f"SSL_CERT_FILE={path} REQUESTS_CA_BUNDLE={path}   (Python, curl, OpenSSL)")
-    click.echo(f"NODE_EXTRA_CA_CERTS={path}   (Node)")
+    quoted = shlex.quote(str(path))
+    click.echo(f"SSL_CERT_FILE={quoted} REQUESTS_CA_BUNDLE={quoted}   (Python, curl, OpenSSL)")
+    click.echo(f"NODE_EXTRA_CA_CERTS={quoted}   (Node)")
 
 
 @command.command("export")
@@ -68,7 +70,7 @@ def _opened(data: Path | None) -> LocalAuthority:
     if found is None:
         local.fail(
             f"There is no certificate authority in '{chosen.data}' yet. Start the server on it once: sallyport up "
-            f"--data {chosen.data} (or name another folder with --data or SALLYPORT_DATA)."
+            f"--data {shlex.quote(str(chosen.data))} (or name another folder with --data or SALLYPORT_DATA)."
         )
     return found
 

@@ -6,6 +6,7 @@ The rule: such a command never makes a data folder or a database; only a start o
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,5 +63,5 @@ def opened(data: Path | None, *, any_version: bool = False) -> Iterator[Local]:
 def _never_started(found: Settings) -> str:
     return (
         f"There are no keys in '{found.data}' yet. Start the server on it once: "
-        f"sallyport up --data {found.data} (or name another folder with --data or SALLYPORT_DATA)."
+        f"sallyport up --data {shlex.quote(str(found.data))} (or name another folder with --data or SALLYPORT_DATA)."
     )

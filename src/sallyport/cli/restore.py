@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -53,7 +54,7 @@ def command(file: Path, data: Path | None, passphrase_file: Path | None, as_json
         click.echo(orjson.dumps(told).decode())
     else:
         output.tell(f"Restored what was there at {manifest.made_at} into {chosen.data}.")
-        output.tell(f"Start it with: sallyport up --data {chosen.data}")
+        output.tell(f"Start it with: sallyport up --data {shlex.quote(str(chosen.data))}")
 
 
 def _restored(file: Path, chosen: Settings, passphrase: str | None) -> Manifest:
