@@ -60,6 +60,8 @@ class Lifecycle:
         at, before = instants.of_datetime(now), instants.of_datetime(now + AHEAD)
 
         def work(connection: Connection) -> int:
+            # What another process deletes meanwhile is not there any more.
+            schema.ordered(connection, outbox.SEQUENCE)
             soon = [each for each in subscriptions.ending(connection, at, before) if _is_soon(each, at)]
             parcels = notification_rules.lifecycle_parcels(soon, "reauthorizationRequired")
             deliveries.tell(connection, (), parcels, at)

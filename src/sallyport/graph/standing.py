@@ -18,7 +18,7 @@ from sallyport.graph.couriers import Couriers
 from sallyport.graph.shares import Shares
 from sallyport.odata import instants
 from sallyport.rounds import Rounds
-from sallyport.store import audit, deliveries, subscriptions
+from sallyport.store import audit, deliveries, outbox, schema, subscriptions
 from sallyport.store.audit import AuditEvent
 from sallyport.store.database import Database
 from sallyport.store.subscriptions import Owner, Subscription
@@ -67,6 +67,8 @@ class Standing:
         return [each for each in owners if _NEEDED not in self._rights(connection, each.app_id, each.user_id)]
 
     def _end(self, connection: Connection, at: str) -> int:
+        # Whoever subscribes meanwhile is seen, and told as well.
+        schema.ordered(connection, outbox.SEQUENCE)
         gone: list[Subscription] = []
         for owner in self._without(connection, at):
             gone += subscriptions.remove_of(connection, owner, at)

@@ -243,6 +243,25 @@ async def test_an_address_is_not_forgotten_while_something_is_put_on_its_way(pai
     assert await database.read(lambda connection: deliveries.due(connection, at)) != set()
 
 
+async def test_nobody_is_reminded_of_a_subscription_that_another_process_deletes_meanwhile(pair: Pair) -> None:
+    given = {
+        "changeType": "created",
+        "notificationUrl": "https://soc.contoso.com/hook",
+        "lifecycleNotificationUrl": "https://soc.contoso.com/life",
+        "resource": "security/alerts?$filter=severity eq 'high'",
+        "expirationDateTime": "2026-11-23T13:00:00Z",
+    }
+    made = (await pair.surface.client.post("/v1.0/subscriptions", json=given)).json()["id"]
+    await pair.surface.clock.advance(45 * 60)
+    database = pair.surface.database
+    with database.engine.connect() as deleting, deleting.begin():
+        assert subscriptions.remove(deleting, made, "2026-11-23T12:45:00.0000000Z") is not None
+        reminding = asyncio.create_task(pair.two.lifecycle.remind())
+        while not await database.read(_waits_for_a_lock):
+            await asyncio.sleep(0)
+    assert await reminding == 0
+
+
 async def test_a_dead_letter_that_is_redelivered_while_old_ones_are_forgotten_is_kept(pair: Pair) -> None:
     database, at, later = pair.surface.database, "2026-11-23T12:00:00.0000000Z", "2026-12-01T12:00:00.0000000Z"
     parcel = Parcel("https://soc.contoso.com:443", "https://soc.contoso.com/life", body={"value": []}, dropped="slow")
