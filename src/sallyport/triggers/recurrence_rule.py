@@ -104,6 +104,8 @@ class Recurrence:
     end_at: datetime | None = None
     #: None for a simple recurrence.
     schedule: Schedule | None = None
+    #: The start time on the zone's wall clock as it was written, which may be one that this day has not.
+    start_local: datetime | None = None
 
 
 def parse(raw: object, *, now: datetime, pointer: str = "/recurrence") -> Recurrence:
@@ -128,7 +130,8 @@ def parse(raw: object, *, now: datetime, pointer: str = "/recurrence") -> Recurr
     if start_at and end_at and end_at < start_at:
         raise InvalidRecurrence(f"{pointer}/endTime", named.get("endTime"), "it must not lie before 'startTime'")
     schedule = named.read("schedule", lambda value, where: _schedule(value, where, frequency))
-    return Recurrence(frequency, interval, zone, start_at, end_at, schedule)
+    written = _TIME.fullmatch(str(named.get("startTime")))
+    return Recurrence(frequency, interval, zone, start_at, end_at, schedule, _local(written) if written else None)
 
 
 class _Named:
@@ -194,10 +197,13 @@ def _moment(value: Json, where: str, zone: tzinfo, *, has_zone: bool) -> datetim
     if found is None or not (found[3] or has_zone):
         raise InvalidRecurrence(where, value, forms)
     try:
-        local = datetime.fromisoformat(found[1]) + timedelta(microseconds=int((found[2] or "0").ljust(7, "0")) // 10)
-        return local.replace(tzinfo=UTC if found[3] else zone).astimezone(UTC)
+        return _local(found).replace(tzinfo=UTC if found[3] else zone).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidRecurrence(where, value, "it must be a moment that the calendar has") from None
+
+
+def _local(found: re.Match[str]) -> datetime:
+    return datetime.fromisoformat(found[1]) + timedelta(microseconds=int((found[2] or "0").ljust(7, "0")) // 10)
 
 
 def _years_after(moment: datetime, years: int) -> datetime:

@@ -89,7 +89,7 @@ def _next(recurrence: Recurrence, after: datetime, saved_at: datetime) -> dateti
 
 def _next_on_the_calendar(recurrence: Recurrence, after: datetime, origin: datetime) -> datetime | None:
     """Look among the days that the rule names, one more than needed: a gap may move a mark past midnight."""
-    anchor = origin.astimezone(recurrence.zone).replace(tzinfo=None)
+    anchor = recurrence.start_local or origin.astimezone(recurrence.zone).replace(tzinfo=None)
     times = _times(recurrence, anchor)
     since = max(anchor.date(), after.astimezone(recurrence.zone).date() - timedelta(days=2))
     best: datetime | None = None

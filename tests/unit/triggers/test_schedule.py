@@ -77,6 +77,14 @@ def test_marks_that_a_gap_brings_together_are_one_occurrence_and_stay_in_order()
     assert occurrences(rule, at("2019-03-01T00:00:00Z"), 3) == [at(text) for text in expected]
 
 
+@pytest.mark.parametrize("marks", [None, {"hours": [2]}])
+def test_a_start_time_that_its_day_has_not_is_the_wall_clock_of_the_days_after(marks: Any) -> None:
+    raw = {"frequency": "Day", "interval": 1, "timeZone": "Central Standard Time", "startTime": "2019-03-10T02:30:00"}
+    rule = recurrence_rule.parse({**raw, "schedule": marks}, now=at("2019-03-01T00:00:00Z"))
+    expected = ["2019-03-10T08:30:00Z", "2019-03-11T07:30:00Z", "2019-03-12T07:30:00Z"]
+    assert occurrences(rule, at("2019-03-01T00:00:00Z"), 3) == [at(text) for text in expected]
+
+
 def test_hours_are_elapsed_time_when_clocks_change() -> None:
     raw = {"frequency": "Hour", "interval": 24, "timeZone": "Central Standard Time", "startTime": "2019-03-09T12:00:00"}
     rule = recurrence_rule.parse(raw, now=NOW)
