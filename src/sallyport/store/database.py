@@ -32,6 +32,15 @@ Work = Callable[[Connection], T]
 #: How many pieces of work share a transaction at the most.
 _GATHERED = 256
 _READERS = 4
+#: A PostgreSQL server that is gone without a word is noticed within seconds, however the network treats it.
+_PATIENCE: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    # Keepalives are for a connection that waits: one that has sent something would wait a quarter of an hour.
+    "tcp_user_timeout": 15_000,
+}
 #: So many steps of SQLite pass between two looks at the clock: some milliseconds.
 _STEPS = 100_000
 
@@ -277,17 +286,12 @@ def _postgresql(url: str, told: Mapping[str, Any], read_seconds: int | None) -> 
     named = sa.make_url(url)
     if named.drivername == "postgresql":
         named = named.set(drivername="postgresql+psycopg")
-    # A server that is gone without a word is noticed within seconds, however the network treats it.
-    options: dict[str, Any] = {
-        "connect_timeout": 5,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        # Keepalives are for a connection that waits: one that has sent something would wait a quarter of an hour.
-        "tcp_user_timeout": 15_000,
-    }
+    # What the address names itself is as whoever wrote it wants it.
+    options: dict[str, Any] = {name: value for name, value in _PATIENCE.items() if name not in named.query}
     if read_seconds is not None:
-        options["options"] = f"-c statement_timeout={read_seconds * 1000}"
+        given = named.query.get("options", "")
+        settings = given if isinstance(given, str) else " ".join(given)
+        options["options"] = f"{settings} -c statement_timeout={read_seconds * 1000}".lstrip()
     try:
         engine = sa.create_engine(
             named, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **told

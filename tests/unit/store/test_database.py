@@ -227,6 +227,20 @@ async def test_processes_that_ask_whether_the_database_can_be_written_never_wait
     assert sorted(tries) == ["one", "two"]
 
 
+@pytest.mark.postgresql
+def test_what_the_address_of_a_database_names_goes_to_the_driver(postgresql_store: str) -> None:
+    named = {"options": "-c search_path=elsewhere", "connect_timeout": "7", "application_name": "ours"}
+    url = sa.make_url(postgresql_store).update_query_dict(named).render_as_string(hide_password=False)
+    database = Database(url, read_seconds=3)
+    asked = "SELECT current_setting('search_path'), current_setting('application_name')"
+    found = database.read_now(lambda connection: tuple(connection.execute(sa.text(asked)).one()))
+    bound = database.read_now(lambda connection: connection.scalar(sa.text("SHOW statement_timeout")))
+    with database.engine.connect() as connection:
+        given = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    database.close()
+    assert (found, given["connect_timeout"], bound) == (("elsewhere", "ours"), "7", "3s")
+
+
 async def test_what_could_not_be_stored_stands_in_no_error(database: Database) -> None:
     await database.write(lambda connection: _insert(connection, 1, "first"))
     with pytest.raises(sa.exc.IntegrityError) as caught:
