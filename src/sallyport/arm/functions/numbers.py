@@ -18,6 +18,8 @@ from sallyport.arm.errors import TemplateError
 from sallyport.arm.functions.registry import function
 from sallyport.arm.scope import Scope
 from sallyport.arm.values import Json
+from sallyport.wdl.dotnet import date_formats, dates
+from sallyport.wdl.dotnet.errors import DotnetError
 
 _LARGEST = 2**63
 
@@ -176,30 +178,9 @@ def _time(value: Json) -> datetime:
         raise TemplateError("The text is not an ISO 8601 time.") from None
 
 
-_STANDARD = {
-    "u": "yyyy-MM-dd HH:mm:ssZ",
-    "s": "yyyy-MM-ddTHH:mm:ss",
-    "o": "yyyy-MM-ddTHH:mm:ss.fffffffZ",
-    "d": "MM/dd/yyyy",
-}
-_PIECES = {"yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "dddd": "%A", "ddd": "%a", "dd": "%d"}
-_PIECES |= {"HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "tt": "%p"}
-
-
 def written(moment: datetime, pattern: str) -> str:
-    """Answer a time in a .NET format: the standard letters o, s, u, d and the usual custom pieces."""
-    pattern = _STANDARD.get(pattern, pattern)
-
-    def piece(match: re.Match[str]) -> str:
-        text = match[0]
-        if text in _PIECES:
-            return moment.strftime(_PIECES[text])
-        if text[0] == "f":
-            return f"{moment.microsecond:06d}0"[: len(text)]
-        if text[0] in "'\"":
-            return text[1:-1]
-        numbers = {"M": moment.month, "d": moment.day, "H": moment.hour, "h": moment.hour % 12 or 12}
-        numbers |= {"m": moment.minute, "s": moment.second}
-        return str(numbers[text]) if text in numbers else text
-
-    return re.sub(r"'[^']*'|\"[^\"]*\"|y+|M+|d+|H+|h+|m+|s+|t+|f{1,7}", piece, pattern)
+    """Answer a time in a .NET format, standard or custom, in the invariant culture."""
+    try:
+        return date_formats.format_date(dates.from_datetime(moment), pattern, "")
+    except DotnetError as error:
+        raise TemplateError(error.message) from None
