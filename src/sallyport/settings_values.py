@@ -119,14 +119,21 @@ def _within(value: object, raw: object, smallest: int, largest: int) -> int:
     return value
 
 
+def _is_file(text: str) -> bool:
+    """Answer whether a SQLite address names a file: in memory, each connection would have a database of its own."""
+    name = text.partition(":///")[2]
+    return bool(name) and name != ":memory:"
+
+
 def _address(text: str, schemes: tuple[str, ...]) -> str:
-    allowed = f"it must be an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    begun = " or ".join(f"{scheme}:///FILE" if scheme == "sqlite" else f"{scheme}://" for scheme in schemes)
+    allowed = f"it must be an address that begins with {begun}"
     try:
         parts = urlsplit(text)
         usable = (
             parts.scheme in schemes
             and "://" in text
-            and (parts.scheme == "sqlite" or bool(parts.hostname or parts.query))
+            and (_is_file(text) if parts.scheme == "sqlite" else bool(parts.hostname or parts.query))
         )
     except ValueError:
         usable = False

@@ -74,12 +74,22 @@ def test_readiness_follows_the_database_away_and_back(own_server: tuple[str, Pat
         assert server.stored()[0] == 2
 
 
+@pytest.mark.parametrize("command", [["up", "--port", "0", "--tls", "none"], ["token"]])
+def test_an_address_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, command: list[str]) -> None:
+    around = environment(tmp_path, SALLYPORT_DATABASE_URL="postgresql://somebody:secret@db.example:port/sallyport")
+    done = subprocess.run([PROGRAM, *command], env=around, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "a number as its port" in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"database": "nowhere"}, 'database "nowhere" does not exist'),
         ({"query": {"host": "/nonexistent"}}, "/nonexistent"),
         ({"query": {"host": "db.invalid"}}, "db.invalid"),
+        ({"query": {"sslmod": "require"}}, 'invalid connection option "sslmod"'),
     ],
 )
 def test_a_start_says_in_a_sentence_why_the_database_cannot_be_used(

@@ -43,11 +43,11 @@ def opened(data: Path | None, *, any_version: bool = False) -> Iterator[Local]:
     """
     try:
         found = settings.load(os.environ, given={"data": data})
+        if found.database_url.startswith("sqlite:///") and not Path(found.database_url[len("sqlite:///") :]).exists():
+            fail(_never_started(found))
+        db = Database(found.database_url)
     except settings.InvalidSetting as wrong:
         fail(wrong.message)
-    if found.database_url.startswith("sqlite:///") and not Path(found.database_url[len("sqlite:///") :]).exists():
-        fail(_never_started(found))
-    db = Database(found.database_url)
     try:
         if not probe.usable(db):
             fail(_never_started(found))

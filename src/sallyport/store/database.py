@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sallyport import errors
+from sallyport.settings import InvalidSetting
 from sallyport.store import documents, failures
 
 T = TypeVar("T")
@@ -283,7 +284,11 @@ def _engine(url: str, read_seconds: int | None) -> Engine:
 
 
 def _postgresql(url: str, told: Mapping[str, Any], read_seconds: int | None) -> Engine:
-    named = sa.make_url(url)
+    try:
+        named = sa.make_url(url)
+    except (ValueError, sa.exc.ArgumentError) as wrong:
+        allowed = "it must be like postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME, with a number as its port"
+        raise InvalidSetting("database_url", "the address cannot be read", allowed) from wrong
     if named.drivername == "postgresql":
         named = named.set(drivername="postgresql+psycopg")
     # What the address names itself is as whoever wrote it wants it.

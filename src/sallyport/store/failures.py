@@ -58,8 +58,9 @@ def translated(error: BaseException) -> BaseException:
 def _of_postgresql(error: DBAPIError, state: str | None) -> BaseException:
     """Answer what a state of PostgreSQL means: its texts are in the server's language, and each driver adds its own."""
     if state is None:
-        # The server said nothing: it was not found, did not answer, or is gone.
-        return _unavailable(error) if isinstance(error, OperationalError | InterfaceError) else error
+        # The server said nothing: it was not found, did not answer, or is gone; or was not even asked.
+        unasked = "invalid connection option" in str(error.orig)
+        return _unavailable(error) if unasked or isinstance(error, OperationalError | InterfaceError) else error
     if state == _DISK_FULL:
         return errors.StorageFull(NO_ROOM)
     if state == _CANCELLED:

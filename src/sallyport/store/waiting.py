@@ -21,6 +21,7 @@ _FINAL = (
     "no pg_hba.conf entry",
     "permission denied",
     "no password",
+    "invalid connection option",
 )
 
 _log = structlog.stdlib.get_logger(__name__)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 import databases
 from sallyport.errors import ReadTimedOut, StorageFull, StorageUnavailable
+from sallyport.settings import InvalidSetting
 from sallyport.store import probe, schema
 from sallyport.store.database import Database, sqlite_url
 
@@ -239,6 +240,12 @@ def test_what_the_address_of_a_database_names_goes_to_the_driver(postgresql_stor
         given = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
     database.close()
     assert (found, given["connect_timeout"], bound) == (("elsewhere", "ours"), "7", "3s")
+
+
+def test_an_address_whose_port_is_no_number_is_refused_without_its_password() -> None:
+    with pytest.raises(InvalidSetting, match="a number as its port") as caught:
+        Database("postgresql://somebody:secret@db.example:port/sallyport")
+    assert "secret" not in str(caught.value)
 
 
 async def test_what_could_not_be_stored_stands_in_no_error(database: Database) -> None:
