@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 import processes
-from processes import PATIENCE_SECONDS, PROGRAM, environment
+from processes import PATIENCE_SECONDS, PROGRAM, Server, environment
 
 
 def up(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +56,24 @@ def test_a_first_start_that_ends_too_soon_leaves_it_to_the_next_to_tell_the_secr
         assert httpx.post(address, data=form, trust_env=False).json()["token_type"] == "Bearer"
         _, told, _ = third.end()
     assert "client_secret" not in told
+
+
+def test_a_server_whose_log_nobody_takes_any_more_goes_on(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    command = [str(PROGRAM), "up", "--port", "0", "--tls", "none", "--log-level", "debug"]
+    with subprocess.Popen(
+        command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=writer, text=True
+    ) as process:
+        os.close(writer)
+        os.close(reader)
+        running = Server(tmp_path, process)
+        running.url = processes.url_of(running)
+        for _ in range(3):
+            assert httpx.get(f"{running.url}/readyz", trust_env=False).status_code == 200
+        assert len(running.json("client", "list")) == 2
+        assert running.lines("workflows", "list") == []
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Where the log goes, and how it looks: text for people, JSON for programs, always standard error or a file.
 
 The rule: an event is a constant name and fields; never a secret, never a body, and so no variables in tracebacks. Text
-that came from outside neither begins a line of its own nor reaches a terminal as anything but text.
+that came from outside neither begins a line of its own nor reaches a terminal as anything but text. What cannot be
+written is lost: no server stops working because nobody takes its log.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import traceback
-from typing import TextIO
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -23,6 +26,7 @@ _INDENT = "    "
 
 def configure(level: LogLevel, log_format: LogFormat, stream: TextIO) -> None:
     """Let the events of this process that are serious enough go to a stream."""
+    stream = cast("TextIO", _Lossy(stream))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -53,6 +57,29 @@ def configure(level: LogLevel, log_format: LogFormat, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Lossy(io.TextIOBase):
+    """A stream that swallows what the one behind it refuses: its disk is full, or its reader has gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        # A ValueError says that the stream is closed.
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, if anybody takes it."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Answer whether people read this at a terminal."""
+        return self._stream.isatty()
 
 
 def _traceback(exc_info: ExcInfo) -> str:

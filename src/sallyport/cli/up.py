@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO, get_args
 
@@ -96,11 +97,27 @@ def chosen_level(given: dict[str, object]) -> bool:
     return given.get("log_level") is not None or "SALLYPORT_LOG_LEVEL" in os.environ
 
 
-def _log_stream(chosen: Settings, *, to_file: bool) -> TextIO:
+@contextmanager
+def _log_stream(chosen: Settings, *, to_file: bool) -> Iterator[TextIO]:
     """Answer where the log goes: to a file while the terminal shows a picture, else to standard error."""
-    if to_file:
-        return (chosen.data / LOG_FILE).open("a", encoding="utf-8")
+    stream = _log_file(chosen.data / LOG_FILE if to_file else None)
+    try:
+        yield stream
+    finally:
+        # Its last lines may have nowhere to go any more.
+        with suppress(OSError):
+            stream.close()
+
+
+def _log_file(path: Path | None) -> TextIO:
+    if path is not None:
+        return path.open("a", encoding="utf-8")
     return open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", buffering=1)  # noqa: PTH123 - a descriptor, no path
+
+
+def _say_stopped() -> None:
+    with suppress(OSError):
+        output.tell("Stopped.")
 
 
 def _ready(*, demo: bool) -> Callable[..., Callable[[], None]]:
@@ -110,7 +127,7 @@ def _ready(*, demo: bool) -> Callable[..., Callable[[], None]]:
     def ready(serving: Serving) -> Callable[[], None]:
         if not demo:
             banner.show(serving, output.console(), demo=demo)
-            return lambda: output.tell("Stopped.")
+            return _say_stopped
         from sallyport.cli.demo import play
 
         play.consent(serving)

@@ -6,6 +6,8 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 import structlog
@@ -71,3 +73,18 @@ def test_what_is_not_serious_enough_is_not_written() -> None:
     logs.configure("warning", "text", stream)
     structlog.stdlib.get_logger("test").info("nothing")
     assert stream.getvalue() == ""
+
+
+def full_disk() -> TextIO:
+    return Path("/dev/full").open("w", buffering=1, encoding="utf-8")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_log_on_a_full_disk_loses_its_events_and_nothing_else(log_format: LogFormat) -> None:
+    full = full_disk()
+    logs.configure("info", log_format, full)
+    for _ in range(1000):
+        structlog.stdlib.get_logger("test").info("run.started", run_id="0858")
+        logging.getLogger("library").warning("A library says something.")
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
