@@ -135,6 +135,9 @@ SLOW = {
     "a property in another case": "variables('o')?['KEY 1']",
     "equal entries": "intersection(variables('deep'),variables('deeper'))",
     "distinct items": "length(union(createArray(variables('a')),createArray(variables('b'))))",
+    "references of XML": "length(decodeXmlValue(variables('xml')))",
+    "escapes of a name": "length(decodeXmlName(variables('name')))",
+    "a name of blanks": "length(encodeXmlName(variables('blanks')))",
     "common items": "length(intersection(createArray(variables('a')),createArray(variables('b'))))",
 }
 WALKED: dict[str, Json] = {
@@ -143,6 +146,9 @@ WALKED: dict[str, Json] = {
     "o": {f"key {number}": number for number in range(50_000)},
     "deep": {"a": [1] * 50_000},
     "deeper": {"a": [1] * 50_000},
+    "xml": "&amp;" * 50_000,
+    "name": "_x0041_" * 50_000,
+    "blanks": " " * 50_000,
 }
 
 

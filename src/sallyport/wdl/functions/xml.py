@@ -54,6 +54,7 @@ def decode_xml_value(scope: Scope, value: Json) -> str:
     """Answer a string with the references of XML resolved."""
     text = arguments.text("decodeXmlValue", value)
     scope.meter.piece(text, len(text))
+    scope.meter.look(text.count("&"))
     return xml_names.decode_value(text)
 
 
@@ -63,6 +64,7 @@ def encode_xml_name(scope: Scope, value: Json) -> str:
     text = arguments.text("encodeXmlName", value)
     if len(text) > SMALL_TEXT:
         scope.meter.text(len(text) * 10)
+        scope.meter.look(len(text))
     return xml_names.encode_name(text)
 
 
@@ -71,6 +73,7 @@ def decode_xml_name(scope: Scope, value: Json) -> str:
     """Answer a name of XML with its escapes undone."""
     text = arguments.text("decodeXmlName", value)
     scope.meter.piece(text, len(text))
+    scope.meter.look(text.count("_x"))
     return xml_names.decode_name(text)
 
 
