@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import effort
 from connector_outside import Post, a_call, message_of, outside
 from sallyport.connectors import Connectors, html_text, mail_addresses
 from sallyport.connectors.answers import InvalidCall
@@ -349,20 +349,24 @@ def test_html_reads_as_text(html: str, text: str) -> None:
     ],
 )
 def test_a_text_of_an_attacker_takes_no_longer_to_read_than_another(piece: str) -> None:
-    began = time.monotonic()
-    html_text.plain(piece * 40_000 + "</a>" * 40_000)
-    assert time.monotonic() - began < 5
+    with effort.at_most(5):
+        html_text.plain(piece * 40_000 + "</a>" * 40_000)
 
 
 async def test_names_of_an_attacker_take_no_longer_to_write_than_others() -> None:
     long = "é " * 20_000
     attached = [{"Name": f"{long}.txt", "ContentBytes": "aGVsbG8="}]
-    began = time.monotonic()
-    _, post = await _send(
-        {"To": f'"{long}" <a@contoso.com>', "Subject": long, "Body": "b", "Sensitivity": long, "Attachments": attached}
-    )
-    message = post.sent[0][0]
-    assert len(message.as_bytes()) < 20_000
-    assert time.monotonic() - began < 5
+    with effort.at_most(5):
+        _, post = await _send(
+            {
+                "To": f'"{long}" <a@contoso.com>',
+                "Subject": long,
+                "Body": "b",
+                "Sensitivity": long,
+                "Attachments": attached,
+            }
+        )
+        message = post.sent[0][0]
+        assert len(message.as_bytes()) < 20_000
     [file] = message.iter_attachments()
     assert str(file.get_filename()).endswith(".txt")

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+import effort
 from odata_databases import Resources
 from sallyport.odata import bind, lexer, parser
 from sallyport.odata.entity_alert import ALERT
@@ -94,10 +93,8 @@ def test_a_question_that_lambdas_multiply_without_end_is_given_up(text: str) -> 
     states = [{"fqdn": str(number), "isAzureAdJoined": number == 999} for number in range(1_000)]
     condition = bind.read_filter(text, ALERT)
     assert matches(condition, {"hostStates": states[:3]}, ALERT) in (True, False)
-    started = time.monotonic()
-    with pytest.raises(TooManySteps, match="steps over one resource"):
+    with effort.at_most(5), pytest.raises(TooManySteps, match="steps over one resource"):
         matches(condition, {"hostStates": states}, ALERT)
-    assert time.monotonic() - started < 5
 
 
 def test_ordinary_lambdas_over_a_large_resource_are_answered() -> None:
@@ -175,7 +172,6 @@ def test_the_worst_filters_are_read_quickly() -> None:
         "-" * lexer.MAX_CHARACTERS,
         "not " * 4000 + "true",
     ]
-    started = time.monotonic()
-    for text in worst:
-        _reads_or_refuses(text)
-    assert time.monotonic() - started < 5
+    with effort.at_most(5):
+        for text in worst:
+            _reads_or_refuses(text)

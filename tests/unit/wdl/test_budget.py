@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import pytest
 
+import effort
 from sallyport.wdl import values
 from sallyport.wdl.budget import Budget, Meter
 from sallyport.wdl.condition import compile_condition
@@ -89,16 +89,13 @@ def test_a_bomb_is_refused_before_it_is_built(bomb: Json) -> None:
     place = scope({"variables": variables, "trigger": {"outputs": {"body": body}}})
     tracemalloc.start()
     try:
-        started = time.perf_counter()
-        with pytest.raises(BudgetExceeded) as failure:
+        with effort.at_most(20), pytest.raises(BudgetExceeded) as failure:
             compile_template(bomb).evaluate(place)
-        taken = time.perf_counter() - started
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert failure.value.code == "ExpressionEvaluationFailed"
     assert peak < 60 * MEGABYTE
-    assert taken < 20
 
 
 @pytest.mark.parametrize(
@@ -118,9 +115,8 @@ def test_a_bomb_is_refused_before_it_is_built(bomb: Json) -> None:
 def test_a_search_that_could_take_quadratic_time_does_not(expression: str) -> None:
     needle = "b" + "a" * 300_000
     context: dict[str, Json] = {"s": "a" * 900_000, "needle": needle, "half": "a" * 1_000}
-    started = time.perf_counter()
-    compile_template(expression).evaluate(scope({"variables": context}, Budget()))
-    assert time.perf_counter() - started < 5
+    with effort.at_most(5):
+        compile_template(expression).evaluate(scope({"variables": context}, Budget()))
 
 
 SLOW = {

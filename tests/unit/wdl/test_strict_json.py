@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
+import effort
 from sallyport.wdl import strict_json
 from sallyport.wdl.strict_json import InvalidJsonError
 
@@ -71,7 +70,5 @@ def test_a_simple_value_that_stands_twice_counts_last_and_is_noted() -> None:
     "text", ['"\\"' * 500_000, "/*" * 500_000, '{"a": "' + 'x\\"' * 500_000, '"a"      ' * 500_000]
 )
 def test_hostile_text_is_refused_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
-    with pytest.raises(InvalidJsonError):
+    with effort.at_most(10), pytest.raises(InvalidJsonError):
         strict_json.read(text)
-    assert time.perf_counter() - started < 10
