@@ -34,7 +34,6 @@ from sallyport.clock import Clock, SystemClock
 from sallyport.connectors import Connectors
 from sallyport.connectors.outside import MailPort, Outside
 from sallyport.engine import entries
-from sallyport.engine.children import Children
 from sallyport.engine.engine import Engine, Parts
 from sallyport.engine.library import Place
 from sallyport.engine.limits import Limits
@@ -61,6 +60,7 @@ from sallyport.store.database import Database
 from sallyport.store.reserve import Reserve
 from sallyport.store.sealing import Sealer
 from sallyport.triggers.batch import Batches
+from sallyport.triggers.children import Children
 from sallyport.triggers.loop import Loop
 from sallyport.wdl.findings import Limits as DefinitionLimits
 from sallyport.web import errors as web_errors

@@ -21,7 +21,6 @@ from uuid import uuid4
 from sallyport.clock import ManualClock
 from sallyport.connector_call import ConnectorCall
 from sallyport.engine import entries, resume
-from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.ports import Ports
 from sallyport.engine.records import ABSENT, Record
@@ -31,6 +30,7 @@ from sallyport.statuses import TERMINAL
 from sallyport.store import runs
 from sallyport.store.database import Database, Work
 from sallyport.triggers import split
+from sallyport.triggers.children import Children
 from scenarios.stage import Recorded, Stage
 
 T = TypeVar("T")

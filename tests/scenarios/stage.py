@@ -20,7 +20,7 @@ from sallyport.engine.engine import Engine, Event, Parts
 from sallyport.engine.journal import Journal
 from sallyport.engine.library import Deployment, Place
 from sallyport.engine.limits import Limits
-from sallyport.engine.ports import BatchMessage, ChildStart, Ports
+from sallyport.engine.ports import BatchMessage, ChildStart, Ports, StartedChild
 from sallyport.engine.records import Record
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import NotFound
@@ -64,7 +64,7 @@ class Recorded:
 class NoChildren:
     """There are no other workflows."""
 
-    async def start(self, child: ChildStart) -> str:
+    async def start(self, child: ChildStart) -> StartedChild:
         raise NotFound(f"There is no workflow '{child.workflow}'.")
 
     async def answer(self, run_id: str) -> InboundResponse | None:

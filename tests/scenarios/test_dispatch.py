@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.ports import Ports
 from sallyport.errors import TooManyRequests
 from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from sallyport.store import runs
+from sallyport.triggers.children import Children
 from scenarios.stage import Stage
 from scenarios.trigger_stage import TriggerStage
 

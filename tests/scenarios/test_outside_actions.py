@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,12 +14,14 @@ import pytest
 
 from sallyport.clock import ManualClock
 from sallyport.connector_call import ConnectorCall
-from sallyport.engine.children import Children
 from sallyport.engine.engine import Event
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import BatchMessage
+from sallyport.engine.records import Record
 from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
 from sallyport.statuses import Status
+from sallyport.store import runs
+from sallyport.triggers.children import Children
 from scenarios.stage import Outcome, Stage
 
 CONNECTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/connections/soc"
@@ -458,6 +461,41 @@ async def test_a_workflow_is_called_by_a_trigger_that_can_be_called(stage: Stage
     inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": trigger}}
     outcome = await play(stage, Call={"type": "Workflow", "inputs": inputs})
     assert outcome["Call"].code == code
+
+
+async def _called(stage: Stage, body: Any, **trigger: Any) -> tuple[Record, list[runs.Run]]:
+    """Call a workflow whose trigger is like this; answer the call, and the runs that it started."""
+    manual = {"type": "Request", "kind": "Http", **trigger}
+    called = await stage.deploy({**child(200), "triggers": {"manual": manual}}, name="child")
+    inputs = {"host": {"workflow": {"id": called.resource_id}, "triggerName": "manual"}, "body": body}
+    outcome = await play(stage, Call={"type": "Workflow", "inputs": inputs})
+    return outcome["Call"], await stage.database.read(lambda connection: runs.listed(connection, called.id))
+
+
+async def test_a_workflow_is_not_called_with_a_body_that_does_not_fit_its_schema(stage: Stage) -> None:
+    schema = {"type": "object", "properties": {"severity": {"type": "integer"}}}
+    call, started = await _called(
+        stage, {"severity": "high"}, inputs={"schema": schema}, operationOptions="EnableSchemaValidation"
+    )
+    assert (call.status, call.code, started) == ("Failed", "TriggerInputSchemaMismatch", [])
+
+
+async def test_a_call_that_the_conditions_of_the_trigger_refuse_is_accepted_and_starts_nothing(stage: Stage) -> None:
+    condition = {"expression": "@equals(triggerBody()?['severity'], 'high')"}
+    call, started = await _called(stage, {"severity": "low"}, conditions=[condition])
+    assert (call.status, call.outputs, started) == ("Succeeded", {"statusCode": 202, "headers": {}}, [])
+
+
+async def test_a_call_that_is_split_starts_a_run_for_each_item_and_waits_for_none(stage: Stage) -> None:
+    call, started = await _called(stage, {"rows": [1, 2, 3]}, splitOn="@triggerBody()?['rows']")
+    assert (call.status, call.outputs["statusCode"], len(started)) == ("Succeeded", 202, 3)
+    assert call.outputs["headers"]["x-ms-workflow-run-id"] in {each.id for each in started}
+    assert {json.loads(each.trigger)["outputs"]["value"]["body"] for each in started} == {1, 2, 3}
+
+
+async def test_a_call_that_cannot_be_split_fails_the_action(stage: Stage) -> None:
+    call, started = await _called(stage, {"rows": 1}, splitOn="@triggerBody()?['rows']")
+    assert (call.status, call.code, started) == ("Failed", "InvalidTemplateTriggerSplitOn", [])
 
 
 async def test_a_workflow_that_cannot_answer_is_not_called(stage: Stage) -> None:

@@ -40,12 +40,13 @@ async def _called(inputs: Any, ctx: ActionContext) -> Outcome:
             "it would never answer."
         )
         return Failed("NestedWorkflowDoesNotContainResponseAction", message)
-    run_id = await ctx.ports.children.start(child)
-    if not waits:
-        return Succeeded({"statusCode": 202, "headers": {"x-ms-workflow-run-id": run_id}}, "Accepted")
-    answer = await ctx.ports.children.answer(run_id)
+    started = await ctx.ports.children.start(child)
+    if started.run_id is None or not (waits and started.answers):
+        shown = {"x-ms-workflow-run-id": started.run_id} if started.run_id is not None else {}
+        return Succeeded({"statusCode": 202, "headers": shown}, "Accepted")
+    answer = await ctx.ports.children.answer(started.run_id)
     if answer is None:
-        message = f"The run '{run_id}' of the workflow '{child.workflow}' ended without a response."
+        message = f"The run '{started.run_id}' of the workflow '{child.workflow}' ended without a response."
         return Failed("BadGateway", message, error_code="NoResponse")
     outcome = responses.outcome_of(ctx, answer)
     if isinstance(outcome, Failed):

@@ -24,7 +24,6 @@ from sallyport.clock import ManualClock, SystemClock
 from sallyport.connector_call import ConnectorCall
 from sallyport.engine import entries
 from sallyport.engine.action_type import ActionType
-from sallyport.engine.children import Children
 from sallyport.engine.context import ActionContext
 from sallyport.engine.engine import Engine, Parts
 from sallyport.engine.library import Deployment, Place
@@ -40,6 +39,7 @@ from sallyport.store.database import Database, sqlite_url
 from sallyport.store.sealing import Sealer
 from sallyport.triggers import split
 from sallyport.triggers.batch import Batches
+from sallyport.triggers.children import Children
 from sallyport.triggers.firing import TriggerScope, most_items
 from sallyport.wdl.definition import Trigger
 

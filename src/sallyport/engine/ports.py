@@ -45,13 +45,23 @@ class ChildStart:
     client_tracking_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class StartedChild:
+    """What a call of another workflow has started."""
+
+    #: The first run; None when a condition of the trigger kept it from starting.
+    run_id: str | None
+    #: Whether the run's response may be waited for; if not, the call was accepted and that is all.
+    answers: bool
+
+
 class ChildPort(Protocol):
     """Other workflows."""
 
-    async def start(self, child: ChildStart) -> str:
-        """Start a child run and answer its name, the same name when it was started before.
+    async def start(self, child: ChildStart) -> StartedChild:
+        """Start a child run and answer it, the same one when it was started before.
 
-        Raises `NotFound` when there is no such workflow or trigger.
+        Raises `NotFound` when there is no such workflow or trigger, and what refuses a call of the trigger's address.
         """
         ...
 

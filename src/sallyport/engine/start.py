@@ -96,7 +96,7 @@ def store(connection: Connection, start: Start, concurrency: Concurrency | None)
     """
     row = start.row
     if concurrency is not None:
-        known = runs.of_event(connection, row)
+        known = runs.of_event(connection, row.workflow_id, row.trigger_name, row.event_id)
         if known is not None:
             # Delivered again: it has its place already, however many wait.
             return known

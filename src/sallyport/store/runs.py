@@ -121,17 +121,15 @@ def insert_once(connection: Connection, run: Run) -> str:
     connection.execute(upsert.ignoring(connection, runs), asdict(run))
     if run.event_id is None:
         return run.id
-    return of_event(connection, run) or run.id
+    return of_event(connection, run.workflow_id, run.trigger_name, run.event_id) or run.id
 
 
-def of_event(connection: Connection, run: Run) -> str | None:
-    """Answer the name of the run that the event of a new run has started already; None when there is none."""
-    if run.event_id is None:
+def of_event(connection: Connection, workflow_id: str, trigger_name: str, event_id: str | None) -> str | None:
+    """Answer the name of the run that an event of a trigger has started already; None when there is none."""
+    if event_id is None:
         return None
     query = sa.select(runs.c.id).where(
-        runs.c.workflow_id == run.workflow_id,
-        runs.c.trigger_name == run.trigger_name,
-        runs.c.event_id == run.event_id,
+        runs.c.workflow_id == workflow_id, runs.c.trigger_name == trigger_name, runs.c.event_id == event_id
     )
     found = connection.execute(query).scalar()
     return None if found is None else str(found)

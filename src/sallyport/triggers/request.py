@@ -17,15 +17,16 @@ from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest, Conflict, NotFound, SallyportError
 from sallyport.statuses import Status
 from sallyport.triggers import decision, settling
+from sallyport.triggers.decision import Decision
 from sallyport.triggers.firing import Firing
 from sallyport.triggers.split import InvalidSplitOn
 from sallyport.triggers.trigger_type import TriggerType
 from sallyport.wdl.definition import Trigger
-from sallyport.wdl.operation_types import CALLABLE_TRIGGERS
 
 #: The trigger itself: it never looks, it is called.
 REQUEST = TriggerType("Request", called=True)
-CALLABLE = CALLABLE_TRIGGERS
+#: Types that start a run when somebody posts to their address; the old name of Request is Manual.
+CALLABLE = frozenset({"Request", "Manual", "ApiConnectionWebhook", "HttpWebhook"})
 
 
 class WorkflowDisabled(Conflict):
@@ -84,15 +85,13 @@ async def fire(
     keeps a run from being stored.
     """
     trigger = callable_trigger(workflow, trigger_name)
-    fired = {"outputs": outputs, "code": "OK", "status": "Succeeded", "name": trigger.name}
-    called = Firing(workflow, trigger, fired, event_id=event_id, client_tracking_id=client_tracking_id)
-    decided = decision.decide(called, engine)
-    if decided.status is Status.FAILED:
-        raise InvalidSplitOn((decided.error or {}).get("message", ""))
-    if trigger.split_on is not None or not decided.events:
-        names = await settling.start(engine, called, decided)
+    called, found = decided(
+        engine, workflow, trigger, outputs, client_tracking_id=client_tracking_id, event_id=event_id
+    )
+    if trigger.split_on is not None or not found.events:
+        names = await settling.start(engine, called, found)
         return Accepted(names[0] if names else None), None
-    (event,) = decided.events
+    (event,) = found.events
     if workflow.responds_later:
         started = await engine.start(workflow, trigger.name, replace(event, awaited=True))
         await started.stored
@@ -102,6 +101,27 @@ async def fire(
         await started.stored
         return Accepted(started.run_id), None
     return Accepted(started.run_id), await _answer(started.answer, engine.around.limits.request_timeout_seconds)
+
+
+def decided(
+    engine: Engine,
+    workflow: DeployedWorkflow,
+    trigger: Trigger,
+    outputs: dict[str, Any],
+    *,
+    client_tracking_id: str,
+    event_id: str | None,
+) -> tuple[Firing, Decision]:
+    """Answer what a call is to its trigger, and what it starts.
+
+    Raises InvalidSplitOn.
+    """
+    fired = {"outputs": outputs, "code": "OK", "status": "Succeeded", "name": trigger.name}
+    called = Firing(workflow, trigger, fired, event_id=event_id, client_tracking_id=client_tracking_id)
+    found = decision.decide(called, engine)
+    if found.status is Status.FAILED:
+        raise InvalidSplitOn((found.error or {}).get("message", ""))
+    return called, found
 
 
 def callable_trigger(workflow: DeployedWorkflow, name: str) -> Trigger:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Types of triggers that start a run when somebody posts to their address; the old name of Request is Manual.
-CALLABLE_TRIGGERS = frozenset({"Request", "Manual", "ApiConnectionWebhook", "HttpWebhook"})
-
 #: Types of actions; https://learn.microsoft.com/azure/logic-apps/logic-apps-workflow-actions-triggers
 _ACTIONS = [
     "Agent",
