@@ -224,9 +224,10 @@ async def test_a_crash_right_after_the_end_leaves_no_webhook_behind(
             await stage.close()
         assert len(stage.outside.requests) == 2
         await stage.open()
-        while (run := (await stage.outcome(run_id)).run).owner or len(stage.outside.requests) < 4:
+        # What was read before somebody took the run has no owner either, but a moment at which to take it.
+        while (run := (await stage.outcome(run_id)).run).owner or run.wake_at or len(stage.outside.requests) < 4:
             await asyncio.sleep(0.005)
-    assert (run.status, run.wake_at) == ("Cancelled", None)
+    assert run.status == "Cancelled"
     assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
 
 
