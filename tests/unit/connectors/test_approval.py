@@ -168,6 +168,7 @@ async def test_options_are_asked_for_as_they_stand_in_real_definitions() -> None
         ({"To": "a@contoso.com", "Options": " , "}, "/mailwithoptions/$subscriptions", "needs 'Options'"),
         ({"To": "a@contoso.com", "Options": "x" * 201}, "/approvalmail/$subscriptions", "50 choices of 200 characters"),
         ({"To": "nobody"}, "/approvalmail/$subscriptions", "not a mail address"),
+        ({"To": ";"}, "/approvalmail/$subscriptions", "'To' holds no mail address"),
     ],
 )
 async def test_what_cannot_be_asked_is_answered_with_400(message: Any, path: str, says: str) -> None:

@@ -145,6 +145,8 @@ async def test_a_repeat_of_a_call_carries_the_same_message_id_and_another_call_a
         ("To: a@contoso.com", "must be an object"),
         ({"Subject": "s", "Body": "b"}, "needs 'To' in its body"),
         ({"To": "  "}, "needs 'To' in its body"),
+        ({"To": " ; "}, "'To' holds no mail address."),
+        ({"To": [], "Cc": "a@contoso.com"}, "'To' holds no mail address."),
         ({"To": "<Recipient_Email_Address>"}, "'To' holds '<Recipient_Email_Address>', which is not a mail address."),
         ({"To": 7}, "'To' must be text"),
         ({"To": "a@contoso.com\r\nBcc: evil@example.com"}, "'To' holds"),

@@ -99,8 +99,11 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def _mail(body: Mapping[str, Any], sender: str) -> Mail:
+    to = mail_addresses.read(mail.member(body, "To"), "To")
+    if not to:
+        raise InvalidCall("'To' holds no mail address.")
     return Mail(
-        to=mail_addresses.read(mail.member(body, "To"), "To"),
+        to=to,
         subject=mail.text(body, "Subject"),
         body=_body(body),
         is_html=True,
