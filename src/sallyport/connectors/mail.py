@@ -15,20 +15,19 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from sallyport.connectors import html_text, mail_addresses
+from sallyport.connectors import html_text, mail_addresses, mail_headers
 from sallyport.connectors.answers import InvalidCall
 from sallyport.wdl import values
 
 #: As large as Exchange Online lets a message of its connector be.
 LIMIT_BYTES = 49 * 1024 * 1024
-#: `max_line_length` folds headers; 7 bits pass every server.
-_POLICY = policy.SMTP.clone(cte_type="7bit")
+#: 7 bits pass every server.
+_POLICY = mail_headers.MailPolicy(linesep="\r\n", cte_type="7bit", message_factory=EmailMessage)
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 #: RFC 6838, section 4.2: what a media type may consist of.
 _MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")

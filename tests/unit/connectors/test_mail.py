@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-from email import policy
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesParser
+from email.utils import getaddresses
 from typing import Any
 
 import pytest
@@ -169,6 +171,35 @@ async def test_what_makes_no_mail_is_answered_with_400_and_a_sentence(body: Any,
 async def test_a_smtp_mail_needs_somebody_to_go_to() -> None:
     response, _ = await _send({"Subject": "Twitter: x", "Body": "b"}, "/SendEmail", "smtp")
     assert (response.status, "no recipient" in message_of(response)) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "victim@example.com, Security Operations Center (Level 2) of Contoso Corporation GmbH",
+        "Contoso; Security Operations: level 2 (on call), and whoever else is awake at this hour of the night",
+        "x" * 100 + ", y",
+        "Sicherheit, 日本語の名前がとても長い場合でも正しく折り返されるべきです、セキュリティ, victim@example.com",
+        "Müller, Hans",
+    ],
+)
+async def test_a_name_stays_a_name_however_long_it_is(name: str) -> None:
+    named = f'"{name}" <a@contoso.com>'
+    _, post = await _send({"To": f"{named}; b@contoso.com", "ReplyTo": named, "Subject": "s", "Body": "b"})
+    content = post.sent[0][0].as_bytes()
+    # Not read by what wrote it: that puts blanks between the pieces of an encoded name.
+    arrived = message_from_bytes(content)
+    for field, others in (("To", [("", "b@contoso.com")]), ("Reply-To", [])):
+        (shown, address), *rest = getaddresses([arrived[field]])
+        assert (str(make_header(decode_header(shown))), address, rest) == (name, "a@contoso.com", others)
+    assert max(map(len, content.split(b"\r\n"))) < 998
+
+
+@pytest.mark.parametrize(
+    "subject", ["Ö" * 200, "Anmeldung  von  Jörg  Müller  " * 12 + ".", "異常な  サインイン " * 30 + "."]
+)
+async def test_a_long_subject_keeps_every_character(subject: str) -> None:
+    assert (await _sent({"To": "a@contoso.com", "Subject": subject, "Body": "b"}))["Subject"] == subject
 
 
 async def test_no_line_break_of_a_subject_begins_a_header() -> None:
