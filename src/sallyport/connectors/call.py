@@ -24,6 +24,7 @@ from sallyport.wdl import values
 FORM_TYPE = "application/x-www-form-urlencoded"
 #: Characters of a query that need no escape and that people read: OData's own, foremost.
 _READABLE = "$'(),:/@"
+_CLIMBING = frozenset({".", ".."})
 
 
 def on_path(call: ConnectorCall, origins: Sequence[str]) -> ConnectorCall:
@@ -54,14 +55,12 @@ async def send(http: HttpPort, url: str, found: Found, call: ConnectorCall, cred
 def build(url: str, found: Found, call: ConnectorCall) -> OutboundRequest:
     """Answer the request that a call means.
 
-    Raises InvalidCall when a required parameter is missing.
+    Raises InvalidCall when a required parameter is missing, or a value would lead to another path.
     """
     operation = found.operation
     headers = Headers((name, values.to_text(value)) for name, value in call.headers.items())
     _demand(operation, call, headers)
-    path = operation.path
-    for name, value in found.names.items():
-        path = path.replace("{" + name + "}", quote(value, safe=""))
+    path = _path(found)
     query = urlencode(list(_queries(operation, call.queries)), safe=_READABLE, quote_via=quote)
     for each in operation.parameters:
         if each.place == "header" and each.default is not None:
@@ -107,6 +106,16 @@ def _demand(operation: Operation, call: ConnectorCall, headers: Headers) -> None
             label = f" ({each.summary})" if each.summary else ""
             place = "a body" if each.place == "body" else f"the {each.place} parameter '{each.name}'{label}"
             raise InvalidCall(f"'{operation.summary or operation.id}' needs {place}, and there is none.")
+
+
+def _path(found: Found) -> str:
+    path = found.operation.path
+    for name, value in found.names.items():
+        path = path.replace("{" + name + "}", quote(value, safe=""))
+    if not _CLIMBING.isdisjoint(path.split("/")):
+        # A URL's way up, RFC 3986, section 5.2.4: another operation would be called, with the connection's credential.
+        raise InvalidCall(f"'{found.operation.summary or found.operation.id}' has '.' or '..' as a value of its path.")
+    return path
 
 
 def _queries(operation: Operation, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

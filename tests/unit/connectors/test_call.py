@@ -65,6 +65,15 @@ async def test_path_values_are_encoded_once_again() -> None:
     assert request.method == "GET"
 
 
+@pytest.mark.parametrize("value", ["..", ".", "%2E%2e", "%2E"])
+async def test_no_value_of_a_path_leads_to_another_path(value: str) -> None:
+    wire = Wire()
+    connectors = Connectors(outside(wire), [catalog.custom("tickets", TICKETS)])
+    response = await connectors.call(a_call("tickets", "get", f"/tickets/{value}"))
+    assert (response.status, "'.' or '..'" in message_of(response)) == (400, True)
+    assert wire.requests == []
+
+
 async def test_queries_are_written_as_text_and_null_is_left_out() -> None:
     queries = {"View": True, "fields": ["a", 1, None], "list": ["x", "y"], "none": None, "$filter": "a eq 'b c'"}
     request = await _sent("get", "/tickets/1", queries=queries)
