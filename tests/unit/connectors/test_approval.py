@@ -228,6 +228,19 @@ async def test_no_mail_lets_an_option_become_markup() -> None:
     assert _Links(_html(post)).tags.isdisjoint({"script", "img", "b"})
 
 
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        ('<span style="font-size: 14px"><strong>Is this account compromised?</strong></span>', "account compromised?<"),
+        ("Isolate <web01>?", "Isolate &lt;web01&gt;?<"),
+    ],
+)
+async def test_a_heading_in_html_is_shown_as_what_it_says(stated: str, shown: str) -> None:
+    _, post = await _ask({**MESSAGE, "HeaderText": stated, "SelectionText": stated})
+    assert _html(post).count(shown) == 2
+    assert "&lt;span" not in _html(post)
+
+
 def test_a_page_needs_nothing_that_its_policy_forbids() -> None:
     html = pages.confirmation(CHOICE)
     assert _Links(html).tags.isdisjoint({"script", "link", "img", "iframe"})

@@ -147,8 +147,8 @@ class Request:
             id=identifier,
             url=url,
             subject=" ".join(mail.text(stated, "Subject").split())[:_SUBJECT] or wording.subject,
-            header=mail.text(stated, "HeaderText").strip() or wording.header,
-            selection=mail.text(stated, "SelectionText").strip() or wording.selection,
+            header=_sentence(mail.text(stated, "HeaderText")) or wording.header,
+            selection=_sentence(mail.text(stated, "SelectionText")) or wording.selection,
             body=mail.text(stated, "Body"),
             options=_options(mail.member(stated, "Options"), wording),
             expires_at=now + LIFETIME,
@@ -172,6 +172,12 @@ def mail_page(request: Request, links: Sequence[tuple[str, str]]) -> str:
         f'<p style="color:#666666;font-size:12px">You will be asked to confirm. The links are for you alone; '
         f"do not forward this mail.</p>\n</div>\n"
     )
+
+
+def _sentence(text: str) -> str:
+    """Answer a line of text; of one that an author wrote as HTML, what it says."""
+    # A start alone may be anything in angle brackets, such as the name of a host.
+    return (html_text.plain(text) if "</" in text else text).strip()
 
 
 def _options(stated: Any, wording: Wording) -> tuple[str, ...]:
