@@ -29,7 +29,7 @@ from sallyport.cli.remote import INGEST, Remote, _refusal
 from sallyport.cli.sources import Given
 from sallyport.clock import ManualClock
 from sallyport.connector_call import ConnectorCall
-from sallyport.connectors import Connectors
+from sallyport.connectors import Connectors, custom
 from sallyport.http_messages import Headers, InboundResponse
 from sallyport.statuses import TERMINAL
 from sallyport.store import runs, schema, trigger_states
@@ -271,7 +271,8 @@ async def opened(
     chosen = settings.load({}, given=given)
     clock, mails, outside = ManualClock(now), Mails(), outside or Outside()
     house = app.build(chosen, clock=clock, mail=mails, connectors=outside)
-    outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails))
+    added = custom.read(chosen.custom_connectors, custom.Means(house.egress, clock, chosen.app_settings))
+    outside.own = Connectors(app._outside(chosen, clock, house.authority, house.egress, mails), added)
     for origin in web:
         house.egress.mount(origin, outside)
     if consented:

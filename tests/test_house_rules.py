@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "settings",
             "settings_values",
             "http_messages",
+            "client_credentials",
             "principal",
             "connector_call",
             "recorder",

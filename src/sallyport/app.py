@@ -31,7 +31,7 @@ from sallyport.auth.bearer import Bearer
 from sallyport.auth.connector import ConnectorTokens
 from sallyport.auth.watch import Watch
 from sallyport.clock import Clock, SystemClock
-from sallyport.connectors import Connectors
+from sallyport.connectors import Connectors, custom
 from sallyport.connectors.outside import MailPort, Outside
 from sallyport.engine import entries
 from sallyport.engine.engine import Engine, Parts
@@ -156,18 +156,18 @@ def build(
     """Put the house together over the data folder and the database that the settings name; nothing runs yet.
 
     `mail` and `connectors` stand in for the mail server and the outside APIs where a test or an offline run says so.
-    Raises InvalidSetting, and StorageUnavailable or MailboxUnavailable when the database or its port cannot be had.
+    Raises InvalidSetting, InvalidConnector, and StorageUnavailable or MailboxUnavailable where those cannot be had.
     """
-    clock, policy = clock or SystemClock(), EgressPolicy.chosen(chosen)
-    traces = tracing.chosen(chosen.otlp_endpoint)
+    clock, traces = clock or SystemClock(), tracing.chosen(chosen.otlp_endpoint)
+    metrics = Metrics(traces)
+    egress = Egress(EgressPolicy.chosen(chosen), clock, recorder=metrics)
+    added = custom.read(chosen.custom_connectors, custom.Means(egress, clock, chosen.app_settings))
     database = _database(chosen)
     authority, first = administrator.start(
         database, chosen.data, clock, chosen.tenant_id, chosen.token_lifetime_seconds
     )
-    metrics = Metrics(traces)
-    egress = Egress(policy, clock, recorder=metrics)
     mailbox, mail = (None, mail) if mail is not None else _mail(chosen, clock)
-    reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail))
+    reached = connectors or Connectors(_outside(chosen, clock, authority, egress, mail), added)
     engine = _engine(chosen, clock, database, authority, egress, reached, metrics)
     triggers = Loop(engine, lambda workflow, name: _trigger_url(chosen, workflow, name))
     search = IndicatorSearch(database, clock, chosen.match_days, chosen.indicator_retention_days)

@@ -129,6 +129,9 @@ class Settings:
     #: The Graph that the Microsoft Graph Security connector calls. Without it this server's own, without leaving the
     #: process.
     graph_base_url: str | None = field(default=None, metadata={"schemes": ("http", "https")})
+    #: The folder of connectors beside those that come with sallyport: a folder for each, named after its API, with
+    #: `swagger.json` and `connection.json`.
+    custom_connectors: Path | None = None
     #: The tenant that tokens are issued for, a GUID. Without it one is drawn at the first start and kept.
     tenant_id: str | None = field(default=None, metadata={"guid": True})
     #: How long an access token holds, in seconds.

@@ -7,26 +7,17 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
-import orjson
-
-from sallyport.actions import client_assertion, responses
+from sallyport import client_credentials
+from sallyport.actions import client_assertion
 from sallyport.actions import inputs as read
 from sallyport.actions.requests import Caller
-from sallyport.errors import SallyportError
-from sallyport.http_messages import ConnectionFailed, OutboundRequest
+from sallyport.client_credentials import AuthenticationFailed
 from sallyport.wdl import values
 
 _AUTHORITY = "https://login.microsoftonline.com"
 _AUDIENCE = "https://management.azure.com/"
-
-
-class AuthenticationFailed(SallyportError):
-    """Raised when an action's authentication cannot be had: unknown, incomplete, or refused by who issues it."""
-
-    code = "AuthorizationFailed"
-    status = 401
 
 
 async def authorization(ctx: Caller, stated: Any) -> dict[str, str]:
@@ -71,36 +62,11 @@ async def _token(ctx: Caller, stated: Any) -> str:
     authority = (read.text(stated, "authority", "") or _AUTHORITY).rstrip("/")
     audience = read.text(stated, "audience")
     url = f"{authority}/{quote(read.text(stated, 'tenant'), safe='')}/oauth2/token"
-    form = {"grant_type": "client_credentials", "client_id": read.text(stated, "clientId"), "resource": audience}
+    form = {"client_id": read.text(stated, "clientId"), "resource": audience}
     if read.member(stated, "secret") is not None:
         form["client_secret"] = read.text(stated, "secret")
     else:
         form["client_assertion_type"] = client_assertion.TYPE
         form["client_assertion"] = client_assertion.sign(stated, url, ctx.now())
-    request = OutboundRequest(
-        "POST",
-        url,
-        {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
-        urlencode(form).encode(),
-        timeout_seconds=ctx.limits.request_timeout_seconds,
-        follow_redirects=False,
-    )
-    response = await ctx.ports.http.send(request)
-    if response.status >= 500 or response.status in responses.RETRYABLE:
-        # As with the call itself, asking again may help: the action's retry policy decides.
-        detail = f"It answered with status {response.status} instead of a token."
-        raise ConnectionFailed("unreachable", urlsplit(url).hostname or authority, detail)
-    return _token_of(response.status, response.body)
-
-
-def _token_of(status: int, body: bytes) -> str:
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        answer = None
-    token = read.member(answer, "access_token")
-    if status == 200 and isinstance(token, str) and token:
-        return token
-    reason = read.member(answer, "error_description") or read.member(answer, "error")
-    said = f": {reason[:500]}" if isinstance(reason, str) else ""
-    raise AuthenticationFailed(f"The authority gave no token; it answered with status {status}{said}.")
+    response = await ctx.ports.http.send(client_credentials.asking(url, form, ctx.limits.request_timeout_seconds))
+    return client_credentials.answered(url, response).text

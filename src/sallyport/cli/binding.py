@@ -7,7 +7,7 @@ line, or, when both are silent, the key itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,17 +82,17 @@ def connections(workflow: Workflow, source: Source, given: Given) -> dict[str, J
     return {key: _entry(key, workflow, beside.get(key), given.connections.get(key)) for key in keys}
 
 
-def strangers(bound: Mapping[str, Json]) -> dict[str, str]:
-    """Answer a sentence for each connection, by its key, that belongs to an API which no connector here answers for."""
+def strangers(bound: Mapping[str, Json], known: Collection[str]) -> dict[str, str]:
+    """Answer a sentence for each connection, by its key, that belongs to an API for which no connector is known."""
     from sallyport.connectors import catalog
 
-    there = ", ".join(sorted({*catalog.FOLDERS, *catalog.SAME_AS}))
+    there = ", ".join(sorted({*known, *catalog.SAME_AS}))
     named = {key: catalog.api_id(str(_object(entry).get("id"))) for key, entry in bound.items()}
     return {
         key: f"There is no connector '{api}': what the connection '{key}' is used for will fail. "
         f"Where another one fits, bind it with --connection {key}=API. There are: {there}."
         for key, api in named.items()
-        if api not in catalog.FOLDERS
+        if api not in known
     }
 
 

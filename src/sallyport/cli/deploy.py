@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import click
 
 from sallyport.arm.environment import PLACEHOLDER_HOST, Environment
-from sallyport.cli import binding, local, output, remote, sources
+from sallyport.cli import apis, binding, local, output, remote, sources
 from sallyport.cli.remote import Refused, Remote
 from sallyport.cli.sources import Given, Source, Unusable
 from sallyport.clock import SystemClock
@@ -153,7 +153,7 @@ def _store(server: Remote, source: Source, workflow: Workflow, said: Given) -> D
     bound = body["properties"]["parameters"].get("$connections", {}).get("value", {})
     notes = [
         *workflow.notes,
-        *binding.strangers(bound).values(),
+        *binding.strangers(bound, apis.known()).values(),
         *(f"The value of '{each}' is not known; a placeholder stands for it." for each in left),
     ]
     return Deployed(saved, _callback_urls(server, saved), tuple(dict.fromkeys(notes)))

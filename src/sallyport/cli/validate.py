@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sallyport.arm.errors import TemplateError
-from sallyport.cli import binding, sources
+from sallyport.cli import apis, binding, sources
 from sallyport.cli.sources import Given, Source
 from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
@@ -170,7 +170,7 @@ def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Fi
 def _strangers(workflow: Workflow, bound: Mapping[str, Json]) -> Iterator[Finding]:
     """Answer which connections belong to APIs that this installation cannot call."""
     used = binding.users(workflow.document)
-    for key, sentence in binding.strangers(bound).items():
+    for key, sentence in binding.strangers(bound, apis.known()).items():
         yield Finding("warning", "UnknownConnector", workflow.pointer + used.get(key, ""), sentence)
 
 

@@ -32,24 +32,13 @@ class Connectors:
 
     def __init__(self, outside: Outside, custom: Iterable[Connector] = ()) -> None:
         self._outside = outside
-        self._connectors = catalog.built_in()
-        for connector in custom:
-            self.add(connector)
+        # A custom one takes the place of one with the same id.
+        self._connectors = {**catalog.built_in(), **{each.api: each for each in custom}}
 
     @property
     def connectors(self) -> tuple[Connector, ...]:
         """Every connector, in the order of their ids."""
         return tuple(self._connectors[api] for api in sorted(self._connectors))
-
-    def add(self, connector: Connector) -> None:
-        """Add a custom connector, in place of one with the same id."""
-        self._connectors[connector.api] = connector
-
-    def remove(self, api: str) -> None:
-        """Take a custom connector away."""
-        connector = self.find(api)
-        if not connector.folder:
-            del self._connectors[connector.api]
 
     def find(self, api: str) -> Connector:
         """Answer a connector by the id of its API, however it is written.

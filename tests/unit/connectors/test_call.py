@@ -168,11 +168,10 @@ def test_an_api_is_found_however_its_id_is_written(written: str) -> None:
     )
 
 
-def test_a_custom_connector_can_be_taken_away_and_one_of_the_house_cannot() -> None:
-    known = Connectors(outside(), [catalog.custom("tickets", TICKETS)])
-    known.remove("Tickets")
-    known.remove("smtp")
+def test_a_custom_connector_takes_the_place_of_one_that_comes_along() -> None:
+    known = Connectors(outside(), [catalog.custom("shared_smtp", TICKETS)])
     assert [each.api for each in known.connectors] == list(catalog.built_in())
+    assert known.find("smtp").swagger.title == "Tickets"
 
 
 def test_a_document_without_a_host_needs_one_beside_it() -> None:
@@ -244,8 +243,7 @@ async def test_the_idempotency_key_of_the_action_travels_along() -> None:
 
 async def test_a_connector_that_its_folder_describes_alone_is_called_where_its_document_says() -> None:
     wire = Wire()
-    connectors = Connectors(outside(wire))
-    connectors.add(replace(catalog.custom("tickets", TICKETS), folder="tickets"))
+    connectors = Connectors(outside(wire), [replace(catalog.custom("tickets", TICKETS), folder="tickets")])
     await connectors.call(a_call("tickets", "POST", "/tickets?queue=soc", {"a": 1}))
     assert [each.url for each in wire.requests] == ["https://tickets.example/api/tickets?queue=soc"]
 
