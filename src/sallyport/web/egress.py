@@ -126,7 +126,7 @@ class Egress:
         """
         hop = _first(request)
         started, outcome = self._clock.monotonic(), "failed"
-        told = {"http.request.method": hop.method, "server.address": hop.url.host}
+        told = {"http.request.method": hop.method, "server.address": _host(hop.url)}
         with self._recorder.span("outbound", told, "sent") as span:
             hop = hop.traced(self._recorder.trace_headers())
             try:
@@ -138,7 +138,7 @@ class Egress:
                     span.fail(outcome)
             except TimeoutError as error:
                 outcome = "timeout"
-                raise ConnectionFailed("timeout", hop.url.host) from error
+                raise ConnectionFailed("timeout", _host(hop.url)) from error
             except EgressDenied:
                 outcome = "denied"
                 raise
@@ -147,7 +147,7 @@ class Egress:
                 if hop.origin not in self._mounted:
                     self._recorder.count("outbound_requests_total", outcome)
                     self._recorder.observe("outbound_request_seconds", seconds)
-        _log.debug("egress.sent", host=hop.url.host, status=response.status, seconds=seconds)
+        _log.debug("egress.sent", host=_host(hop.url), status=response.status, seconds=seconds)
         return response
 
     async def close(self) -> None:
@@ -166,14 +166,14 @@ class Egress:
                 return response
             # Nobody outside may send us inside: a later hop never looks at what is mounted.
             hop = _redirected(hop, response.status, location)
-        raise ConnectionFailed("redirects", hop.url.host)
+        raise ConnectionFailed("redirects", _host(hop.url))
 
     async def _exchange(self, hop: _Hop, most: int | None) -> InboundResponse:
         try:
             async with self._pools.to(hop.origin) as pool, self._opened(pool, hop) as response:
                 return await self._received(response, hop, most)
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            raise ConnectionFailed(network.failure_kind(error), hop.url.host) from error
+            raise ConnectionFailed(network.failure_kind(error), _host(hop.url)) from error
 
     def _opened(self, pool: httpcore.AsyncConnectionPool, hop: _Hop) -> AbstractAsyncContextManager[httpcore.Response]:
         return pool.stream(
@@ -194,7 +194,7 @@ class Egress:
         except (inflate.TooLarge, inflate.BadEncoding) as error:
             if most is None:
                 kind: FailureKind = "too_large" if isinstance(error, inflate.TooLarge) else "protocol"
-                raise ConnectionFailed(kind, hop.url.host) from error
+                raise ConnectionFailed(kind, _host(hop.url)) from error
             content = b""
         if body.decoded:
             headers = headers.without("content-encoding", "content-length")
@@ -236,7 +236,7 @@ def _redirected(hop: _Hop, status: int, location: str) -> _Hop:
     try:
         url = _url(str(hop.url.join(location))).copy_with(username=None, password=None)
     except (httpx.InvalidURL, InvalidRequest) as error:
-        _log.warning("egress.denied", host=hop.url.host, reason="redirect")
+        _log.warning("egress.denied", host=_host(hop.url), reason="redirect")
         raise EgressDenied from error
     headers = hop.headers if _origin(url) == hop.origin else hop.headers.without(*_SECRETS)
     method, body = hop.method, hop.body
@@ -265,12 +265,17 @@ def _url(text: str) -> httpx.URL:
         raise InvalidRequest("The URL is not valid.") from error
     if url.scheme not in {"http", "https"}:
         raise InvalidRequest("The URL must begin with http:// or https://.")
-    if not url.host:
+    if not url.raw_host:
         raise InvalidRequest("The URL names no host.")
     if url.port is not None and not 0 < url.port < 65_536:
         raise InvalidRequest(f"The URL's port {url.port} does not exist.")
     return url
 
 
+def _host(url: httpx.URL) -> str:
+    """Answer the host as it is looked up: some names that exist have no other form, such as those with emoji."""
+    return url.raw_host.decode("ascii")
+
+
 def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+    return f"{url.scheme}://{_host(url)}:{url.port or (443 if url.scheme == 'https' else 80)}"

@@ -159,12 +159,26 @@ async def test_a_redirect_is_judged_again() -> None:
     await egress.close()
 
 
-@pytest.mark.parametrize("host", ["contoso..example", f"{'x' * 64}.example"])
+@pytest.mark.parametrize("host", ["contoso..example", f"{'x' * 64}.example", "xn--", "xn--a.example"])
 async def test_a_name_that_cannot_exist_is_not_found(host: str) -> None:
     egress = Egress(EgressPolicy(), SystemClock())
     with pytest.raises(ConnectionFailed) as failed:
         await egress.send(OutboundRequest("GET", f"http://{host}/"))
     assert failed.value.kind == "dns"
+    await egress.close()
+
+
+async def test_a_name_with_emoji_is_looked_up_in_the_only_form_that_it_has() -> None:
+    asked: list[str] = []
+
+    async def resolver(host: str, _port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    egress = Egress(EgressPolicy(), SystemClock(), resolver)
+    with pytest.raises(EgressDenied):
+        await egress.send(OutboundRequest("GET", "http://xn--i-7iq.example/"))
+    assert asked == ["xn--i-7iq.example"]
     await egress.close()
 
 
