@@ -17,6 +17,7 @@ import playhouse
 from playhouse import Playhouse
 from sallyport import app, settings
 from sallyport.engine.library import Deployment
+from sallyport.store.sealing import SecretUnreadable
 from sallyport.store.workflows import Overtaken
 
 WORKFLOWS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Logic/workflows"
@@ -357,6 +358,21 @@ async def test_the_address_of_a_content_holds_for_hours(play: Playhouse) -> None
     await play.later(hours=1, minutes=1)
     refused = [(await play.client.get(each)).status_code for each in (link, forged, link.replace("&se=", "&was="))]
     assert ((held.status_code, held.json()), refused) == ((200, 1), [401, 401, 401])
+
+
+async def test_a_master_key_can_be_replaced(tmp_path: Path) -> None:
+    async with playhouse.opened(tmp_path) as play:
+        await saved(play, "secretive", SECRETIVE, properties={"parameters": {"given": {"value": "one"}}})
+        called = await address(play, "secretive")
+    file = tmp_path / "data" / "master.key"
+    file.write_text(f"{'5a' * 32}\n{file.read_text()}")
+    async with playhouse.opened(tmp_path) as play:
+        assert (await play.client.post(called, json={})).status_code == 202
+        assert [each.status for each in await play.runs("secretive", 1)] == ["Succeeded"]
+    file.write_text(file.read_text().splitlines()[0])
+    with pytest.raises(SecretUnreadable, match="Is this that key"):
+        async with playhouse.opened(tmp_path):
+            pass
 
 
 async def test_who_only_looks_whether_an_address_is_there_starts_nothing(play: Playhouse) -> None:

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sallyport import errors
 
-#: The master key in the environment: 32 bytes in base64 or hexadecimal. It wins over the file.
+#: The master key in the environment: 32 bytes in base64 or hexadecimal. It wins over the file. Former keys may follow,
+#: after commas or, as in the file, on lines of their own.
 ENVIRONMENT_KEY = "SALLYPORT_MASTER_KEY"
 FILE_NAME = "master.key"
 _KEY_BYTES = 32
@@ -97,13 +99,18 @@ def sealer(folder: Path, environment: Mapping[str, str] = os.environ, *, create:
     """
     written = environment.get(ENVIRONMENT_KEY, "")
     if written:
-        return Sealer(_read(written, ENVIRONMENT_KEY))
+        return _sealer(written, ENVIRONMENT_KEY)
     path = folder / FILE_NAME
     if not path.exists():
         if not create:
             raise MasterKeyMissing(path)
         _create(path)
-    return Sealer(_read(path.read_text("ascii", errors="replace"), str(path)))
+    return _sealer(path.read_text("ascii", errors="replace"), str(path))
+
+
+def _sealer(text: str, where: str) -> Sealer:
+    key, *former = (_read(each, where) for each in re.split(r"[\s,]+", text.strip()))
+    return Sealer(key, former)
 
 
 def _create(path: Path) -> None:
@@ -131,12 +138,11 @@ def _create(path: Path) -> None:
 
 
 def _read(text: str, where: str) -> bytes:
-    stripped = text.strip()
     try:
-        if len(stripped) == 2 * _KEY_BYTES:
-            key = bytes.fromhex(stripped)
+        if len(text) == 2 * _KEY_BYTES:
+            key = bytes.fromhex(text)
         else:
-            key = base64.b64decode(stripped.replace("-", "+").replace("_", "/"), validate=True)
+            key = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
     except (ValueError, binascii.Error) as error:
         raise MasterKeyInvalid(where) from error
     if len(key) != _KEY_BYTES:

@@ -49,6 +49,15 @@ def test_a_former_key_still_opens_and_never_seals() -> None:
     assert both.seal(b"hello", "a").split(".")[1] == Sealer(OTHER).key_id
 
 
+@pytest.mark.parametrize("between", ["\n", ",", " , \n"])
+def test_a_key_that_is_put_before_the_former_one_seals_and_both_open(tmp_path: Path, between: str) -> None:
+    text = f"{OTHER.hex()}{between}{base64.b64encode(KEY).decode()}\n"
+    (tmp_path / "master.key").write_text(text)
+    for found in (sealing.sealer(tmp_path, {}), sealing.sealer(tmp_path / "x", {"SALLYPORT_MASTER_KEY": text})):
+        assert found.key_id == Sealer(OTHER).key_id
+        assert found.open(Sealer(KEY).seal(b"hello", "a"), "a") == b"hello"
+
+
 def test_a_key_file_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     first = sealing.sealer(folder, {}, create=True)
@@ -79,9 +88,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, text: str) -> None:
     assert sealing.sealer(tmp_path, {}).key_id == Sealer(OTHER).key_id
 
 
-@pytest.mark.parametrize("text", ["short", "x" * 64, base64.b64encode(bytes(31)).decode(), "ü" * 44])
+@pytest.mark.parametrize(
+    "text", ["short", "x" * 64, base64.b64encode(bytes(31)).decode(), "ü" * 44, " ", f"{KEY.hex()},short"]
+)
 def test_a_bad_key_is_named_by_its_place_and_not_repeated(tmp_path: Path, text: str) -> None:
     with pytest.raises(MasterKeyInvalid) as wrong:
         sealing.sealer(tmp_path, {"SALLYPORT_MASTER_KEY": text})
     assert "SALLYPORT_MASTER_KEY" in wrong.value.message
-    assert text not in wrong.value.message
+    assert text.strip() == "" or text not in wrong.value.message
