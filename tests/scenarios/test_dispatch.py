@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from sallyport.engine.engine import Event
+from sallyport.engine.outcome import EndsRun
 from sallyport.engine.ports import Ports
 from sallyport.errors import TooManyRequests
 from sallyport.http_messages import Headers, InboundResponse, OutboundRequest
+from sallyport.statuses import Status
 from sallyport.store import runs
 from sallyport.triggers.children import Children
 from scenarios.stage import Stage
@@ -170,6 +172,38 @@ async def test_a_run_that_waits_for_those_of_before_the_concurrency_was_limited_
         async with asyncio.timeout(10):
             for run_id in (*before, waiting):
                 assert (await stage.finish(run_id)).status == "Succeeded"
+    finally:
+        await stage.close()
+
+
+async def test_runs_of_before_the_concurrency_was_lowered_let_nobody_go_on_above_it(tmp_path: Path) -> None:
+    stage = await TriggerStage(tmp_path).open()
+    try:
+        several = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 3}}}
+        workflow = await stage.save({"triggers": {"it": several}, "actions": LONG})
+        before = [await stage.start(workflow) for _ in range(3)]
+        workflow = await stage.save({"triggers": {"it": ONE_AT_A_TIME}, "actions": LONG})
+        waiting = await stage.start(workflow)
+        for run_id in before:
+            assert (await stage.outcome(waiting)).status == "Waiting"
+            await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        async with asyncio.timeout(10):
+            assert (await stage.finish(waiting)).status == "Succeeded"
+    finally:
+        await stage.close()
+
+
+async def test_runs_of_before_the_concurrency_was_raised_let_as_many_go_on_as_may_by_now(tmp_path: Path) -> None:
+    stage = await TriggerStage(tmp_path).open()
+    try:
+        workflow = await stage.save({"triggers": {"it": ONE_AT_A_TIME}, "actions": LONG})
+        before = await stage.start(workflow)
+        two = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 2}}}
+        workflow = await stage.save({"triggers": {"it": two}, "actions": LONG})
+        later = [await stage.start(workflow) for _ in range(3)]
+        await stage.engine.end(later[0], EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        await stage.engine.end(before, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        assert [(await stage.outcome(run_id)).status for run_id in later[1:]] == ["Running", "Running"]
     finally:
         await stage.close()
 

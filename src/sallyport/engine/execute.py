@@ -15,7 +15,7 @@ from sallyport.engine.outcome import EndsRun
 from sallyport.engine.plan import Skip
 from sallyport.engine.run import Run
 from sallyport.statuses import Status
-from sallyport.store import history, schema
+from sallyport.store import schema
 from sallyport.wdl.definition import Block
 from sallyport.wdl.errors import ExpressionError
 
@@ -32,6 +32,8 @@ class Ended:
     status: Status
     #: Whether something is to be given up, now that nobody waits for it; until then the run is this process's.
     owes: bool = False
+    #: Whether others go on that waited for it.
+    made_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +160,13 @@ async def _settle(
         "owner": run.row.owner if owes else None,
         "wake_at": None,
     }
-    await run.ledger.flush(change, _leaving(run))
+    leaving = start.leaving(run.row, run.workflow)
+    await run.ledger.flush(change, leaving)
     recorder = run.around.recorder
     _report_actions(run)
     recorder.count("runs_ended_total", status.value)
     recorder.observe("run_seconds", (now - run.started_at).total_seconds())
-    return Ended(status, owes)
+    return Ended(status, owes, leaving.promoted > 0)
 
 
 async def _put_away(run: Run) -> Result:
@@ -183,12 +186,6 @@ def _report_actions(run: Run) -> None:
     for status, number in run.ended_actions.items():
         run.around.recorder.count("actions_total", status.value, amount=number)
     run.ended_actions.clear()
-
-
-def _leaving(run: Run) -> history.Leaving:
-    trigger = run.row.trigger_name
-    limit = start.concurrency(run.workflow, trigger)
-    return history.Leaving(run.workflow.id, trigger, limit.runs if limit is not None else None)
 
 
 def _outputs(run: Run, writer: entries.Writer) -> tuple[str | None, dict[str, Any] | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -18,7 +19,8 @@ from sallyport.engine.records import ABSENT
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import TooManyRequests
 from sallyport.statuses import Status
-from sallyport.store import contents, documents, runs, schema
+from sallyport.store import contents, documents, history, runs, schema, workflows
+from sallyport.wdl import definition
 
 #: Names of runs count down from here, in units of 100 ns, so that the newest sorts first.
 _LAST_TICK = 2**63 - 1
@@ -100,7 +102,7 @@ def store(connection: Connection, start: Start, concurrency: Concurrency | None)
         if known is not None:
             # Delivered again: it has its place already, however many wait.
             return known
-        schema.ordered(connection, f"concurrency:{row.workflow_id}")
+        runs.count_in_turn(connection, row.workflow_id)
         row = _above(connection, row, concurrency)
     contents.put(connection, start.bodies, row.started_at)
     return runs.insert_once(connection, row)
@@ -116,7 +118,30 @@ class Concurrency:
 
 def concurrency(workflow: DeployedWorkflow, trigger_name: str) -> Concurrency | None:
     """Answer the concurrency that a trigger sets; None when it sets none, which means no limit."""
-    trigger = workflow.definition.triggers.get(trigger_name)
+    return _concurrency(workflow.definition, trigger_name)
+
+
+def leaving(row: runs.Run, workflow: DeployedWorkflow | None) -> history.Leaving:
+    """Answer what is to be said of a run that has ended, whose workflow is None when it cannot be read."""
+    trigger_name = row.trigger_name
+    limit = concurrency(workflow, trigger_name) if workflow is not None else None
+    runs_at_once = limit.runs if limit is not None else None
+    version = row.version if workflow is not None else 0
+    return history.Leaving(row.workflow_id, trigger_name, version, runs_at_once, partial(_runs_at_once, trigger_name))
+
+
+def _runs_at_once(trigger_name: str, stored: workflows.Workflow) -> int | None:
+    try:
+        read = definition.parse(documents.loads(stored.definition), kind=stored.kind)
+    except definition.InvalidDefinition:
+        # Nobody could go on.
+        return 0
+    limit = _concurrency(read, trigger_name)
+    return limit.runs if limit is not None else None
+
+
+def _concurrency(defined: definition.Definition, trigger_name: str) -> Concurrency | None:
+    trigger = defined.triggers.get(trigger_name)
     if trigger is None:
         return None
     configured = trigger.raw.get("runtimeConfiguration")

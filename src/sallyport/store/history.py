@@ -6,14 +6,15 @@ one run has committed at a time is one row: a row for each entry would cost more
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sallyport.store import callbacks, contents, documents, runs, schema, upsert
+from sallyport.store import callbacks, contents, documents, runs, schema, upsert, workflows
 
 history = sa.Table(
     "run_history",
@@ -46,14 +47,20 @@ class Segment(NamedTuple):
     entries: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leaving:
     """What a process says of a run that has ended, so that its end and what follows from it are one."""
 
     workflow_id: str
     trigger_name: str
-    #: How many runs of the trigger may go on at once; None when that is not limited.
+    #: The version that the run followed; 0 when it followed none that is known.
+    version: int
+    #: How many runs of the trigger may go on at once by that version; None when it does not limit that.
     concurrency: int | None
+    #: Answers the same of the workflow as it is now.
+    concurrency_of: Callable[[workflows.Workflow], int | None]
+    #: How many runs that waited go on because of it.
+    promoted: int = 0
 
 
 @dataclass(slots=True)
@@ -91,8 +98,23 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
         if batch.start is None and batch.change is not None:
             runs.change(connection, batch.run_id, batch.change)
             if batch.leaving is not None:
-                _leave(connection, batch.run_id, batch.leaving, now)
+                callbacks.forget(connection, batch.run_id)
+    make_room(connection, [batch.leaving for batch in kept if batch.leaving is not None and batch.start is None], now)
     return stale
+
+
+def make_room(connection: Connection, ended: Sequence[Leaving], now: str) -> None:
+    """Let runs go on that waited for those that have ended: as many as their workflow lets go on by now."""
+    if not ended:
+        return
+    current = workflows.current_versions(connection, {each.workflow_id for each in ended})
+    # In one order, whoever makes room: two processes must not wait for each other.
+    for each in sorted(ended, key=lambda leaving: leaving.workflow_id):
+        limit = each.concurrency
+        if current.get(each.workflow_id, each.version) != each.version:
+            limit = _concurrency_by_now(connection, each)
+        if limit is not None:
+            each.promoted = runs.promote_waiting(connection, each.workflow_id, each.trigger_name, limit, now)
 
 
 def read(connection: Connection, run_id: str) -> Iterator[Entry]:
@@ -117,10 +139,13 @@ def entries_of(segment: Segment) -> Iterator[Entry]:
         yield Entry(sequence, *entry)
 
 
-def _leave(connection: Connection, run_id: str, leaving: Leaving, now: str) -> None:
-    callbacks.forget(connection, run_id)
-    if leaving.concurrency is not None:
-        runs.promote_waiting(connection, leaving.workflow_id, leaving.trigger_name, leaving.concurrency, now)
+def _concurrency_by_now(connection: Connection, ended: Leaving) -> int | None:
+    """Answer how many runs the current version lets go on; None when nobody waits, whatever it says."""
+    runs.count_in_turn(connection, ended.workflow_id)
+    if ended.trigger_name not in runs.waiting_triggers(connection, ended.workflow_id):
+        return None
+    limit = ended.concurrency_of(workflows.current(connection, ended.workflow_id))
+    return sys.maxsize if limit is None else limit
 
 
 def _stale(connection: Connection, batches: Sequence[Batch]) -> set[tuple[str, int]]:

@@ -266,6 +266,11 @@ def next_wake_at(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
+def count_in_turn(connection: Connection, workflow_id: str) -> None:
+    """Let nobody else count a workflow's runs until the end of this transaction: what is counted stays true."""
+    schema.ordered(connection, f"concurrency:{workflow_id}")
+
+
 def waiting_triggers(connection: Connection, workflow_id: str) -> list[str]:
     """Answer the names of a workflow's triggers above whose concurrency runs wait."""
     waiting = (runs.c.workflow_id == workflow_id) & (runs.c.status == "Waiting") & _UNUSUAL
@@ -274,7 +279,7 @@ def waiting_triggers(connection: Connection, workflow_id: str) -> list[str]:
 
 def promote_waiting(connection: Connection, workflow_id: str, trigger_name: str, limit: int, now: str) -> int:
     """Let runs that wait above their trigger's concurrency go on, the oldest first; answer how many."""
-    schema.ordered(connection, f"concurrency:{workflow_id}")
+    count_in_turn(connection, workflow_id)
     free = limit - count(connection, workflow_id, trigger_name, "Running")
     if free <= 0:
         return 0

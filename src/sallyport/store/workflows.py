@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +129,12 @@ def current(connection: Connection, workflow_id: str) -> Workflow:
     if row is None:
         raise WorkflowNotFound(f"The workflow '{workflow_id}' could not be found.")
     return _record(row)
+
+
+def current_versions(connection: Connection, workflow_ids: Collection[str]) -> dict[str, int]:
+    """Answer the numbers of the current versions of workflows, by their ids, of those that there are."""
+    query = sa.select(workflows.c.id, workflows.c.version).where(workflows.c.id.in_(workflow_ids))
+    return {row.id: row.version for row in connection.execute(query)}
 
 
 def listed(connection: Connection) -> list[Workflow]:

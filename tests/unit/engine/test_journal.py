@@ -136,6 +136,8 @@ async def test_the_end_of_a_run_lets_the_next_one_go_on_in_the_same_transaction(
     await database.write(lambda connection: runs.insert(connection, waiting))
     await journal.append(_batch("a", 0, start=_run("a")))
     change = {"status": "Succeeded", "ended_at": NOW, "owner": None, "wake_at": None}
-    await journal.append(_batch("a", 1, change=change, leaving=history.Leaving("workflow", "manual", 1)))
+    leaving = history.Leaving("workflow", "manual", 1, 1, lambda _: 1)
+    await journal.append(_batch("a", 1, change=change, leaving=leaving))
+    assert leaving.promoted == 1
     rows = await database.read(lambda connection: [runs.get(connection, each.id) for each in waiting])
     assert sorted(row.status for row in rows) == ["Running", "Waiting"]

@@ -24,7 +24,7 @@ from sallyport.engine.records import Key
 from sallyport.engine.run import Answer, Run, Surroundings
 from sallyport.errors import NotFound, ReadTimedOut, SallyportError, StorageUnavailable
 from sallyport.statuses import TERMINAL
-from sallyport.store import runs, schema
+from sallyport.store import history, runs, schema
 from sallyport.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -158,10 +158,15 @@ class Embedded:
             # What it did cannot be read, and nobody can go on with it; that it has ended can be said all the same.
             log.exception("run.unreadable", run_id=row.id, error=str(error))
             told, now = {"code": ending.code, "message": ending.message}, schema.instant(self._clock.now())
-            ended = partial(runs.end, run_id=row.id, epoch=row.epoch, status=ending.status, error=told, now=now)
-            await self._database.write(ended)
+            leaving = start.leaving(row, None)
+
+            def work(connection: Connection) -> None:
+                runs.end(connection, row.id, row.epoch, ending.status, told, now)
+                history.make_room(connection, [leaving], now)
+
+            await self._database.write(work)
             self._tell_ended(row.id)
-            await self._make_room(row.workflow_id, row.trigger_name)
+            self._woken.ring()
             return True
         result = await execute.end(claimed, ending)
         await self._after(claimed, result)
@@ -303,24 +308,7 @@ class Embedded:
             self.keep(asyncio.create_task(self._clear_up(run)))
         if self.on_end is not None:
             self.on_end(run, result.status.value)
-        if start.concurrency(run.workflow, run.row.trigger_name) is not None:
-            self._woken.ring()
-        else:
-            # Its end let nobody go on; but there may be a later version that limits how many runs do.
-            await self._make_room(run.workflow.id, run.row.trigger_name)
-
-    async def _make_room(self, workflow_id: str, trigger_name: str) -> None:
-        """Let runs go on that wait above what the current version of their workflow lets a trigger have."""
-        try:
-            current = await self._library.current(workflow_id)
-        except NotFound:
-            return
-        limit = start.concurrency(current, trigger_name)
-        if limit is not None:
-            now = schema.instant(self._clock.now())
-            await self._write_in_the_end(
-                lambda connection: runs.promote_waiting(connection, workflow_id, trigger_name, limit.runs, now)
-            )
+        if result.made_room:
             self._woken.ring()
 
     def _tell_ended(self, run_id: str) -> None:
