@@ -33,6 +33,8 @@ Work = Callable[[Connection], T]
 #: How many pieces of work share a transaction at the most.
 _GATHERED = 256
 _READERS = 4
+#: How often a transaction that met another one is begun again.
+_COLLISIONS = 3
 #: A PostgreSQL server that is gone without a word is noticed within seconds, however the network treats it.
 _PATIENCE: Mapping[str, int] = {
     "connect_timeout": 5,
@@ -176,7 +178,26 @@ class Database:
                 return
 
     def _commit(self, batch: list[_Request]) -> None:
-        """Run a batch in one transaction; when one of several fails, run each again in a savepoint of its own."""
+        """Run a batch in one transaction; when one of several fails, run each again in a savepoint of its own.
+
+        A transaction that PostgreSQL broke off, because another process' and this one waited for each other, is begun
+        again.
+        """
+        error = self._tried(batch)
+        for _ in range(_COLLISIONS):
+            if error is None or not failures.collided(error):
+                break
+            error = self._tried(batch)
+        if error is None:
+            return
+        if len(batch) == 1:
+            self.failures += 1
+            batch[0].error = self._told(error)
+        else:
+            self._commit_apart(batch)
+
+    def _tried(self, batch: list[_Request]) -> Exception | None:
+        """Answer why a batch could not be committed in one transaction; None when it was."""
         try:
             connection = self._held()
             with connection.begin():
@@ -186,11 +207,8 @@ class Database:
         except Exception as error:  # noqa: BLE001 - every failure is handed to the caller whose work it was
             if isinstance(error, DBAPIError):
                 self._let_go()
-            if len(batch) == 1:
-                self.failures += 1
-                batch[0].error = self._told(error)
-            else:
-                self._commit_apart(batch)
+            return error
+        return None
 
     def _held(self) -> Connection:
         """Answer the writer's own connection, which it keeps: taking one for each commit costs more than the commit."""

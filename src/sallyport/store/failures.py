@@ -14,6 +14,8 @@ NO_ROOM = "The database has no room left: nothing of this request was stored."
 _TOO_LONG = "The database took too long to answer: narrow the filter, or order by what it names."
 #: States of PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _DISK_FULL, _CANCELLED = "53100", "57014"
+#: A serialization failure, and a deadlock.
+_COLLIDED = ("40001", "40P01")
 #: Beginnings of those that a repeat may not meet again: connections, a standby that takes no writes yet, transactions
 #: that met, resources, locks, the operator's doing, the system.
 _PASSING = ("08", "25006", "40", "53", "55", "57", "58")
@@ -26,6 +28,11 @@ def ends_transaction(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and isinstance(
         translated(error), errors.StorageFull | errors.StorageUnavailable
     )
+
+
+def collided(error: BaseException) -> bool:
+    """Answer whether two transactions met and this one was broken off, so that a repeat finds the other one gone."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _COLLIDED
 
 
 def translated(error: BaseException) -> BaseException:

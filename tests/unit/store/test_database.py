@@ -229,6 +229,33 @@ async def test_processes_that_ask_whether_the_database_can_be_written_never_wait
 
 
 @pytest.mark.postgresql
+async def test_processes_whose_transactions_wait_for_each_other_both_store_in_the_end(postgresql_url: str) -> None:
+    met = threading.Barrier(2)
+
+    def writing(first: int, second: int) -> Callable[[Connection], None]:
+        tries: list[int] = []
+
+        def work(connection: Connection) -> None:
+            tries.append(first)
+            connection.execute(sa.update(lines).where(lines.c.id == first).values(text=f"{first} then {second}"))
+            if len(tries) == 1:
+                met.wait(10)
+            connection.execute(sa.update(lines).where(lines.c.id == second).values(text=f"{first} then {second}"))
+
+        return work
+
+    with databases.postgresql_database(postgresql_url) as url:
+        one, two = Database(url), Database(url)
+        one.write_now(metadata.create_all)
+        one.write_now(lambda connection: [_insert(connection, 1), _insert(connection, 2)])
+        await asyncio.gather(one.write(writing(1, 2)), two.write(writing(2, 1)))
+        found = one.read_now(lambda connection: set(connection.scalars(sa.select(lines.c.text))))
+        one.close()
+        two.close()
+    assert found in ({"1 then 2"}, {"2 then 1"})
+
+
+@pytest.mark.postgresql
 def test_what_the_address_of_a_database_names_goes_to_the_driver(postgresql_store: str) -> None:
     named = {"options": "-c search_path=elsewhere", "connect_timeout": "7", "application_name": "ours"}
     url = sa.make_url(postgresql_store).update_query_dict(named).render_as_string(hide_password=False)
