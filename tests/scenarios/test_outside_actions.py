@@ -103,6 +103,20 @@ async def test_a_connector_is_called_through_the_connection_that_is_named(stage:
     assert call.headers["Prefer"] == "x"
 
 
+@pytest.mark.parametrize("queries", ["$filter=severity eq 'high'", ["$top"], 5, ""])
+async def test_queries_that_are_no_object_are_not_left_out(stage: Stage, queries: Any) -> None:
+    called = {"host": HOST, "method": "get", "path": ALERTS, "queries": queries}
+    outcome = await play(
+        stage,
+        List={"type": "ApiConnection", "inputs": called},
+        Fetch={"type": "Http", "inputs": {"method": "GET", "uri": "https://graph.test/alerts", "queries": queries}},
+    )
+    for name in ("List", "Fetch"):
+        assert (outcome[name].status, outcome[name].code) == ("Failed", "BadRequest")
+        assert "'queries' must be an object" in (outcome[name].error or {})["message"]
+    assert (stage.outside.calls, stage.outside.requests) == ([], [])
+
+
 async def test_a_connection_that_is_not_there_fails_the_action(stage: Stage) -> None:
     inputs = {"host": {"connection": {"name": "nowhere"}}, "method": "get", "path": "/x"}
     outcome = await play(stage, List={"type": "ApiConnection", "inputs": inputs})

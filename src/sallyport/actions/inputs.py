@@ -63,12 +63,17 @@ def items(inputs: Any, path: str) -> list[Any]:
 
 def texts(inputs: Any, path: str) -> dict[str, str]:
     """Answer a member that is an object of texts, such as headers; its null members are left out."""
+    return {name: plain(value) for name, value in entries(inputs, path).items() if value is not None}
+
+
+def entries(inputs: Any, path: str) -> dict[str, Any]:
+    """Answer a member that must be an object, such as queries; an empty one where there is none."""
     found = member(inputs, path)
     if found is None:
         return {}
     if not isinstance(found, Mapping):
         raise _unfit(path, "an object", found)
-    return {str(name): plain(value) for name, value in found.items() if value is not None}
+    return {str(name): value for name, value in found.items()}
 
 
 def plain(value: Any) -> str:

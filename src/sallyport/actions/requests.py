@@ -74,11 +74,10 @@ Send = Callable[[Request], Awaitable[InboundResponse]]
 
 def stated(inputs: Any, address: str, default_method: str = "") -> Request:
     """Answer the call that inputs state; `address` names the member that says where to."""
-    queries = read.member(inputs, "queries")
     return Request(
         (read.text(inputs, "method", default_method) or read.text(inputs, "method")).upper(),
         read.text(inputs, address),
-        queries if isinstance(queries, dict) else {},
+        read.entries(inputs, "queries"),
         read.texts(inputs, "headers"),
         read.member(inputs, "body"),
     )
