@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import orjson
@@ -81,13 +82,15 @@ def test_every_operation_and_parameter_says_what_it_is() -> None:
         ("get", "/v1.0/security/incidents"),
         ("get", "/v1.0/users"),
         ("delete", "/v1.0/security/alerts/a-1"),
+        ("delete", "/beta/security/tiIndicators/"),
         ("get", "/trigger/beta/security/tiIndicators"),
         ("get", "/trigger/v1.0/subscriptions"),
         ("get", "/v1.0/security/alerts/../../users"),
     ],
 )
 async def test_what_the_connector_does_not_offer_is_refused_by_name(method: str, path: str) -> None:
-    with pytest.raises(UnknownOperation, match="'microsoftgraphsecurity' has no operation"):
+    told = f"'microsoftgraphsecurity' has no operation {method.upper()} {re.escape(path)}"
+    with pytest.raises(UnknownOperation, match=told):
         await _call(Connectors(outside()), method, path)
 
 

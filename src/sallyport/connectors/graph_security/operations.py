@@ -65,7 +65,9 @@ def find(connector: Connector, method: str, path: str) -> Found:
     found = connector.swagger.match(method, f"/{trigger}{version}{rest}")
     if found is not None or trigger:
         return found or connector.find(method, path)
-    other = connector.find(method, f"/{_OTHER[version]}{rest}")
+    other = connector.swagger.match(method, f"/{_OTHER[version]}{rest}")
+    if other is None:
+        raise UnknownOperation(connector, method, path)
     return replace(other, operation=replace(other.operation, path=_in_version(other.operation.path, version)))
 
 
