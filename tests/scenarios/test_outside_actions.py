@@ -317,6 +317,20 @@ async def test_a_crash_leaves_no_webhook_behind_that_was_asking_when_its_run_was
     assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
 
 
+async def test_a_call_that_outlives_its_run_does_not_outlive_the_server(
+    stage: Stage,
+) -> None:
+    slow = Slow(stage)
+    run_id = await stage.start(await stage.deploy(definition(Each=HOOKS)))
+    async with asyncio.timeout(10):
+        await slow.asked.wait()
+        assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+        await stage.close()
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await stage.open()
+
+
 async def test_a_webhook_that_is_answered_after_its_time_limit_is_given_up(tmp_path: Path) -> None:
     stage = await Stage(tmp_path).open()
     slow = Slow(stage)

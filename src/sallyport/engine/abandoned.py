@@ -51,7 +51,7 @@ async def give_up(run: Run, blocks: Blocks) -> None:
 
 
 def drop(run: Run) -> None:
-    """Let go of calls that went on when the run was ended: whoever takes the run makes them again."""
+    """Let go of calls that go on although their run was ended: whoever takes the run looks after them anew."""
     for calling in run.waits.unanswered.values():
         calling.cancel()
     run.waits.unanswered.clear()

@@ -334,7 +334,10 @@ class Embedded:
 
     async def _clear_up(self, run: Run) -> None:
         """Give up what a run that has ended asked of others; a crash before this is committed has it done again."""
-        await abandoned.give_up(run, branch.BLOCKS)
+        try:
+            await abandoned.give_up(run, branch.BLOCKS)
+        finally:
+            abandoned.drop(run)
         await self._write_in_the_end(lambda connection: runs.let_go(connection, run.id, run.row.epoch))
 
     async def _write_in_the_end(self, work: Callable[[Connection], object]) -> None:
