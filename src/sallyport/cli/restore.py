@@ -86,7 +86,7 @@ def _put_into_place(made: Path, folder: Path) -> None:
         # Onto an empty folder at the most: the system refuses any other.
         made.replace(folder)
         return
-    if any(each != made for each in folder.iterdir()):
+    if _is_occupied(folder, made):
         raise Occupied(folder)
     for each in made.iterdir():
         each.replace(folder / each.name)
@@ -97,5 +97,10 @@ def _refuse_occupied(folder: Path) -> None:
     holder = lock.holder(folder)
     if holder is not None:
         raise lock.Running(folder, holder)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and _is_occupied(folder):
         raise Occupied(folder)
+
+
+def _is_occupied(folder: Path, made: Path | None = None) -> bool:
+    """Answer whether anything is there, but for what was made and what a new disk has of its own."""
+    return any(each != made and each.name != "lost+found" for each in folder.iterdir())
