@@ -105,6 +105,9 @@ class _Reader:
     def _start(self, tag: str, attributes: str) -> None:
         if tag in _HIDDEN:
             self._hidden += 1
+        elif tag == "body":
+            # It ends a head that was left open, as it may be.
+            self._hidden = 0
         self._edge(tag)
         if tag == "br":
             self._pieces.append("\n")

@@ -344,6 +344,7 @@ def test_a_name_goes_with_its_address() -> None:
         ("<a href='https://x.example/1'>open</a>", "open <https://x.example/1>\n"),
         ("<a href='https://x.example/'>https://x.example/</a>", "https://x.example/\n"),
         ("<style>p{}</style><script>x()</script><title>t</title>shown", "shown\n"),
+        ("<html><head><title>t</title><style>p{}</style><body><p>shown</p></html>", "shown\n"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\n\nc\n"),
         ("a &amp; b &lt;c&gt;&nbsp;d", "a & b <c> d\n"),
         ("just\ntext", "just text\n"),
