@@ -45,7 +45,7 @@ class OwnAlerts:
 
     async def find(self, query: Query) -> Found:
         """Answer a page of the stored alerts that a query selects."""
-        page, count = await self.database.read(lambda connection: _page(connection, query))
+        page, count = await self.database.query(lambda connection: _page(connection, query))
         return Found([drawn(alert) for alert in page.items], page.skiptoken, count)
 
 
@@ -63,7 +63,7 @@ async def listed(call: Call) -> Response:
 async def counted(call: Call) -> Response:
     """Answer how many alerts a filter selects, as text."""
     query = parse_query(call.options, ALERT)
-    number = await call.deps.database.read(lambda connection: alerts.count(connection, query))
+    number = await call.deps.database.query(lambda connection: alerts.count(connection, query))
     return PlainTextResponse(str(number))
 
 

@@ -34,7 +34,7 @@ UPDATABLE = ("status", "classification", "determination", "assignedTo")
 async def listed(call: Call) -> Response:
     """Answer the alerts that the query options select, page by page."""
     query = parse_query(call.options, ALERT_V2, default_orderby=ORDER, max_top=MAX_TOP)
-    page, count = await call.deps.database.read(lambda connection: _page(connection, query))
+    page, count = await call.deps.database.query(lambda connection: _page(connection, query))
     items = (drawn(call, alert) for alert in page.items)
     more = {"count": count, "skiptoken": page.skiptoken, "headers": applied(call)}
     return envelope.collection(call, CONTEXT, items, query, **more)
@@ -43,7 +43,7 @@ async def listed(call: Call) -> Response:
 async def counted(call: Call) -> Response:
     """Answer how many alerts a filter selects, as text."""
     query = parse_query(call.options, ALERT_V2)
-    number = await call.deps.database.read(lambda connection: stored_alerts.v2_count(connection, query))
+    number = await call.deps.database.query(lambda connection: stored_alerts.v2_count(connection, query))
     return PlainTextResponse(str(number))
 
 

@@ -48,7 +48,7 @@ async def listed(call: Call) -> Response:
         incidents.existing(connection, incident_id)
         return _belonging(connection, incident_id, query)
 
-    found = await call.deps.database.read(read)
+    found = await call.deps.database.query(read)
     items = (alerts_v2.drawn(call, each) for each in found.page.items)
     more = {"count": found.count, "skiptoken": found.page.skiptoken, "headers": alerts_v2.applied(call)}
     return envelope.collection(call, _context(incident_id), items, query, **more)
@@ -62,7 +62,7 @@ async def counted(call: Call) -> Response:
         incidents.existing(connection, incident_id)
         return stored_alerts.v2_count(connection, query, incident_id)
 
-    return PlainTextResponse(str(await call.deps.database.read(read)))
+    return PlainTextResponse(str(await call.deps.database.query(read)))
 
 
 async def get(call: Call) -> Response:

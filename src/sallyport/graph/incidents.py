@@ -41,7 +41,7 @@ _Told = tuple[Incident, Belonging | None]
 async def listed(call: Call) -> Response:
     """Answer the incidents that the query options select, page by page, with their alerts when they are expanded."""
     query = incident_alerts.bounded(parse_query(call.options, INCIDENT, default_orderby=ORDER))
-    page, count, told = await call.deps.database.read(lambda connection: _page(connection, query))
+    page, count, told = await call.deps.database.query(lambda connection: _page(connection, query))
     items = (_drawn(call, each, query) for each in told)
     more = {"count": count, "skiptoken": page.skiptoken, "headers": alerts_v2.applied(call)}
     return envelope.collection(call, CONTEXT, items, query, **more)
@@ -50,7 +50,7 @@ async def listed(call: Call) -> Response:
 async def counted(call: Call) -> Response:
     """Answer how many incidents a filter selects, as text."""
     query = parse_query(call.options, INCIDENT)
-    number = await call.deps.database.read(lambda connection: incidents.count(connection, query))
+    number = await call.deps.database.query(lambda connection: incidents.count(connection, query))
     return PlainTextResponse(str(number))
 
 

@@ -43,7 +43,7 @@ class IndicatorNotFound(errors.NotFound):
 async def listed(call: Call) -> Response:
     """Answer the indicators that the query options select and the caller may see, page by page."""
     query, view = parse_query(call.options, INDICATOR, default_orderby=ORDER), visible(call)
-    page, count = await call.deps.database.read(lambda connection: _page(connection, query, view))
+    page, count = await call.deps.database.query(lambda connection: _page(connection, query, view))
     items = (drawn(each) for each in page.items)
     return envelope.collection(call, CONTEXT, items, query, count=count, skiptoken=page.skiptoken)
 
@@ -51,7 +51,7 @@ async def listed(call: Call) -> Response:
 async def counted(call: Call) -> Response:
     """Answer how many indicators a filter selects, as text."""
     query, view = parse_query(call.options, INDICATOR), visible(call)
-    number = await call.deps.database.read(lambda connection: indicators.count(connection, query, view))
+    number = await call.deps.database.query(lambda connection: indicators.count(connection, query, view))
     return PlainTextResponse(str(number))
 
 

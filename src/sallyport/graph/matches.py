@@ -91,7 +91,7 @@ def drawn(match: matches.Match) -> dict[str, Any]:
 async def _page(call: Call, read: Callable[[Connection, int, int], list[matches.Match]]) -> Response:
     query = parse_query(call.options, MATCH)
     after = _place(query)
-    found = await call.deps.database.read(lambda connection: read(connection, after, query.top + 1))
+    found = await call.deps.database.query(lambda connection: read(connection, after, query.top + 1))
     shown = found[: query.top]
     token = str(shown[-1].sequence) if len(found) > query.top and shown else None
     items = (each for each in map(drawn, shown) if selected(query.filter, each, MATCH))

@@ -125,7 +125,7 @@ async def status(call: Call) -> Response:
 
 async def _page(call: Call, asked: Page) -> Page:
     _check_collection(call)
-    rows = await call.deps.database.read(
+    rows = await call.deps.database.query(
         lambda connection: stix_reading.page(connection, asked.selection, asked.limit + 1)
     )
     return asked.filled(rows)

@@ -52,7 +52,7 @@ async def listed(call: Call) -> Response:
         bounds = wanted.started
         return runs.listed(connection, workflow.id, status=wanted.status, started=bounds, limit=top, skip=skip)
 
-    rows = await call.engine.database.read(read)
+    rows = await call.engine.database.query(read)
     return page(call, [shapes.run(row, workflow, call.links()) for row in rows], top=top, skip=skip)
 
 

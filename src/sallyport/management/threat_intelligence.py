@@ -103,7 +103,7 @@ async def delete(call: Call) -> Response:
 async def metrics(call: Call) -> Response:
     """Answer how many indicators are stored, by source, pattern type and threat type."""
     owner = _owner(call)
-    numbers = await call.engine.database.read(lambda connection: stix_reading.numbers(connection, owner))
+    numbers = await call.engine.database.query(lambda connection: stix_reading.numbers(connection, owner))
     now = instants.wire(_now(call)) or ""
     return answer(indicator_shapes.metrics(numbers, now))
 
@@ -126,7 +126,7 @@ def routes(deps: Deps) -> list[Route]:
 
 async def _page(call: Call, criteria: Criteria) -> Response:
     selection = _selection(call, criteria)
-    found, place = await call.engine.database.read(lambda connection: _found(connection, selection, criteria))
+    found, place = await call.engine.database.query(lambda connection: _found(connection, selection, criteria))
     plain = "condition" in criteria.asked
     drawn = indicator_shapes.stix_object if plain else indicator_shapes.indicator
     resources = _resources(call)

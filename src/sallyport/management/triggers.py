@@ -106,7 +106,7 @@ async def histories(call: Call) -> Response:
         listed = trigger_histories.listed
         return listed(connection, workflow.id, trigger.name, status=status, limit=top, skip=skip)
 
-    found = await call.engine.database.read(read)
+    found = await call.engine.database.query(read)
     return page(call, [_history(workflow, trigger, each) for each in found], top=top, skip=skip)
 
 

@@ -33,6 +33,8 @@ Work = Callable[[Connection], T]
 #: How many pieces of work share a transaction at the most.
 _GATHERED = 256
 _READERS = 4
+#: How many queries of callers are answered at the same time, beside those.
+_QUERIES = 4
 #: How often a transaction that met another one is begun again.
 _COLLISIONS = 3
 #: A PostgreSQL server that is gone without a word is noticed within seconds, however the network treats it.
@@ -74,6 +76,7 @@ class Database:
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._writing: Connection | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sallyport-read")
+        self._queries = ThreadPoolExecutor(_QUERIES, thread_name_prefix="sallyport-query")
         #: How often the writer has committed, and how often it could not.
         self.commits = 0
         self.failures = 0
@@ -97,6 +100,13 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run work against one consistent snapshot and answer its result."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    async def query(self, work: Work[T]) -> T:
+        """Do the same as `read`, for what a caller has chosen to look through, and what may take as long as it is let.
+
+        It waits for other queries, and no other read waits for it: runs go on, whatever somebody asks.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._queries, self.read_now, work)
 
     async def write(self, work: Work[T], *, reserved: bool = False) -> T:
         """Run work in a transaction, shared with whatever else is waiting, and answer its result after the commit.
@@ -154,6 +164,7 @@ class Database:
         if self._writing is not None:
             self._writing.close()
         self._readers.shutdown()
+        self._queries.shutdown()
         self.engine.dispose()
 
     def _write_forever(self) -> None:
@@ -317,7 +328,7 @@ def _postgresql(url: str, told: Mapping[str, Any], read_seconds: int | None) -> 
         options["options"] = f"{settings} -c statement_timeout={read_seconds * 1000}".lstrip()
     try:
         engine = sa.create_engine(
-            named, pool_size=_READERS + 2, max_overflow=4, pool_pre_ping=True, connect_args=options, **told
+            named, pool_size=_READERS + 2, max_overflow=_QUERIES + 4, pool_pre_ping=True, connect_args=options, **told
         )
     except ImportError as missing:
         # Also when the package is there, and the library that it needs is not.

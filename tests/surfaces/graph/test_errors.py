@@ -186,7 +186,7 @@ async def test_an_unexpected_failure_is_an_answer_without_its_cause(
     async def broken(_: Any) -> Any:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(surface.database, "read", broken)
+    monkeypatch.setattr(surface.database, "query", broken)
     answered = await surface.client.get(ALERTS)
     assert "hunter2" not in answered.text
     assert_error(answered, 500, "InternalError")
