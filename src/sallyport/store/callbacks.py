@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,6 @@ def of_run(connection: Connection, run_id: str) -> list[Callback]:
     return [Callback(*row) for row in connection.execute(query)]
 
 
-def forget(connection: Connection, run_id: str) -> None:
-    """Let go of the requests of a run that has ended."""
-    connection.execute(sa.delete(callbacks).where(callbacks.c.run_id == run_id))
+def forget(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Let go of the requests of runs that have ended."""
+    connection.execute(sa.delete(callbacks).where(callbacks.c.run_id.in_(run_ids)))

@@ -94,19 +94,20 @@ def append(connection: Connection, batches: Sequence[Batch], now: str) -> set[tu
             rows.append((batch.run_id, *batch.segment))
     contents.put(connection, bodies, now)
     upsert.insert_many(connection, history, rows)
+    leaving = {}
     for batch in kept:
         if batch.start is None and batch.change is not None:
             runs.change(connection, batch.run_id, batch.change)
             if batch.leaving is not None:
-                callbacks.forget(connection, batch.run_id)
-    make_room(connection, [batch.leaving for batch in kept if batch.leaving is not None and batch.start is None], now)
+                leaving[batch.run_id] = batch.leaving
+    if leaving:
+        callbacks.forget(connection, list(leaving))
+        make_room(connection, list(leaving.values()), now)
     return stale
 
 
 def make_room(connection: Connection, ended: Sequence[Leaving], now: str) -> None:
     """Let runs go on that waited for those that have ended: as many as their workflow lets go on by now."""
-    if not ended:
-        return
     current = workflows.current_versions(connection, {each.workflow_id for each in ended})
     # In one order, whoever makes room: two processes must not wait for each other.
     for each in sorted(ended, key=lambda leaving: leaving.workflow_id):

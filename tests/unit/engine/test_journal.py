@@ -130,6 +130,19 @@ async def test_putting_away_hears_of_a_report_that_it_did_not_know(database: Dat
     assert found == [NOW, later]
 
 
+async def test_what_was_reported_to_runs_that_end_together_is_let_go_of_and_nothing_else(database: Database) -> None:
+    journal = Journal(database, ManualClock())
+    report = callbacks.Callback("Act", "", "sealed")
+    for name in "abc":
+        await journal.append(_batch(name, 0, start=_run(name)))
+        await database.write(lambda connection, name=name: callbacks.receive(connection, name, report, NOW))  # type: ignore[misc]
+    change = {"status": "Succeeded", "ended_at": NOW, "owner": None, "wake_at": None}
+    leaving = history.Leaving("workflow", "manual", 1, None, lambda _: None)
+    await asyncio.gather(*(journal.append(_batch(name, 1, change=change, leaving=leaving)) for name in "ab"))
+    found = await database.read(lambda connection: [callbacks.of_run(connection, name) for name in "abc"])
+    assert found == [[], [], [report]]
+
+
 async def test_the_end_of_a_run_lets_the_next_one_go_on_in_the_same_transaction(database: Database) -> None:
     journal = Journal(database, ManualClock())
     waiting = [runs.Run(f"w{n}", "workflow", 1, "manual", None, "Waiting", NOW, "", "{}", epoch=1) for n in range(2)]
