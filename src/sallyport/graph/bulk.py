@@ -39,13 +39,15 @@ class Result:
     failed: bool = False
 
 
-def items(body: Any, most: int = MOST) -> list[Any]:
-    """Answer the items of a bulk body: `{"value": [...]}`, one object as `value`, or a bare array."""
+def items(body: Any, most: int = MOST, alone: type = dict) -> list[Any]:
+    """Answer the items of a bulk body: `{"value": [...]}`, a bare array, or one item of the type `alone` as `value`."""
+    found = body
     if isinstance(body, dict):
         given = next((value for name, value in body.items() if name.lower() == "value"), None)
-        found = [given] if isinstance(given, dict | str) else given
-    else:
-        found = body
+        found = [given] if isinstance(given, alone) else given
+        if found is not None and not isinstance(found, list):
+            # A text that holds a list is none, and counts as no item either: nothing of it would be done, with success.
+            raise reading.InvalidProperty(("value",), "a list is expected")
     if not isinstance(found, list):
         raise reading.MissingProperty("value", "this action")
     if len(found) > most:

@@ -144,7 +144,7 @@ async def update_many(call: Call) -> Response:
 
 async def delete_many(call: Call) -> Response:
     """Delete up to 100 of the caller's indicators by id."""
-    ids = bulk.items(await call.json())
+    ids = bulk.items(await call.json(), alone=str)
     at, view = call.at(), _owned(call)
     results = await call.change(
         lambda connection: [bulk.removal(each, lambda key: _delete(connection, view, key, at)) for each in ids]
@@ -154,7 +154,7 @@ async def delete_many(call: Call) -> Response:
 
 async def delete_by_external_id(call: Call) -> Response:
     """Delete the caller's indicators by the keys of its own that it gave them; up to 100 keys."""
-    keys = bulk.items(await call.json())
+    keys = bulk.items(await call.json(), alone=str)
     at, view = call.at(), _owned(call)
     results = await call.change(
         lambda connection: [

@@ -27,8 +27,13 @@ _PATH = re.compile(
 )
 _STATE = "triggerState"
 _OTHER: Mapping[str, str] = {"v1.0": "beta", "beta": "v1.0"}
-#: Operations whose body is `{"value": [...]}`.
-_BULK = frozenset({"SubmitTiIndicators", "UpdateTiIndicators", "DeleteTiIndicators", "DeleteTiIndicatorsByExternalId"})
+#: Operations whose body is `{"value": [...]}`, with the type of their items.
+_BULK: Mapping[str, type] = {
+    "SubmitTiIndicators": dict,
+    "UpdateTiIndicators": dict,
+    "DeleteTiIndicators": str,
+    "DeleteTiIndicatorsByExternalId": str,
+}
 #: The numbers of the store that a trigger's state counts in.
 _COUNTED: Mapping[str, str] = {
     "OnAllNewAlerts": ALERTS,
@@ -90,11 +95,12 @@ def queries(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def body(found: Found, stated: Any) -> Any:
     """Answer the body in its documented shape: of a bulk operation always an object with a list as `value`."""
-    if found.operation.id not in _BULK or stated is None:
+    item = _BULK.get(found.operation.id)
+    if item is None or stated is None:
         return stated
     if isinstance(stated, list):
         return {"value": stated}
-    if isinstance(stated, dict) and isinstance(stated.get("value"), dict | str):
+    if isinstance(stated, dict) and isinstance(stated.get("value"), item):
         return {**stated, "value": [stated["value"]]}
     return stated
 
