@@ -53,7 +53,7 @@ class _Progress:
         while self._decisions or self._tasks:
             while self._decisions:
                 if not self.run.may_go_on():
-                    with self.run.waits.busy():
+                    with self.run.waits.busy:
                         await self.run.take_turns()
                 await self._decide(self._decisions.popleft())
             if self._tasks:

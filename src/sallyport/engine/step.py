@@ -109,7 +109,7 @@ class _Step:
             return await self._contained()
         if self.action_type.effect:
             return await self._effect()
-        with self.run.waits.busy():
+        with self.run.waits.busy:
             return await self._call()
 
     def _prepare(self) -> Outcome | None:
@@ -160,7 +160,7 @@ class _Step:
         while True:
             if resumed and not await self._waited():
                 return None
-            with run.waits.busy():
+            with run.waits.busy:
                 if not resumed:
                     run.ledger.note(record)
                     await run.ledger.flush()

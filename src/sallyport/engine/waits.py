@@ -8,7 +8,7 @@ short.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +27,10 @@ _QUIET_ROUNDS = 50
 class _Busy:
     """Entered by each step, side by side and one in another: a generator would cost more than a small step itself."""
 
-    __slots__ = ("_left", "entered")
+    __slots__ = ("_left", "_waiting", "entered")
 
-    def __init__(self, left: Callable[[], None]) -> None:
+    def __init__(self, waiting: Collection[Key], left: Callable[[], None]) -> None:
+        self._waiting = waiting
         self._left = left
         #: How many have entered it and not left it.
         self.entered = 0
@@ -39,7 +40,9 @@ class _Busy:
 
     def __exit__(self, *_: object) -> None:
         self.entered -= 1
-        self._left()
+        # While nobody waits, nobody watches whether all is quiet; and who begins to wait stirs by that.
+        if self._waiting:
+            self._left()
 
 
 class Waits:
@@ -47,20 +50,17 @@ class Waits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._going_on = _Busy(self._stir)
-        #: How often something began or ended that is not waiting.
+        #: How often something began or ended, as far as anybody waited meanwhile.
         self._stirs = 0
         #: Whether it is being seen whether all stays quiet.
         self._watching = False
         self._waiting: dict[Key, tuple[asyncio.Future[bool], datetime | None]] = {}
+        #: Says, while it is entered, that something goes on that is not waiting.
+        self.busy = _Busy(self._waiting, self._stir)
         #: Requests that came to callback addresses, by who waits for them.
         self.callbacks: dict[Key, dict[str, Any]] = {}
         #: Calls of actions that others are to report to, which went on when the run was ended.
         self.unanswered: dict[Key, asyncio.Future[Outcome]] = {}
-
-    def busy(self) -> _Busy:
-        """Answer what says, while it is entered, that something goes on that is not waiting."""
-        return self._going_on
 
     async def wait(self, key: Key, until: datetime | None) -> bool:
         """Wait until a moment or a callback; answer False when the run is to be put away instead."""
@@ -95,7 +95,7 @@ class Waits:
 
     def _stir(self) -> None:
         self._stirs += 1
-        if not self._going_on.entered and self._waiting and not self._watching:
+        if not self.busy.entered and self._waiting and not self._watching:
             self._watching = True
             self._watch_anew()
 
@@ -104,7 +104,7 @@ class Waits:
 
     def _watch(self, stirs: int, rounds: int) -> None:
         """See whether all stays quiet, and put the run away in the end; what goes on begins another watch."""
-        if self._going_on.entered or not self._waiting:
+        if self.busy.entered or not self._waiting:
             self._watching = False
         elif stirs != self._stirs:
             self._watch_anew()

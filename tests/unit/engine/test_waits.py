@@ -48,7 +48,7 @@ async def test_a_long_wait_stays_in_memory_beside_a_short_one() -> None:
 async def test_a_long_wait_stays_in_memory_while_something_goes_on_and_is_put_away_after() -> None:
     clock = ManualClock()
     waits = Waits(clock)
-    with waits.busy():
+    with waits.busy:
         waiting = asyncio.ensure_future(waits.wait(KEY, clock.now() + timedelta(hours=1)))
         await asyncio.sleep(0.1)
         assert not waiting.done()
@@ -58,7 +58,7 @@ async def test_a_long_wait_stays_in_memory_while_something_goes_on_and_is_put_aw
 
 async def test_a_report_ends_the_wait_of_the_one_that_it_is_for() -> None:
     waits = Waits(ManualClock())
-    with waits.busy():
+    with waits.busy:
         mine = asyncio.ensure_future(waits.wait(KEY, None))
         other = asyncio.ensure_future(waits.wait(OTHER, None))
         await asyncio.sleep(0)
@@ -80,7 +80,7 @@ async def test_a_wait_stays_in_memory_while_others_have_so_much_to_do_that_one_s
     waits, clock = Waits(ManualClock()), SystemClock()
     waiting = asyncio.ensure_future(waits.wait(KEY, None))
     for _ in range(10):
-        with waits.busy():
+        with waits.busy:
             await asyncio.sleep(0)
         # The event loop comes back to this run late, and more than once, before its next step begins.
         for _ in range(5):
