@@ -173,7 +173,8 @@ def compose(mail: Mail, own: Address, identifier: str, sent_at: datetime) -> Ema
 def _fill(message: EmailMessage, mail: Mail) -> None:
     if sum(len(each.content) for each in mail.attachments) + len(mail.body) > LIMIT_BYTES:
         raise InvalidCall(f"The mail is larger than {LIMIT_BYTES // 1024 // 1024} MB.")
-    body = values.whole(mail.body)
+    # NUL may be in no mail (RFC 5322, section 3.5), and servers refuse one for it; HTML shows this character for it.
+    body = values.whole(mail.body).replace("\x00", "\ufffd")
     if not mail.is_html:
         message.set_content(body)
     else:

@@ -270,6 +270,13 @@ async def test_a_lone_surrogate_is_replaced_not_fatal() -> None:
     assert message["Subject"] == "x\ufffd"
 
 
+@pytest.mark.parametrize(("path", "api"), [("/v2/Mail", "office365"), ("/SendEmail", "smtp")])
+async def test_no_mail_holds_a_nul(path: str, api: str) -> None:
+    _, post = await _send({"To": "a@contoso.com", "Subject": "a\x00b", "Body": "a\x00b"}, path, api)
+    assert b"\x00" not in post.sent[0][0].as_bytes()
+    assert _text(post.sent[0][0], "plain").strip() == "a\ufffdb"
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
