@@ -2,7 +2,7 @@
 
 The rule: a name and a subject arrive as what they were, and a name never as anything but a name. The standard library
 takes the quotes off a name that it folds, so that what stands before a comma in it becomes a recipient, and loses
-blanks between the pieces of what it encodes.
+blanks between the pieces of what it encodes; long identifiers it encodes as if they were words.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from email.policy import EmailPolicy
 #: RFC 2047, section 2: no line with an encoded word is longer.
 _ENCODED = 76
 _LINE_END = "\r\n"
+#: What refers to one compares it as it is written: neither encoded nor on a line of its own.
+_IDENTIFIERS = frozenset({"message-id", "content-id"})
 
 
 class MailPolicy(EmailPolicy):
@@ -27,6 +29,8 @@ class MailPolicy(EmailPolicy):
             return f"{name}: {_listed(addresses)}{_LINE_END}"
         if name.casefold() == "subject" and not value.isascii():
             return f"{name}: {_encoded(value, len(name) + 2)}{_LINE_END}"
+        if name.casefold() in _IDENTIFIERS and value.isascii():
+            return f"{name}: {value}{_LINE_END}"
         folded: str = super().fold(name, value)
         return folded
 

@@ -270,6 +270,14 @@ async def test_a_lone_surrogate_is_replaced_not_fatal() -> None:
     assert message["Subject"] == "x\ufffd"
 
 
+async def test_an_image_is_found_by_its_identifier_however_long_that_is() -> None:
+    identifier = "0123456789abcdef" * 6 + "@contoso.com"
+    file = {"Name": "a.png", "ContentBytes": PDF, "ContentType": "image/png", "ContentId": identifier}
+    mail = {"To": "a@contoso.com", "Subject": "s", "Body": f"<img src='cid:{identifier}'>", "Attachments": [file]}
+    _, post = await _send(mail)
+    assert f"\r\nContent-ID: <{identifier}>\r\n".encode() in post.sent[0][0].as_bytes()
+
+
 @pytest.mark.parametrize(("path", "api"), [("/v2/Mail", "office365"), ("/SendEmail", "smtp")])
 async def test_no_mail_holds_a_nul(path: str, api: str) -> None:
     _, post = await _send({"To": "a@contoso.com", "Subject": "a\x00b", "Body": "a\x00b"}, path, api)
