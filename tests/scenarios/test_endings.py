@@ -93,19 +93,51 @@ async def test_a_run_that_cannot_be_read_is_cancelled_too(stage: Stage) -> None:
     assert (row.status, row.code, row.owner, row.wake_at) == ("Cancelled", "WorkflowRunCancelled", None, None)
 
 
+def _away(*_: Any) -> None:
+    raise StorageUnavailable("The database is away.")
+
+
 async def test_a_run_that_cannot_be_read_for_a_moment_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     pause = {"type": "Wait", "inputs": {"interval": {"count": 20, "unit": "Second"}}}
     run_id = await stage.start(await stage.deploy(_workflow(Pause=pause)))
     await _until_put_away(stage, run_id)
-
-    def away(*_: Any) -> None:
-        raise StorageUnavailable("The database is away.")
-
     with monkeypatch.context() as patched:
-        patched.setattr(resume, "read", away)
+        patched.setattr(resume, "read", _away)
         with pytest.raises(StorageUnavailable):
             await stage.engine.end(run_id, CANCELLED)
     assert (await stage.finish(run_id)).status == "Succeeded"
+
+
+async def _one_of_two_waits(stage: Stage) -> str:
+    """Start two runs of which one may go on at a time; answer the one that waits for the other."""
+    limited = {"type": "Request", "runtimeConfiguration": {"concurrency": {"runs": 1}}}
+    workflow = await stage.deploy({**_workflow(Pause=LONG_WAIT), "triggers": {"manual": limited}})
+    await _until_put_away(stage, await stage.start(workflow))
+    return await stage.start(workflow)
+
+
+async def test_a_run_that_waits_for_others_still_waits_when_it_could_not_be_cancelled(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await _one_of_two_waits(stage)
+    with monkeypatch.context() as patched:
+        patched.setattr(resume, "read", _away)
+        with pytest.raises(StorageUnavailable):
+            await stage.engine.end(run_id, CANCELLED)
+    async with asyncio.timeout(5):
+        while (run := (await stage.outcome(run_id)).run).owner:
+            await asyncio.sleep(0.005)
+    assert (run.status, run.wake_at) == ("Waiting", None)
+    assert await stage.engine.end(run_id, CANCELLED) is True
+
+
+async def test_a_run_that_waits_for_others_still_waits_after_a_crash_while_it_is_cancelled(stage: Stage) -> None:
+    run_id = await _one_of_two_waits(stage)
+    await stage.database.write(lambda connection: runs.claim_one(connection, run_id, stage.owner))
+    await stage.close()
+    await stage.open()
+    run = (await stage.outcome(run_id)).run
+    assert (run.status, run.owner, run.wake_at) == ("Waiting", None, None)
 
 
 async def test_a_run_that_is_cancelled_at_any_moment_ends_once(stage: Stage) -> None:

@@ -159,5 +159,5 @@ def _stale(connection: Connection, batches: Sequence[Batch]) -> set[tuple[str, i
     if connection.dialect.name == "postgresql":
         # In one order, whoever locks: two processes must not wait for each other.
         query = query.order_by(runs.runs.c.id).with_for_update()
-    actual = {(run_id, epoch) for run_id, epoch, status in connection.execute(query) if status == "Running"}
+    actual = {(run_id, epoch) for run_id, epoch, status in connection.execute(query) if status in runs.LIVE}
     return held - actual

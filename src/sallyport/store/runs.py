@@ -104,6 +104,11 @@ _ERROR = _NAMES.index("error")
 _COLUMNS = tuple(runs.c[each.name] for each in fields(Run))
 
 
+#: Those that have not ended.
+LIVE = frozenset({"Running", "Waiting"})
+_LIVE = runs.c.status.in_(sorted(LIVE))
+
+
 class RunNotFound(NotFound):
     """Raised when no run has the name."""
 
@@ -204,16 +209,18 @@ def claim(connection: Connection, owner: str, now: str, limit: int) -> list[Run]
 
 
 def claim_one(connection: Connection, run_id: str, owner: str) -> Run | None:
-    """Take one run, whoever has it, under a new epoch; None when it has ended."""
-    taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None, "status": "Running"}
-    live = (runs.c.id == run_id) & runs.c.status.in_(("Running", "Waiting"))
-    changed = connection.execute(sa.update(runs).where(live).values(taken))
+    """Take one run, whoever has it, under a new epoch; None when it has ended.
+
+    One that waits for others still does: whoever takes it to end it may be kept from that.
+    """
+    taken = {"owner": owner, "epoch": runs.c.epoch + 1, "wake_at": None}
+    changed = connection.execute(sa.update(runs).where((runs.c.id == run_id) & _LIVE).values(taken))
     return get(connection, run_id) if changed.rowcount else None
 
 
 def release_all(connection: Connection, now: str) -> int:
     """Give back every run that a process of before a restart had; answer how many there were."""
-    released = sa.update(runs).where(runs.c.owner.is_not(None)).values(owner=None, wake_at=now)
+    released = sa.update(runs).where(runs.c.owner.is_not(None)).values(owner=None, wake_at=_woken_at(now))
     return connection.execute(released).rowcount
 
 
@@ -230,8 +237,8 @@ def change(connection: Connection, run_id: str, values: Mapping[str, Any]) -> No
 
 def release(connection: Connection, run_id: str, epoch: int, wake_at: str) -> None:
     """Give a run back, to be claimed at a later moment."""
-    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & (runs.c.status == "Running")
-    connection.execute(sa.update(runs).where(held).values(owner=None, wake_at=wake_at))
+    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & _LIVE
+    connection.execute(sa.update(runs).where(held).values(owner=None, wake_at=_woken_at(wake_at)))
 
 
 def let_go(connection: Connection, run_id: str, epoch: int) -> None:
@@ -248,7 +255,7 @@ def fail(connection: Connection, run_id: str, epoch: int, error: dict[str, Any],
 
 def end(connection: Connection, run_id: str, epoch: int, status: str, error: dict[str, Any], now: str) -> None:
     """End a run of which nothing is known but its row."""
-    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & (runs.c.status == "Running")
+    held = (runs.c.id == run_id) & (runs.c.epoch == epoch) & _LIVE
     ended = {"status": status, "code": error["code"], "error": error, "ended_at": now, "owner": None, "wake_at": None}
     connection.execute(sa.update(runs).where(held).values(ended))
 
@@ -294,6 +301,11 @@ def promote_waiting(connection: Connection, workflow_id: str, trigger_name: str,
     if ids:
         connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(status="Running", wake_at=now))
     return len(ids)
+
+
+def _woken_at(moment: str) -> sa.ColumnElement[str | None]:
+    """Answer when a run that is given back wants attention; one that waits for others does when they make room."""
+    return sa.case((runs.c.status == "Waiting", sa.null()), else_=moment)
 
 
 def _row(run: Run, change: Mapping[str, Any] | None) -> tuple[Any, ...]:

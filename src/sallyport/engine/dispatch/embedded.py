@@ -184,7 +184,7 @@ class Embedded:
 
     async def _has_ended(self, run_id: str) -> bool:
         row = await self._database.read(lambda connection: runs.get(connection, run_id))
-        return row.status not in ("Running", "Waiting")
+        return row.status not in runs.LIVE
 
     async def ended(self, run_id: str) -> None:
         """Wait until a run has ended, whoever works on it."""
