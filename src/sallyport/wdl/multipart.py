@@ -23,10 +23,13 @@ def read(content_type: str, content: bytes) -> list[Part] | None:
     boundary = values.parameter_of(content_type, "boundary")
     if not boundary:
         return None
-    # Texts that people put together themselves often have bare line feeds.
-    line_end = b"\r\n" if b"\r\n" in content else b"\n"
-    delimiter = line_end + b"--" + boundary.encode("utf-8", "replace")
-    pieces = (line_end + content).split(delimiter, MOST_PARTS + 2)
+    delimiter = re.escape(b"--" + boundary.encode("utf-8", "replace"))
+    # Texts that people put together themselves often have bare line feeds, whatever the parts have.
+    opening = re.search(rb"(?:\A|\n)%s[ \t]*+(\r?\n)" % delimiter, content)
+    line_end = opening[1] if opening else b"\r\n"
+    # A part may have parts of its own, between delimiters that begin like these.
+    between = re.compile(rb"%s%s(?=--|[ \t]*+(?:%s|\Z))" % (line_end, delimiter, line_end))
+    pieces = between.split(line_end + content, MOST_PARTS + 2)
     # Before the first delimiter is a preamble, and the last piece begins with the two hyphens that close the body.
     if len(pieces) < 2 or len(pieces) > MOST_PARTS + 2 or not pieces[-1].startswith(b"--"):
         return None

@@ -64,6 +64,18 @@ def test_what_is_not_whole_or_has_too_many_parts_stays_together(content_type: st
     assert set(http_content.decode(content_type, content)) == {"$content-type", "$content"}
 
 
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b"--x\r\n\r\n--x1\r\n\r\na\r\n--x1--\r\n--x--", b"--x1\r\n\r\na\r\n--x1--"),
+        (b"--x\r\n\r\na\r\n--xylophone\r\n--x \t\r\n\r\nb\r\n--x--", b"a\r\n--xylophone"),
+        (b"--x\nContent-Type: text/csv\n\na;b\r\n1;2\r\n\n--x--\n", b"a;b\r\n1;2\r\n"),
+    ],
+)
+def test_a_part_may_hold_what_looks_like_the_end_of_it(content: bytes, kept: bytes) -> None:
+    assert (multipart.read("multipart/mixed; boundary=x", content) or [])[0][1] == kept
+
+
 def test_a_part_in_a_part_is_not_taken_apart() -> None:
     body = b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n" * 1 + b"--y\r\n\r\na\r\n--y--\r\n--x--"
     (part,) = http_content.decode("multipart/mixed; boundary=x", body)["$multipart"]
