@@ -24,6 +24,10 @@ _BLOCKS = frozenset(
 _APART = frozenset({"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"})
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
 _MARKUP = re.compile(r"<(?:[a-zA-Z][^<>]*|/[a-zA-Z][^<>]*|!--)>?")
+_BEGINNING = re.compile(
+    r"\s*<(!doctype|!--|(html|head|style|body|div|p|table|h[1-6]|[uo]l|pre|center|span|font|b|strong|i|em|a|br|img)[\s/>])",
+    re.IGNORECASE,
+)
 #: A tag begins with a letter, and ends with the first `>` that no quoted value of an attribute holds.
 _BEGINS = re.compile(r"</?[a-zA-Z]")
 _TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*)((?:[^>=]|=\s*+(?:"[^"]*"|'[^']*')?+)*+)>""")
@@ -33,6 +37,11 @@ _ADDRESS = re.compile(r"""[\s"'/]href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))"
 def is_html(text: str) -> bool:
     """Answer whether a text holds an element."""
     return bool(_MARKUP.search(text))
+
+
+def begins(text: str) -> bool:
+    """Answer whether a text begins as HTML does; further on texts of alerts stand, and attackers write those."""
+    return bool(_BEGINNING.match(text))
 
 
 def plain(document: str) -> str:

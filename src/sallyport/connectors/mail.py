@@ -89,6 +89,12 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
     return text(body, name).strip().casefold() == "true"
 
 
+def is_html(body: Mapping[str, Any]) -> bool:
+    """Answer whether the text is HTML: what `IsHtml` says; where it says nothing, whether the text begins so."""
+    stated = bool(text(body, "IsHtml").strip())
+    return flag(body, "IsHtml") if stated else html_text.begins(text(body, "Body"))
+
+
 def importance(body: Mapping[str, Any]) -> str:
     """Answer `Low`, `Normal` or `High`.
 

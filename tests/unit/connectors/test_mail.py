@@ -132,6 +132,23 @@ async def test_each_version_takes_its_body_as_the_real_one_does(path: str, api: 
     assert message.get_content_type() == kind
 
 
+@pytest.mark.parametrize(("path", "api"), [("/Mail", "office365"), ("/SendEmail", "smtp")])
+@pytest.mark.parametrize(
+    ("body", "stated"),
+    [
+        ("<p>not <b>HTML</b></p>", {"IsHtml": False}),
+        ("Bob <bob@contoso.com> signed in at <web01>", {}),
+        ("<bob@contoso.com> signed in", {}),
+        ("Title: <a href='https://evil.example'>Sign in</a>", {}),
+    ],
+)
+async def test_a_plain_text_is_no_html_because_of_what_stands_in_it(
+    path: str, api: str, body: str, stated: dict[str, Any]
+) -> None:
+    message = await _sent({"To": "a@contoso.com", "Subject": "s", "Body": body, **stated}, path, api)
+    assert (message.get_content_type(), message.get_content().strip()) == ("text/plain", body)
+
+
 async def test_a_repeat_of_a_call_carries_the_same_message_id_and_another_call_another() -> None:
     body = {"To": "a@contoso.com", "Subject": "s", "Body": "b"}
     ids = [(await _sent(body, tracking_id=tracking))["Message-ID"] for tracking in ("t-1", "t-1", "t-2", "", "")]

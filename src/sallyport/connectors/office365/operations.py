@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sallyport.connector_call import ConnectorCall
-from sallyport.connectors import answers, html_text, mail, mail_addresses, mailing
+from sallyport.connectors import answers, mail, mail_addresses, mailing
 from sallyport.connectors import call as generic
 from sallyport.connectors.answers import InvalidCall
 from sallyport.connectors.catalog import Connector
@@ -45,7 +45,7 @@ async def send_mail(outside: Outside, found: Found, call: ConnectorCall) -> Inbo
     sender = "MailboxAddress" if found.operation.id == "SharedMailboxSendEmailV2" else "From"
     if sender == "MailboxAddress":
         mailing.demanded(call, body, sender)
-    is_html = found.operation.id != "SendEmail" or mail.flag(body, "IsHtml") or html_text.is_html(_body(body))
+    is_html = found.operation.id != "SendEmail" or mail.is_html(body)
     sent = replace(_mail(body, sender), is_html=is_html)
     refused = await Sending(outside, call).send(sent)
     return refused or answers.answer(200)

@@ -7,7 +7,7 @@ name, so that one place says where mail goes.
 from __future__ import annotations
 
 from sallyport.connector_call import ConnectorCall
-from sallyport.connectors import answers, html_text, mail, mail_addresses, mailing
+from sallyport.connectors import answers, mail, mail_addresses, mailing
 from sallyport.connectors import call as generic
 from sallyport.connectors.answers import InvalidCall
 from sallyport.connectors.catalog import Connector
@@ -25,13 +25,11 @@ async def call(outside: Outside, connector: Connector, call: ConnectorCall) -> I
     call = generic.on_path(call, (outside.public_url,))
     found = connector.find(call.method, call.path)
     body = mailing.stated(call)
-    always_html = found.operation.id == "SendEmailV3"
-    content = mail.text(body, "Body")
     sent = Mail(
         to=mail_addresses.read(mail.member(body, "To"), "To"),
         subject=mail.text(body, "Subject"),
-        body=content,
-        is_html=always_html or mail.flag(body, "IsHtml") or html_text.is_html(content),
+        body=mail.text(body, "Body"),
+        is_html=found.operation.id == "SendEmailV3" or mail.is_html(body),
         sender=mailing.sender(body, "From"),
         cc=mail_addresses.read(mail.member(body, "CC"), "CC"),
         bcc=mail_addresses.read(mail.member(body, "Bcc"), "Bcc"),
