@@ -234,7 +234,7 @@ def _first(request: OutboundRequest) -> _Hop:
 
 def _redirected(hop: _Hop, status: int, location: str) -> _Hop:
     try:
-        url = _url(str(hop.url.join(location))).copy_with(username=None, password=None)
+        url = _url(str(hop.url.join(_letters(location)))).copy_with(username=None, password=None)
     except (httpx.InvalidURL, InvalidRequest) as error:
         _log.warning("egress.denied", host=_host(hop.url), reason="redirect")
         raise EgressDenied from error
@@ -244,6 +244,14 @@ def _redirected(hop: _Hop, status: int, location: str) -> _Hop:
         method, body = "GET", b""
         headers = headers.without(*_ABOUT_THE_BODY)
     return _Hop(method, url, _framed(headers, url, method, body), body)
+
+
+def _letters(location: str) -> str:
+    """Answer an address with its letters beyond ASCII, which fields are not read as: servers write them in UTF-8."""
+    try:
+        return location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return location
 
 
 def _framed(headers: Headers, url: httpx.URL, method: str, body: bytes) -> Headers:

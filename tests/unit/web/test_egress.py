@@ -182,6 +182,18 @@ async def test_a_name_with_emoji_is_looked_up_in_the_only_form_that_it_has() -> 
     await egress.close()
 
 
+async def test_a_redirect_leads_to_the_letters_that_the_server_wrote(egress: Egress) -> None:
+    asked: list[bytes] = []
+
+    async def script(request: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.append(request.split(b" ")[1])
+        writer.write(answer(302, "Location: /gerät\r\n") if asked == [b"/"] else answer(204))
+
+    async with peer(script) as port:
+        await egress.send(OutboundRequest("GET", f"http://127.0.0.1:{port}/"))
+    assert asked == [b"/", b"/ger%C3%A4t"]
+
+
 async def test_a_redirect_never_leads_to_what_is_mounted(egress: Egress) -> None:
     egress.mount("http://graph.internal", Starlette())
     async with peer(says(answer(307, "Location: http://graph.internal/\r\n"))) as port:
