@@ -12,8 +12,6 @@ from urllib.parse import urlencode, urlsplit
 from sallyport import errors
 from sallyport.http_messages import ConnectionFailed, InboundResponse, OutboundRequest
 
-#: Answers after which asking again may help, beside those from 500 on.
-_AGAIN = (408, 429)
 #: How long a token is taken to hold when its issuer does not say, in seconds.
 _LIFETIME_SECONDS = 300.0
 
@@ -50,7 +48,7 @@ def answered(url: str, response: InboundResponse) -> Token:
 
     Raises AuthenticationFailed, or ConnectionFailed when asking again may help.
     """
-    if response.status >= 500 or response.status in _AGAIN:
+    if response.is_retryable:
         detail = f"It answered with status {response.status} instead of a token."
         raise ConnectionFailed("unreachable", urlsplit(url).hostname or url, detail)
     try:

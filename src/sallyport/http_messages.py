@@ -23,6 +23,10 @@ FailureKind = Literal["dns", "refused", "unreachable", "tls", "timeout", "reset"
 DEFAULT_TIMEOUT_SECONDS = 120.0
 
 
+#: Statuses below 500 after which asking again may help.
+_RETRYABLE = (408, 429)
+
+
 class Headers(Mapping[str, str]):
     """Header fields in their order, found whatever the case of their name; a repeated name reads as one value."""
 
@@ -104,6 +108,11 @@ class InboundResponse:
     def content_type(self) -> str:
         """The media type in lower case, without its parameters; empty when the response names none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether asking again may help: https://learn.microsoft.com/azure/logic-apps/error-exception-handling."""
+        return self.status in _RETRYABLE or self.status >= 500
 
     def json(self) -> object:
         """Answer the body read as JSON; raises `ValueError` when it is not JSON."""

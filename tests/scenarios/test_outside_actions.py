@@ -269,12 +269,19 @@ class Slow:
         await self.answers.wait()
 
 
-async def _cancelled_while_it_asks(stage: Stage, **actions: Any) -> str:
+async def _still_asking(stage: Stage, **actions: Any) -> tuple[Slow, str]:
+    """Answer the outside that has not answered yet, and the run that was cancelled while it asked."""
     slow = Slow(stage)
     run_id = await stage.start(await stage.deploy(definition(**actions), parameters=PARAMETERS))
     async with asyncio.timeout(10):
         await slow.asked.wait()
         assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
+    return slow, run_id
+
+
+async def _cancelled_while_it_asks(stage: Stage, **actions: Any) -> str:
+    slow, run_id = await _still_asking(stage, **actions)
+    async with asyncio.timeout(10):
         assert (await stage.outcome(run_id)).status == "Cancelled"
         slow.answers.set()
         while (await stage.outcome(run_id)).run.owner:
@@ -304,11 +311,8 @@ async def test_a_webhook_that_is_refused_when_its_run_is_cancelled_has_nothing_t
 
 
 async def test_a_crash_leaves_no_webhook_behind_that_was_asking_when_its_run_was_cancelled(stage: Stage) -> None:
-    slow = Slow(stage)
-    run_id = await stage.start(await stage.deploy(definition(Each=HOOKS)))
+    slow, run_id = await _still_asking(stage, Each=HOOKS)
     async with asyncio.timeout(10):
-        await slow.asked.wait()
-        assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
         await stage.close()
         slow.answers.set()
         await stage.open()
@@ -317,14 +321,9 @@ async def test_a_crash_leaves_no_webhook_behind_that_was_asking_when_its_run_was
     assert sorted(each.url for each in stage.outside.requests[2:]) == UNSUBSCRIBED
 
 
-async def test_a_call_that_outlives_its_run_does_not_outlive_the_server(
-    stage: Stage,
-) -> None:
-    slow = Slow(stage)
-    run_id = await stage.start(await stage.deploy(definition(Each=HOOKS)))
+async def test_a_call_that_outlives_its_run_does_not_outlive_the_server(stage: Stage) -> None:
+    await _still_asking(stage, Each=HOOKS)
     async with asyncio.timeout(10):
-        await slow.asked.wait()
-        assert await stage.engine.end(run_id, EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "Enough."))
         await stage.close()
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}

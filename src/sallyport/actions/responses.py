@@ -14,8 +14,6 @@ from sallyport.http_messages import ConnectionFailed, InboundResponse
 
 #: The longest that the other side may ask us to wait.
 _LONGEST_SECONDS = 86_400.0
-#: Statuses below 500 after which asking again may help.
-RETRYABLE = frozenset({408, 429})
 #: What another workflow here may be refused with that asking again may help.
 PASSING = (TooManyRequests, StorageUnavailable, StorageFull, ReadTimedOut)
 #: Failures of a connection that a repeat would only meet again.
@@ -32,7 +30,7 @@ def outcome_of(ctx: Caller, response: InboundResponse) -> Outcome:
         name,
         f"The request was answered with status {response.status} ({name}).{_detail(outputs.get('body'))}",
         outputs,
-        retryable=response.status in RETRYABLE or response.status >= 500,
+        retryable=response.is_retryable,
         retry_after_seconds=retry_after(ctx, response),
     )
 

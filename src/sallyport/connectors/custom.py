@@ -8,7 +8,7 @@ secret stands in neither. A value is an expression such as `@appsetting('TICKETS
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -93,8 +93,7 @@ def _read(api: str, folder: Path, means: Means) -> Connector:
         raise InvalidConnector(folder / DOCUMENT, error.message) from None
     if urlsplit(connector.url).scheme not in ("http", "https"):
         raise InvalidConnector(folder, f"'{connector.url}' is no address of a service: http or https is expected.")
-    credential = _credential(folder, connector, values, means)
-    return catalog.custom(api, document, url=url, credential=credential)
+    return replace(connector, credential=_credential(folder, connector, values, means))
 
 
 def _json(file: Path) -> Any:
