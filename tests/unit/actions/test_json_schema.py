@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft7Validator
 
+import effort
 from sallyport.actions import json_schema
 from sallyport.actions.schema_values import key
 from workplace import CASES
@@ -140,18 +140,15 @@ BOMB = {f"d{level}": {"allOf": [{"$ref": f"#/definitions/d{level + 1}"}] * 10} f
 )
 def test_a_schema_that_costs_too_much_is_cut_off(schema: Any, content: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_schema, "SECONDS", 0.4)
-    began = time.process_time()
-    with pytest.raises(json_schema.SchemaError):
+    with effort.at_most(5), pytest.raises(json_schema.SchemaError):
         json_schema.validate(schema, content, 0.4)
-    assert time.process_time() - began < 2
 
 
 def test_many_items_are_found_unique_in_little_time() -> None:
     content = [{"id": number, "more": [number]} for number in range(20_000)]
-    began = time.process_time()
-    assert json_schema.validate({"uniqueItems": True}, content) == []
-    assert json_schema.validate({"uniqueItems": True}, [*content, content[7]])[0]["path"] == "[20000]"
-    assert time.process_time() - began < 2
+    with effort.at_most(5):
+        assert json_schema.validate({"uniqueItems": True}, content) == []
+        assert json_schema.validate({"uniqueItems": True}, [*content, content[7]])[0]["path"] == "[20000]"
 
 
 def test_at_most_twenty_faults_are_told() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from importlib import resources
 from typing import Any
 
@@ -168,9 +167,8 @@ def test_a_hundred_thousand_names_that_do_not_exist_are_told_in_seconds() -> Non
     actions = {f"{at:05}{'y' * 70}": COMPOSE for at in range(450)}
     wrong = " ".join(f"@{{body('{at:05}{'x' * 70}')}}" for at in range(60))
     actions |= {f"w{at}": {"type": "Compose", "inputs": [wrong] * 40} for at in range(42)}
-    began = time.process_time()
-    assert len(findings({"actions": actions})) > 100_000
-    assert time.process_time() - began < 60
+    with effort.at_most(60):
+        assert len(findings({"actions": actions})) > 100_000
 
 
 @pytest.mark.parametrize(
