@@ -94,10 +94,14 @@ def extract(archive: Path, folder: Path, passphrase: str | None) -> Manifest:
         with (
             archive.open("rb") as file,
             encrypted_file.reading(file, passphrase) as plain,
-            tarfile.open(fileobj=plain, mode="r|gz") as tar,
+            # Not tarfile's own reading of gzip, which looks at no checksum.
+            gzip.GzipFile(fileobj=plain) as unpacked,
         ):
-            return _taken(tar, folder)
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+            with tarfile.open(fileobj=unpacked, mode="r|") as tar:
+                manifest = _taken(tar, folder)
+            _end(unpacked)
+            return manifest
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise Damaged("it is not an archive of sallyport, or a part of it is missing") from error
 
 
@@ -134,6 +138,13 @@ def _taken(tar: tarfile.TarFile, folder: Path) -> Manifest:
     if missing:
         raise Damaged(f"'{next(iter(missing))}' is missing")
     return manifest
+
+
+def _end(unpacked: IO[bytes]) -> None:
+    """Read to the end, where the checksum of everything stands; a tar is filled up with zeros."""
+    while piece := unpacked.read(_PIECE_BYTES):
+        if piece.strip(b"\0"):
+            raise Damaged("something follows its last part")
 
 
 def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, expected: Part, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
@@ -219,7 +220,22 @@ def test_an_archive_that_was_tampered_with_is_refused(made: Path, tmp_path: Path
     assert not Path("/tmp/sallyport-outside").exists()
 
 
-@pytest.mark.parametrize("cut", [0, 20, 700])
+@pytest.mark.parametrize("from_the_end", [8, 1], ids=["checksum", "length"])
+def test_what_is_known_of_the_whole_is_held_against_it(made: Path, tmp_path: Path, from_the_end: int) -> None:
+    packed = bytearray(made.read_bytes())
+    packed[-from_the_end] ^= 255
+    made.write_bytes(packed)
+    with pytest.raises(Damaged):
+        taken(tmp_path, made)
+
+
+def test_what_follows_the_last_part_is_refused(made: Path, tmp_path: Path) -> None:
+    made.write_bytes(made.read_bytes() + gzip.compress(b"more"))
+    with pytest.raises(Damaged, match="follows"):
+        taken(tmp_path, made)
+
+
+@pytest.mark.parametrize("cut", [0, 20, 700, -1])
 def test_an_archive_that_is_cut_off_or_none_at_all_is_refused(made: Path, tmp_path: Path, cut: int) -> None:
     short = tmp_path / "short.backup"
     short.write_bytes(made.read_bytes()[:cut])
