@@ -140,7 +140,7 @@ def _taken(tar: tarfile.TarFile, folder: Path) -> Manifest:
     return manifest
 
 
-def _end(unpacked: IO[bytes]) -> None:
+def _end(unpacked: gzip.GzipFile) -> None:
     """Read to the end, where the checksum of everything stands; a tar is filled up with zeros."""
     while piece := unpacked.read(_PIECE_BYTES):
         if piece.strip(b"\0"):
