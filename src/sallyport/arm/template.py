@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sallyport.arm import evaluate, values
+from sallyport.arm import declared, evaluate, values
 from sallyport.arm.environment import LOCAL, Environment
 from sallyport.arm.errors import OverBudgetError, TemplateError
 from sallyport.arm.functions import deployment
@@ -112,7 +112,7 @@ class _Inside:
 def _resources(listed: Json, scope: Scope, pointer: str, inside: _Inside) -> Iterator[Resource]:
     members: list[tuple[str, Json, tuple[str, ...]]]
     if isinstance(listed, dict):
-        members = [(f"{pointer}/{_escaped(key)}", raw, (key,)) for key, raw in listed.items()]
+        members = [(f"{pointer}/{values.escaped(key)}", raw, (key,)) for key, raw in listed.items()]
     else:
         members = [(f"{pointer}/{i}", raw, ()) for i, raw in enumerate(listed if isinstance(listed, list) else ())]
     for place, raw, symbol in members:
@@ -150,7 +150,9 @@ def _nested(resource: Resource, properties: Mapping[str, Json], inside: _Inside)
     if resource.is_a("Microsoft.Resources/deployments") and isinstance(inner, dict):
         pointer = f"{resource.pointer}/properties/template/resources"
         if _is_evaluated_inside(properties):
-            given = collected(properties.get("parameters"), scope, f"{resource.pointer}/properties/parameters")
+            stated = properties.get("parameters")
+            declared.check(inner, parameter_values(stated), scope.report, f"{resource.pointer}/properties/template")
+            given = collected(stated, scope, f"{resource.pointer}/properties/parameters")
             scope = _inner_scope(inner, scope, parameter_values(given))
         yield from _resources(inner.get("resources"), scope, pointer, inside)
     elif "templateLink" in properties:
@@ -158,6 +160,7 @@ def _nested(resource: Resource, properties: Mapping[str, Json], inside: _Inside)
     main = properties.get("mainTemplate")
     if isinstance(main, dict):
         pointer = f"{resource.pointer}/properties/mainTemplate"
+        declared.check(main, {}, scope.report, pointer)
         evaluated = collected(main, scope, pointer)
         if isinstance(evaluated, dict):
             within = _inner_scope(evaluated, scope, {})
@@ -259,8 +262,8 @@ class _Walk:
     def _object(self, value: Mapping[str, Json], pointer: str) -> dict[str, Json]:
         copies = value.get("copy")
         if not _are_copies(copies):
-            return {key: self.value(each, f"{pointer}/{_escaped(key)}") for key, each in value.items()}
-        result = {k: self.value(each, f"{pointer}/{_escaped(k)}") for k, each in value.items() if k != "copy"}
+            return {key: self.value(each, f"{pointer}/{values.escaped(key)}") for key, each in value.items()}
+        result = {k: self.value(each, f"{pointer}/{values.escaped(k)}") for k, each in value.items() if k != "copy"}
         for i, copy in enumerate(copies if isinstance(copies, list) else ()):
             if isinstance(copy, dict):
                 result[str(copy["name"])] = self._copied(copy, f"{pointer}/copy/{i}")
@@ -286,7 +289,3 @@ def _are_copies(value: Json) -> bool:
         and bool(value)
         and all(isinstance(each, dict) and {"name", "count", "input"} <= each.keys() for each in value)
     )
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

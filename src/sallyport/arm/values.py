@@ -141,3 +141,8 @@ def array(value: Json, function: str) -> list[Json]:
 def texts(values: Sequence[Json], function: str) -> list[str]:
     """Answer values that must all be strings."""
     return [text(value, function) for value in values]
+
+
+def escaped(key: str) -> str:
+    """Answer a property's name as a JSON pointer has it."""
+    return key.replace("~", "~0").replace("/", "~1")

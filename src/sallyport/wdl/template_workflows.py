@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sallyport.arm import template
+from sallyport.arm import declared, template
 from sallyport.arm.environment import Environment
 from sallyport.arm.errors import TemplateError
 from sallyport.arm.scope import Report
@@ -31,6 +31,7 @@ def load(document: Mapping[str, Json], given: Mapping[str, Json], environment: E
     """Answer the workflows of an ARM template, those that others depend on first."""
     scope = template.open_template(document, parameters=given, environment=environment)
     report = scope.report
+    declared.check(document, given, report)
     found = []
     for resource in template.resources(scope):
         if resource.is_a(WORKFLOW):

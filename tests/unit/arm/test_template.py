@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from sallyport.arm import template
+from sallyport.arm import declared, template
 from sallyport.arm.environment import Environment
 from sallyport.arm.errors import OverBudgetError, TemplateError
+from sallyport.arm.scope import Report
 
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 
@@ -223,3 +224,71 @@ def test_a_resource_that_exists_already_is_only_referred_to() -> None:
 def test_a_parameter_that_may_be_null_needs_no_value() -> None:
     scope = template.open_template(a_template(parameters={"p": {"type": "string", "nullable": True}}))
     assert (scope.parameter("p"), scope.report.missing) == (None, [])
+
+
+LEVEL = {"type": "String", "allowedValues": ["low", "high"]}
+SECRET = {"type": "secureString", "allowedValues": ["hunter2"]}
+
+
+@pytest.mark.parametrize(
+    ("declaration", "given", "said"),
+    [
+        (
+            {"type": "int", "defaultValue": "5"},
+            {},
+            "The default value of the template parameter 'p' must be an integer.",
+        ),
+        ({"type": "int", "defaultValue": 10**400}, {}, ""),
+        ({"type": "int", "defaultValue": 5}, {"P": "5"}, "The value of the template parameter 'p' must be an integer."),
+        ({"type": "int", "defaultValue": "5"}, {"p": 5}, ""),
+        ({"type": "bool", "defaultValue": "true"}, {}, "must be true or false."),
+        ({"type": "int", "defaultValue": True}, {}, "must be an integer."),
+        ({"type": "array", "defaultValue": {}}, {}, "must be an array."),
+        ({"type": "object", "defaultValue": []}, {}, "must be an object."),
+        ({"type": "string", "defaultValue": 5}, {}, "must be a string."),
+        ({"type": "string", "defaultValue": None}, {}, ""),
+        ({"type": "string", "defaultValue": "[resourceGroup().location]", "allowedValues": ["westeurope"]}, {}, ""),
+        ({**LEVEL, "defaultValue": "medium"}, {}, "must be one of its allowedValues: low, high."),
+        ({**LEVEL, "defaultValue": "High"}, {}, ""),
+        (LEVEL, {}, ""),
+        (LEVEL, {"p": "medium"}, "must be one of its allowedValues: low, high."),
+        (SECRET, {"p": "guess"}, "The value of the template parameter 'p' must be one of its allowedValues."),
+        ({"type": "array", "allowedValues": ["a", "b"], "defaultValue": ["b", "a"]}, {}, ""),
+        ({"type": "array", "allowedValues": ["a", "b"], "defaultValue": ["c"]}, {}, "allowedValues: a, b."),
+        ({"type": "int", "minValue": 1, "maxValue": 9}, {"p": 0}, "must be at least 1."),
+        ({"type": "int", "minValue": 1, "maxValue": 9}, {"p": 10}, "must be at most 9."),
+        ({"type": "int", "minValue": 1, "maxValue": 9}, {"p": 9}, ""),
+        ({"type": "string", "minLength": 3}, {"p": "ab"}, "must have a length of at least 3."),
+        ({"type": "securestring", "maxLength": 3}, {"p": "abcd"}, "must have a length of at most 3."),
+        ({"type": "array", "maxLength": 1}, {"p": [1, 2]}, "must have a length of at most 1."),
+        ({"type": "strng"}, {}, "The template parameter 'p' has the type 'strng'; the types are: array, bool, int,"),
+        ({"$ref": "#/definitions/mine"}, {"p": 1}, ""),
+    ],
+)
+def test_the_value_of_a_parameter_keeps_to_its_declaration(
+    declaration: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
+    report = Report()
+    declared.check({"parameters": {"p": declaration}}, given, report)
+    assert [problem.message for problem in report.problems if said and said in problem.message] == [
+        problem.message for problem in report.problems
+    ]
+    assert bool(report.problems) == bool(said)
+
+
+def test_the_parameters_of_a_template_inside_a_template_are_judged_where_they_stand() -> None:
+    inner = a_template(parameters={"n/m": {"type": "int", "defaultValue": "x"}, "o": {"type": "bool"}})
+    properties = {
+        "template": inner,
+        "parameters": {"o": {"value": "[parameters('nosuch')]"}},
+        "expressionEvaluationOptions": {"scope": "Inner"},
+    }
+    deployment = {"type": "Microsoft.Resources/deployments", "name": "d", "properties": properties}
+    content = {"type": "A.B/contentTemplates", "name": "c", "properties": {"mainTemplate": inner}}
+    scope = template.open_template(a_template(deployment, content))
+    assert len(list(template.resources(scope))) == 2
+    wrong = [problem.pointer for problem in scope.report.problems if "must be an integer" in problem.message]
+    assert wrong == [
+        "/resources/0/properties/template/parameters/n~1m/defaultValue",
+        "/resources/1/properties/mainTemplate/parameters/n~1m/defaultValue",
+    ]

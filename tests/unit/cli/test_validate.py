@@ -283,3 +283,16 @@ def test_the_parameter_of_connections_need_not_be_declared_because_a_deployment_
     parameters = {"mine": {"type": "String", "defaultValue": "x"}}
     document = {**SOUND, "parameters": parameters, "actions": {"mail": mail}}
     assert validate(Path(written(tmp_path / "w.json", document)), {}).findings == ()
+
+
+def test_a_value_that_a_template_does_not_allow_for_its_parameter_is_an_error(tmp_path: Path) -> None:
+    document = {
+        **template(name="w", properties={"definition": SOUND}),
+        "parameters": {"Level": {"type": "string", "defaultValue": "low", "allowedValues": ["low", "high"]}},
+    }
+    path = written(tmp_path / "w.json", document)
+    assert run(path).exit_code == 0
+    values = written(tmp_path / "values.json", {"parameters": {"level": {"value": "medium"}}, "contentVersion": "1"})
+    result = run(path, "--parameters", values)
+    assert result.exit_code == 1
+    assert "parameter 'Level' must be one of its allowedValues: low, high.  /parameters/Level" in result.stdout
