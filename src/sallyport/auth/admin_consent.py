@@ -1,6 +1,7 @@
 """Admin consent, v1.0 and v2.0: an administrator grants an application what it asks for, for the whole tenant.
 
-The rule: whoever consents signs in anew for it, and what is granted is what the page showed.
+The rule: whoever consents signs in anew for it, and what is granted is what the page showed. What was granted in users'
+names before stays granted; only `/.default`, or no scope at all, asks for permissions of the application's own.
 https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 """
 
@@ -13,15 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.auth import applications, authorize, forms, html, redirects, refusals, resources, scopes
+from sallyport.auth import applications, authorize, consents, forms, html, redirects, refusals, resources, scopes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.discovery import address as own_address
 from sallyport.auth.interaction import Asked, Interaction, Visit
 from sallyport.auth.roles import ADMINISTRATOR
 from sallyport.auth.tenant import check_tenant
-from sallyport.store import audit, consents, schema
-from sallyport.store.consents import Consent
+from sallyport.store import audit, schema
 
 JOURNEY = "adminconsent"
 _KEPT = ("client_id", "redirect_uri", "scope", "state")
@@ -81,7 +81,7 @@ class AdminConsent:
             await self._note(visit, shown, accepted=False)
             return self._answered(asked, _refused("consent_required", f"AADSTS90094: {text}"), text, 403)
         ticket = visit.ticket(JOURNEY, shown)
-        listed = authorize.described(tuple(dict.fromkeys((*roles, *delegated))))
+        listed = authorize.described(tuple(dict.fromkeys((*(roles or ()), *delegated))))
         return html.consent(ticket, authorize.facts(application, visit), listed, self.leads_to(asked))
 
     async def decided(self, visit: Visit, asked: Asked, *, accepted: bool) -> Response:
@@ -99,13 +99,13 @@ class AdminConsent:
     async def _note(self, visit: Visit, shown: Asked, *, accepted: bool) -> None:
         """Write down what was decided about what the page showed."""
         target, roles, delegated = shown["client_id"], shown["roles"], shown["scopes"]
-        what = {"permissions": " ".join(roles), "scopes": " ".join(delegated)}
+        what = {"permissions": " ".join(roles or ()), "scopes": " ".join(delegated)}
         event = visit.event("consent.granted" if accepted else "consent.refused", target, success=accepted, **what)
         now = schema.instant(self._authority.clock.now())
 
         def keep(connection: Connection) -> None:
             if accepted:
-                consents.put(connection, Consent(target, tuple(roles), tuple(delegated), now, visit.user.name))
+                consents.add(connection, target, roles, delegated, now, visit.user.name)
             audit.append(connection, event)
 
         await self._authority.db.write(keep)
@@ -119,10 +119,15 @@ class AdminConsent:
         return redirects.answered(asked["redirect_uri"], told)
 
 
-def _wanted(application: Application, asked: Asked) -> tuple[list[str], list[str]]:
-    """Answer the application and delegated permissions that are asked for: of the registration, and of `scope`."""
-    named = scopes.requested(asked.get("scope", ""))
-    return list(application.client.permissions), list(dict.fromkeys((*application.sign_ins.scopes, *named)))
+def _wanted(application: Application, asked: Asked) -> tuple[list[str] | None, list[str]]:
+    """Answer the application and delegated permissions that are asked for.
+
+    Those that `scope` names, which are delegated ones, and None for the others; without names all of the registration.
+    """
+    named = list(scopes.requested(asked.get("scope", "")))
+    if named:
+        return None, named
+    return list(application.client.permissions), list(application.sign_ins.scopes)
 
 
 def _refused(code: str, sentence: str) -> dict[str, str]:

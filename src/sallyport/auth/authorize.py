@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sallyport import errors
-from sallyport.auth import applications, forms, html, redirects, refusals, resources, scopes
+from sallyport.auth import applications, consents, forms, html, redirects, refusals, resources, scopes
 from sallyport.auth.applications import Application
 from sallyport.auth.authority import Authority
 from sallyport.auth.codes import hashed
@@ -25,8 +25,7 @@ from sallyport.auth.discovery import address as own_address
 from sallyport.auth.interaction import Asked, Interaction, Visit
 from sallyport.auth.roles import ADMINISTRATOR
 from sallyport.auth.tenant import check_tenant
-from sallyport.store import audit, consents, grants, schema
-from sallyport.store.consents import Consent
+from sallyport.store import audit, grants, schema
 from sallyport.store.grants import Family, Grant
 
 JOURNEY = "authorize"
@@ -131,10 +130,7 @@ class Authorize:
 
         def keep(connection: Connection) -> None:
             if accepted:
-                # As it stands now: somebody else may have granted or taken back something meanwhile.
-                before = consents.get(connection, target) or Consent(target, (), (), now, "")
-                together = tuple(dict.fromkeys((*before.scopes, *wanted)))
-                consents.put(connection, Consent(target, before.roles, together, now, visit.user.name))
+                consents.add(connection, target, None, wanted, now, visit.user.name)
             audit.append(connection, event)
 
         await self._authority.db.write(keep)

@@ -1,10 +1,12 @@
 """Consent: an administrator grants an application the permissions that it asks for, as they stand at that moment.
 
-The rule: a later change of the registration changes nothing until somebody consents again; whoever has the data folder
-is an administrator.
+The rule: a later change of the registration changes nothing until somebody consents again, and a consent takes back
+nothing that was granted in users' names; whoever has the data folder is an administrator.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from sqlalchemy.engine import Connection
 
@@ -31,11 +33,25 @@ def grant(connection: Connection, clock: Clock, client_id: str, actor: str = "lo
     if client is None:
         raise RegistrationMissing(client_id)
     scopes = clients.sign_ins(connection, client.client_id).scopes
-    consent = Consent(client.client_id, client.permissions, scopes, schema.instant(clock.now()), actor)
-    stored.put(connection, consent)
+    consent = add(connection, client.client_id, client.permissions, scopes, schema.instant(clock.now()), actor)
     detail = {"permissions": " ".join(consent.roles), "scopes": " ".join(consent.scopes)}
     event = AuditEvent(consent.granted_at, actor, "consent.granted", client.client_id, "success", detail=detail)
     audit.append(connection, event)
+    return consent
+
+
+def add(
+    connection: Connection, client_id: str, roles: Iterable[str] | None, scopes: Iterable[str], now: str, actor: str
+) -> Consent:
+    """Grant delegated permissions beside those that are granted, and `roles` in place of those; None leaves them.
+
+    https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
+    """
+    # As it stands now: somebody else may have granted or taken back something meanwhile.
+    before = stored.get(connection, client_id) or Consent(client_id, (), (), now, "")
+    together = tuple(dict.fromkeys((*before.scopes, *scopes)))
+    consent = Consent(before.client_id, before.roles if roles is None else tuple(roles), together, now, actor)
+    stored.put(connection, consent)
     return consent
 
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -327,6 +328,9 @@ async def test_a_sign_in_of_one_browser_is_no_other_ones(stage: Stage) -> None:
         assert (await browser.get(stage.authorize_url())).status_code == 200
 
 
+EVERYTHING = "https://graph.microsoft.com/.default"
+
+
 def consent_url(version: str, **more: str) -> str:
     given = {"redirect_uri": BACK, "state": "s-1", **more}
     return str(httpx.URL(f"/contoso{version}/adminconsent", params={k: v for k, v in given.items() if v}))
@@ -342,14 +346,14 @@ async def test_an_administrator_consents_for_the_tenant(stage: Stage, version: s
     async with stage.browser() as browser:
         await stage.code(browser)
         # Whoever consents signs in anew for it, signed in or not.
-        page = await browser.get(consent_url(version, client_id=client_id, scope=READ if version else ""))
+        page = await browser.get(consent_url(version, client_id=client_id, scope=EVERYTHING if version else ""))
         assert 'type="password"' in page.text
         page = await sign_in(browser, page, "root@contoso.com")
         for text in ("Feeder", client_id, "SecurityEvents.Read.All", "ThreatIndicators.ReadWrite.OwnedBy"):
             assert text in page.text
         told = fields(await decide(browser, page, "accept"))
     expected = {"tenant": stage.made.authority.tenant_id, "admin_consent": "True", "state": "s-1"}
-    assert told == {**expected, **({"scope": READ} if version else {})}
+    assert told == {**expected, **({"scope": EVERYTHING} if version else {})}
     granted = stage.granted(app)
     assert granted is not None
     assert granted.roles == ("SecurityEvents.Read.All",)
@@ -359,6 +363,43 @@ async def test_an_administrator_consents_for_the_tenant(stage: Stage, version: s
     assert (noted.actor, noted.target) == ("root@contoso.com", client_id)
     assert noted.detail == {"permissions": " ".join(granted.roles), "scopes": " ".join(granted.scopes)}
     assert stage.made.authority.tokens.verify(await _own_token(stage, app)).roles == {"SecurityEvents.Read.All"}
+
+
+@pytest.mark.parametrize("version", ["", "/v2.0"])
+async def test_a_consent_for_the_tenant_takes_back_nothing_that_was_granted_in_users_names(
+    stage: Stage, version: str
+) -> None:
+    app = stage.register("Feeder", scopes=("ThreatIndicators.ReadWrite.OwnedBy",))
+    async with stage.browser() as browser:
+        await stage.code(browser, app)
+        scope = "https://graph.microsoft.com/SecurityAlert.Read.All" if version else ""
+        page = await browser.get(consent_url(version, client_id=app.client.client_id, scope=scope))
+        await decide(browser, await sign_in(browser, page, "root@contoso.com"), "accept")
+        added = "SecurityAlert.Read.All" if version else "ThreatIndicators.ReadWrite.OwnedBy"
+        granted = stage.granted(app)
+        assert granted is not None
+        assert granted.scopes == ("SecurityEvents.Read.All", added)
+        # Nobody is asked again.
+        assert (await browser.get(stage.authorize_url(app, prompt="none"))).headers["location"].count("code=") == 1
+
+
+async def test_a_consent_to_named_scopes_grants_the_application_nothing_of_its_own(stage: Stage) -> None:
+    app = stage.register("Feeder", scopes=("ThreatIndicators.ReadWrite.OwnedBy",))
+    client_id = app.client.client_id
+    for before in ((), ("SecurityIncident.Read.All",)):
+        earlier = consents.Consent(client_id, before, (), app.client.created_at, "local")
+        stage.made.db.write_now(partial(consents.put, consent=earlier))
+        async with stage.browser() as browser:
+            page = await browser.get(consent_url("/v2.0", client_id=client_id, scope=f"openid {READ}"))
+            page = await sign_in(browser, page, "root@contoso.com")
+            assert "SecurityEvents.Read.All" in page.text
+            assert "ThreatIndicators.ReadWrite.OwnedBy" not in page.text
+            await decide(browser, page, "accept")
+        granted = stage.granted(app)
+        assert granted is not None
+        assert (granted.roles, granted.scopes) == (before, ("SecurityEvents.Read.All",))
+        noted = stage.made.db.read_now(lambda it: audit.latest(it, 9, "consent.granted"))[0]
+        assert noted.detail == {"permissions": "", "scopes": "SecurityEvents.Read.All"}
 
 
 async def _own_token(stage: Stage, app: Registered) -> str:

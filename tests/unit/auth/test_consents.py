@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from identity import Installation, installation
 from sallyport.auth import consents, keyring, users
@@ -14,6 +15,7 @@ from sallyport.auth.tokens import Person, Subject, TokenInvalid
 from sallyport.auth.users import Wanted
 from sallyport.auth.watch import EVERY_SECONDS, Watch
 from sallyport.store import audit, clients, grants, schema
+from sallyport.store.consents import Consent
 
 SCOPE = "https://graph.microsoft.com/.default"
 
@@ -40,6 +42,17 @@ def test_a_changed_registration_takes_effect_only_after_a_new_consent(house: Ins
     assert roles(house, client_id, made.secret) == {"SecurityEvents.Read.All"}
     house.db.write_now(lambda connection: consents.grant(connection, house.clock, client_id))
     assert roles(house, client_id, made.secret) == {"SecurityEvents.ReadWrite.All"}
+
+
+def test_a_new_consent_at_the_machine_takes_back_nothing_that_was_granted_in_users_names(house: Installation) -> None:
+    client_id = house.register("SecurityEvents.Read.All").client.client_id
+
+    def granted_twice(connection: Connection) -> Consent:
+        consents.add(connection, client_id, None, ("SecurityAlert.Read.All",), schema.instant(house.clock.now()), "ana")
+        return consents.grant(connection, house.clock, client_id)
+
+    granted = house.db.write_now(granted_twice)
+    assert (granted.roles, granted.scopes) == (("SecurityEvents.Read.All",), ("SecurityAlert.Read.All",))
 
 
 def test_a_revoked_consent_leaves_tokens_without_permissions(house: Installation) -> None:
