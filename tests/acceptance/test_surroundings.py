@@ -77,7 +77,7 @@ def test_a_table_is_drawn_on_a_terminal_that_lacks_its_characters(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "url", ["soar.example.com:8443", "http://[::1", "http://localhost:port", "ftp://x", "https://"]
+    "url", ["soar.example.com:8443", "http://[::1", "http://localhost:port", "ftp://x", "https://", "http://xn--"]
 )
 def test_an_address_that_is_none_is_told_by_the_name_of_its_variable(tmp_path: Path, url: str) -> None:
     done = run(tmp_path, "runs", "list", SALLYPORT_URL=url, SALLYPORT_TOKEN="abc")

@@ -255,9 +255,11 @@ def address(environ: Mapping[str, str], folder: Path) -> str:
 def _checked(url: str) -> str:
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise NoAddress(url) from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        usable = parsed.scheme in {"http", "https"} and bool(parsed.host)
+    except (httpx.InvalidURL, UnicodeError):
+        # A host that only looks like one in another alphabet fails when it is read, not when it is parsed.
+        usable = False
+    if not usable:
         raise NoAddress(url)
     return url
 

@@ -14,6 +14,7 @@ from sallyport.engine.frame import ROOT, Frame
 from sallyport.engine.outcome import Resumption, Suspended
 from sallyport.engine.records import Record, within
 from sallyport.engine.run import Run
+from sallyport.errors import SallyportError
 from sallyport.statuses import Status
 from sallyport.wdl.definition import Action
 
@@ -45,8 +46,10 @@ async def give_up(run: Run, blocks: Blocks) -> None:
                     continue
                 context.resumed = Resumption(granted.state)
             await run.workflow.action_types[action.type].handler(record.inputs, context)
-        except Exception:
+        except SallyportError as error:
             # The run has ended: nobody is left who could do anything about it.
+            log.warning("action.not_given_up", run_id=run.id, action=record.name, reason=error.code)
+        except Exception:
             log.exception("action.not_given_up", run_id=run.id, action=record.name)
 
 
