@@ -74,7 +74,7 @@ def connections(workflow: Workflow, source: Source, given: Given) -> dict[str, J
     Raises Unusable when the command line binds a connection that the workflow does not have.
     """
     beside = _beside(source.connections)
-    keys = dict.fromkeys([*workflow.connections, *_named(workflow.document)])
+    keys = dict.fromkeys([*workflow.connections, *named(workflow.document)])
     for key in given.connections:
         if key not in keys:
             known = ", ".join(keys) or "none"
@@ -102,7 +102,7 @@ def users(document: Mapping[str, Json], pointer: str = "") -> dict[str, str]:
     for name, value in document.items():
         place = pointer_to(pointer, name)
         if isinstance(value, dict):
-            below = users(value, place) if name != "host" else dict.fromkeys(_named(value), pointer)
+            below = users(value, place) if name != "host" else dict.fromkeys(named(value), pointer)
             found = {**below, **found}
     return found
 
@@ -159,7 +159,7 @@ def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def _named(document: Mapping[str, Json]) -> list[str]:
+def named(document: Mapping[str, Json]) -> list[str]:
     """Answer the keys of the connections that a definition's actions and triggers use."""
     text = documents.text(document)
     found = [match[1].replace("''", "'") for match in _NAMED.finditer(text)]

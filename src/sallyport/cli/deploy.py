@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import click
 
 from sallyport.arm.environment import PLACEHOLDER_HOST, Environment
-from sallyport.cli import apis, binding, local, output, remote, sources
+from sallyport.cli import apis, binding, local, operations, output, remote, sources
 from sallyport.cli.remote import Refused, Remote
 from sallyport.cli.sources import Given, Source, Unusable
 from sallyport.clock import SystemClock
@@ -154,6 +154,7 @@ def _store(server: Remote, source: Source, workflow: Workflow, said: Given) -> D
     notes = [
         *workflow.notes,
         *binding.strangers(bound, apis.known()).values(),
+        *(text for _, text in operations.unknown(workflow.document, bound, apis.described())),
         *(f"The value of '{each}' is not known; a placeholder stands for it." for each in left),
     ]
     return Deployed(saved, _callback_urls(server, saved), tuple(dict.fromkeys(notes)))

@@ -168,10 +168,14 @@ def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Fi
 
 
 def _strangers(workflow: Workflow, bound: Mapping[str, Json]) -> Iterator[Finding]:
-    """Answer which connections belong to APIs that this installation cannot call."""
+    """Answer which connections belong to APIs that this installation cannot call, and which calls nothing answers."""
     used = binding.users(workflow.document)
     for key, sentence in binding.strangers(bound, apis.known()).items():
         yield Finding("warning", "UnknownConnector", workflow.pointer + used.get(key, ""), sentence)
+    from sallyport.cli import operations
+
+    for pointer, sentence in operations.unknown(workflow.document, bound, apis.described()):
+        yield Finding("warning", "OperationNotFound", workflow.pointer + pointer, sentence)
 
 
 @cache

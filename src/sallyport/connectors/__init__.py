@@ -14,6 +14,7 @@ from sallyport.connectors import answers, catalog, graph_security, office365, sm
 from sallyport.connectors import call as generic
 from sallyport.connectors.catalog import Connector, UnknownConnector
 from sallyport.connectors.outside import Outside
+from sallyport.connectors.swagger import Found
 from sallyport.http_messages import InboundResponse
 
 #: Makes a call of one connector; raises what `Connectors.call` raises, and `InvalidCall` for what is answered with 400.
@@ -25,6 +26,16 @@ CALLERS: Mapping[str, Caller] = {
     "office365": office365.call,
     "smtp": smtp.call,
 }
+#: How their operations are found, where method and path of the description alone do not suffice.
+FINDERS: Mapping[str, Callable[[Connector, str, str], Found]] = {"graph_security": graph_security.find}
+
+
+def find(connector: Connector, method: str, path: str) -> Found:
+    """Answer the operation that a call of a connector means.
+
+    Raises UnknownOperation.
+    """
+    return FINDERS.get(connector.folder, Connector.find)(connector, method, path)
 
 
 class Connectors:

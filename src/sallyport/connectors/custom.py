@@ -66,6 +66,22 @@ def folders(place: Path | None) -> dict[str, Path]:
     return {catalog.api_id(each.name): each for each in found}
 
 
+def described(place: Path | None) -> dict[str, Connector]:
+    """Answer the connectors in a folder by their ids, as far as their documents go; broken ones are left out.
+
+    Raises InvalidConnector for the folder itself.
+    """
+    found = {api: _described(api, folder) for api, folder in folders(place).items()}
+    return {api: connector for api, connector in found.items() if connector is not None}
+
+
+def _described(api: str, folder: Path) -> Connector | None:
+    try:
+        return catalog.custom(api, _json(folder / DOCUMENT), url="https://sallyport.invalid")
+    except (InvalidConnector, InvalidSwagger):
+        return None  # a server that is started with it says why
+
+
 def read(place: Path | None, means: Means) -> list[Connector]:
     """Answer the connectors in a folder.
 

@@ -206,6 +206,65 @@ def test_what_stands_beside_a_workflow_says_which_api_a_connection_belongs_to(tm
     assert report.findings == ()
 
 
+def calling(
+    path: str, method: str | None = "post", *, api: str = "smtp", type_name: str = "ApiConnection"
+) -> dict[str, Any]:
+    host = {"connection": {"name": f"@parameters('$connections')['{api}']['connectionId']"}}
+    inputs = {"host": host, "path": path, **({"method": method} if method else {})}
+    return {**SOUND, "actions": {"call": {"type": type_name, "inputs": inputs}}}
+
+
+ALERTS = "/v1.0/security/alerts"
+ID = "@{encodeURIComponent(triggerBody()?['a}b'])}"
+
+
+@pytest.mark.parametrize(
+    ("document", "nearest"),
+    [
+        (calling("/SendEmailV4"), "POST /SendEmailV"),
+        (calling("/SendEmailV3", "PUT"), "POST /SendEmailV3"),
+        (calling("SendEmailV3?x=1"), None),
+        (calling("/sendemailv3", "Post"), None),
+        (calling("/SendEmail@{triggerBody()}"), None),
+        (calling("@{triggerBody()}"), None),
+        (calling("/SendEmailV4", "@{triggerBody()}"), None),
+        (calling(f"{ALERTS}/{ID}", "patch", api="microsoftgraphsecurity"), None),
+        (calling(f"{ALERTS}/{ID}", "delete", api="microsoftgraphsecurity"), "GET /v1.0/security/alerts/{alert-id}"),
+        (calling(f"{ALERTS}s/{ID}", "get", api="microsoftgraphsecurity"), "GET /v1.0/security/alerts/{alert-id}"),
+        (calling(f"/beta/security/tiIndicators/{ID}/x", api="microsoftgraphsecurity"), "POST /beta/security/"),
+        (calling("/v1.0/security/tiIndicators", "get", api="microsoftgraphsecurity"), None),
+        (calling(f"/v1.0/security/{ID}/submitTiIndicators", api="microsoftgraphsecurity"), None),
+        (calling("/approvalmail/$subscriptions", None, api="office365", type_name="ApiConnectionWebhook"), None),
+        (calling("/approvalmail", None, api="office365", type_name="ApiConnectionWebhook"), "POST /approvalmail/$"),
+    ],
+)
+def test_a_call_that_no_operation_answers_is_a_warning_that_names_the_nearest(
+    tmp_path: Path, document: dict[str, Any], nearest: str | None
+) -> None:
+    report = validate(Path(written(tmp_path / "w.json", {"definition": document})), {})
+    found = [(each.severity, each.code, each.pointer) for each in report.findings]
+    warning = ("warning", "OperationNotFound", "/definition/actions/call/inputs/path")
+    assert found == ([warning] if nearest else [])
+    assert all(f"The nearest is {nearest}" in each.message for each in report.findings)
+
+
+def test_a_call_of_an_added_connector_is_held_against_its_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations = {"/tickets": {"post": {"operationId": "Open", "responses": {}}}}
+    document = {"swagger": "2.0", "info": {"title": "Tickets", "version": "1"}, "paths": operations}
+    written(tmp_path / "added" / "tickets" / "swagger.json", document)
+    written(tmp_path / "added" / "broken" / "swagger.json", "{")
+    monkeypatch.setenv("SALLYPORT_CUSTOM_CONNECTORS", str(tmp_path / "added"))
+    for api, path, codes in (
+        ("tickets", "/tickets", []),
+        ("tickets", "/ticket", ["OperationNotFound"]),
+        ("broken", "/x", []),
+    ):
+        report = validate(Path(written(tmp_path / "w.json", calling(path, api=api))), {})
+        assert [each.code for each in report.findings] == codes
+
+
 def test_an_expression_that_is_wrong_is_drawn_with_a_caret(tmp_path: Path) -> None:
     broken = {**SOUND, "actions": {"a": {"type": "Compose", "inputs": "@concat('a', toUper('b'))"}}}
     lines = run(written(tmp_path / "w.json", broken)).stdout.splitlines()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sallyport.connectors.graph_security.operations import call
+from sallyport.connectors.graph_security.operations import call, find
 
-__all__ = ["call"]
+__all__ = ["call", "find"]
