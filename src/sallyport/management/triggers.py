@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sallyport.engine import resume, start
+from sallyport.engine import entries, start
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest
@@ -17,8 +17,8 @@ from sallyport.management import filters
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.odata import instants
-from sallyport.store import runs, trigger_histories
-from sallyport.triggers.request import CALLABLE, TriggerNotFound
+from sallyport.store import contents, documents, runs, trigger_histories
+from sallyport.triggers.request import CALLABLE, TriggerNotFound, WorkflowDisabled
 from sallyport.wdl.definition import Trigger
 from sallyport.web import bodies, signed_urls
 
@@ -124,12 +124,11 @@ async def resubmit(call: Call) -> Response:
     """Start a run again with the trigger outputs of an earlier one, which its name or its history's name means."""
     workflow = await call.workflow()
     trigger = _named(workflow, call.name("trigger"))
+    if workflow.state != "Enabled":
+        raise WorkflowDisabled(f"The workflow '{workflow.name}' is disabled.")
     name = call.name("history").upper()
-    row = await call.engine.database.read(lambda connection: runs.get(connection, name))
-    if row.workflow_id != workflow.id:
-        raise runs.RunNotFound(f"The workflow run '{row.id}' could not be found.")
-    stored = await call.engine.database.read(lambda connection: resume.read(connection, row))
-    earlier = start.load_trigger(row.trigger, call.engine.around.seal, stored.bodies)
+    row, bodies = await call.engine.database.read(lambda connection: _fired(connection, workflow, trigger, name))
+    earlier = start.load_trigger(row.trigger, call.engine.around.seal, bodies)
     event = Event(earlier.get("outputs"), earlier.get("inputs"))
     started = await call.engine.start(workflow, trigger.name, event)
     await started.stored
@@ -163,6 +162,20 @@ def _named(workflow: DeployedWorkflow, name: str) -> Trigger:
             return found
     known = ", ".join(workflow.definition.triggers) or "none"
     raise TriggerNotFound(f"The workflow '{workflow.name}' has no trigger '{name}'. Its triggers: {known}.")
+
+
+def _fired(
+    connection: Connection, workflow: DeployedWorkflow, trigger: Trigger, name: str
+) -> tuple[runs.Run, dict[str, bytes]]:
+    """Answer the run that a firing of a trigger has started, and the large contents of the firing.
+
+    Raises HistoryNotFound, and RunNotFound where it started none.
+    """
+    entry = trigger_histories.get(connection, workflow.id, trigger.name, name)
+    if entry.run_id is None:
+        raise runs.RunNotFound(f"The trigger '{trigger.name}' started no run in '{entry.id}': there is none to repeat.")
+    row = runs.get(connection, entry.run_id)
+    return row, contents.get(connection, entries.digests(documents.loads(row.trigger)))
 
 
 def _callable(workflow: DeployedWorkflow, name: str) -> Trigger:
