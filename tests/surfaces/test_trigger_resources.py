@@ -72,3 +72,68 @@ async def test_a_firing_that_started_no_run_says_so_to_who_starts_it_again(play:
     refused = await play.client.post(f"{histories}/{name}/resubmit")
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "WorkflowRunNotFound")
     assert refused.json()["error"]["message"].startswith("The trigger 'poll' started no run")
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_trigger_that_finds_nothing_when_it_is_run_is_no_failure_to_an_sdk(play: Playhouse) -> None:
+    await saved(play, "idle", {"poll": {**POLL, "recurrence": HOURLY}})
+    answered = await play.post(f"{WORKFLOWS}/idle/triggers/poll/run")
+    assert (answered.status_code, answered.content) == (200, b"")
+    assert "x-ms-workflow-run-id" not in answered.headers
+
+
+async def test_a_recurrence_is_shown_as_it_counts(play: Playhouse) -> None:
+    recurrence = {"frequency": "Hour", "interval": "@parameters('hours')"}
+    hours = {"hours": {"type": "Int", "defaultValue": 3}}
+    await saved(play, "timed", {"tick": {"type": "Recurrence", "recurrence": recurrence}}, parameters=hours)
+    await play.later(minutes=1)
+    shown = await play.get(f"{WORKFLOWS}/timed/triggers/tick")
+    assert shown["properties"]["recurrence"] == {"frequency": "Hour", "interval": 3}
+    assert (await play.get(f"{WORKFLOWS}/timed/triggers"))["value"] == [shown]
+
+
+async def test_a_trigger_says_when_it_looked_and_when_it_looks_next(play: Playhouse) -> None:
+    await saved(play, "idle", {"poll": {**POLL, "recurrence": HOURLY}, "manual": REQUEST})
+
+    async def times() -> list[tuple[str | None, str | None]]:
+        shown = [each["properties"] for each in (await play.get(f"{WORKFLOWS}/idle/triggers"))["value"]]
+        return [(each.get("lastExecutionTime"), each.get("nextExecutionTime")) for each in shown]
+
+    await play.later(minutes=10)
+    await play.post(f"{WORKFLOWS}/idle/triggers/manual/run")
+    asked_at, called_at, next_at = (f"2026-03-02T0{each}:00.0000000Z" for each in ("8:00", "8:10", "9:00"))
+    assert await times() == [(asked_at, next_at), (called_at, None)]
+    await play.post(f"{WORKFLOWS}/idle/disable")
+    assert await times() == [(asked_at, None), (called_at, None)]
+
+
+async def test_what_a_firing_saw_can_be_read_whether_it_started_a_run_or_not(play: Playhouse) -> None:
+    await saved(play, "idle", {"poll": {**POLL, "recurrence": HOURLY}, "manual": REQUEST})
+    await play.later(minutes=1)
+    await play.post(f"{WORKFLOWS}/idle/triggers/manual/run", {"a": 1})
+
+    async def content(trigger: str, part: str) -> Any:
+        (shown,) = (await play.get(f"{WORKFLOWS}/idle/triggers/{trigger}/histories"))["value"]
+        assert await play.get(f"{WORKFLOWS}/idle/triggers/{trigger}/histories/{shown['name']}") == shown
+        link = shown["properties"][f"{part}Link"]
+        read = await play.client.get(link["uri"], headers={"Authorization": ""})
+        assert len(read.content) == link["contentSize"]
+        return read.json()
+
+    assert (await content("manual", "outputs"))["body"] == {"a": 1}
+    assert (await content("poll", "outputs"))["statusCode"] == 202
+    assert (await content("poll", "inputs"))["uri"] == f"{FEED}/new"
+    (fired,) = (await play.get(f"{WORKFLOWS}/idle/triggers/manual/histories"))["value"]
+    run = await play.get(f"{WORKFLOWS}/idle/runs/{fired['name']}")
+    for name in ("trackingId", "correlation", "inputsLink", "outputsLink"):
+        assert fired["properties"].get(name) == run["properties"]["trigger"].get(name)
+
+
+async def test_what_a_firing_saw_stays_secret_where_its_author_says_so(play: Playhouse) -> None:
+    secured = {"runtimeConfiguration": {"secureData": {"properties": ["inputs", "outputs"]}}}
+    await saved(play, "idle", {"poll": {**POLL, "recurrence": HOURLY, **secured}})
+    await play.later(minutes=1)
+    (shown,) = (await play.get(f"{WORKFLOWS}/idle/triggers/poll/histories"))["value"]
+    assert shown["properties"]["outputsLink"] == {"secureData": {"properties": ["outputs"]}}

@@ -21,7 +21,7 @@ from sallyport.management import errors, filters, shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.statuses import Status
-from sallyport.store import contents, documents, history, runs, schema
+from sallyport.store import contents, documents, history, runs, schema, trigger_histories
 from sallyport.store.history import Entry
 from sallyport.web import signed_urls
 from sallyport.web.segments import SegmentRoute
@@ -144,13 +144,12 @@ class Contents:
         """Answer a content as it is stored, None when there is none or it is secured."""
 
         def read(connection: Connection) -> bytes | None:
+            if action == shapes.OF_TRIGGER:
+                return _stored(connection, trigger_histories.document(connection, run_id), part)
             row = runs.get(connection, run_id)
-            document = documents.loads(row.trigger) if action == "$trigger" else {}
-            if action != "$trigger":
-                found = (each for each in history.read(connection, row.id) if each.name == action)
-                entry, _ = _one(_by_key(found, lambda key: key == repetition), action, repetition)
-                document = entry.document
-            return _stored(connection, document, part)
+            found = (each for each in history.read(connection, row.id) if each.name == action)
+            entry, _ = _one(_by_key(found, lambda key: key == repetition), action, repetition)
+            return _stored(connection, entry.document, part)
 
         return await self._engine.database.read(read)
 

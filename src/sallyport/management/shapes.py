@@ -16,6 +16,8 @@ from sallyport.web import signed_urls
 
 #: What is told of a run's trigger in another way, or is our own.
 _NOT_SHOWN = frozenset({"inputs", "outputs", "clientTrackingId", "awaited"})
+#: Stands for the trigger in the address of a content, in the place of an action's name.
+OF_TRIGGER = "$trigger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,7 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
         "trackedProperties": record.tracked_properties,
         "canResubmit": False,
     }
-    document = entry.document
-    for part in ("inputs", "outputs"):
-        stored = document.get(part)
-        if isinstance(stored, dict):
-            link = _link(stored, document, of, (run_row.id, record.name, record.repetition, part), links)
-            properties[f"{part}Link"] = link
+    properties |= content_links(entry.document, of, (run_row.id, record.name, record.repetition), links)
     base = f"{of.resource_id}/runs/{run_row.id}/actions/{record.name}"
     if record.repetition:
         properties["repetitionIndexes"] = _indexes(record, of)
@@ -122,11 +119,19 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
 def _run_trigger(trigger: Mapping[str, Any], of: DeployedWorkflow, run_id: str, links: Links) -> dict[str, Any]:
     shown = {key: value for key, value in trigger.items() if key not in _NOT_SHOWN}
     shown["correlation"] = {"clientTrackingId": trigger.get("clientTrackingId")}
-    for part in ("inputs", "outputs"):
-        stored = trigger.get(part)
-        if isinstance(stored, dict):
-            shown[f"{part}Link"] = _link(stored, trigger, of, (run_id, "$trigger", "", part), links)
-    return shown
+    return shown | content_links(trigger, of, (run_id, OF_TRIGGER, ""), links)
+
+
+def content_links(
+    document: Mapping[str, Any], of: DeployedWorkflow, place: tuple[str, str, str], links: Links
+) -> dict[str, Any]:
+    """Answer where the contents of a record are read; `place` is its run or firing, its action and repetition."""
+    parts = {part: document.get(part) for part in ("inputs", "outputs")}
+    return {
+        f"{part}Link": _link(stored, document, of, (*place, part), links)
+        for part, stored in parts.items()
+        if isinstance(stored, dict)
+    }
 
 
 def _link(

@@ -13,7 +13,7 @@ from sallyport.engine import entries, start
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest
-from sallyport.management import filters
+from sallyport.management import filters, trigger_shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.odata import instants
@@ -28,13 +28,14 @@ TRIGGER = WORKFLOW + "/triggers/{trigger}"
 async def listed(call: Call) -> Response:
     """Answer a workflow's triggers."""
     workflow = await call.workflow()
-    return answer({"value": [_shape(workflow, each) for each in workflow.definition.triggers.values()]})
+    return answer({"value": await _shown(call, workflow, *workflow.definition.triggers.values())})
 
 
 async def get(call: Call) -> Response:
     """Answer one trigger."""
     workflow = await call.workflow()
-    return answer(_shape(workflow, _named(workflow, call.name("trigger"))))
+    (shown,) = await _shown(call, workflow, _named(workflow, call.name("trigger")))
+    return answer(shown)
 
 
 async def list_callback_url(call: Call) -> Response:
@@ -83,7 +84,8 @@ async def run(call: Call) -> Response:
     body = bodies.parse(raw) if raw else None
     started = await call.deps.triggers.fire_now(workflow, trigger.name, body)
     if not started:
-        return Response(status_code=204)
+        # Not 204, which Microsoft's SDK takes for a failure.
+        return Response(status_code=200)
     return Response(status_code=202, headers={"x-ms-workflow-run-id": started[0]})
 
 
@@ -107,7 +109,8 @@ async def histories(call: Call) -> Response:
         return listed(connection, workflow.id, trigger.name, status=status, limit=top, skip=skip)
 
     found = await call.engine.database.query(read)
-    return page(call, [_history(workflow, trigger, each) for each in found], top=top, skip=skip)
+    shown = [trigger_shapes.history(workflow, trigger, each, call.links()) for each in found]
+    return page(call, shown, top=top, skip=skip)
 
 
 async def history(call: Call) -> Response:
@@ -117,7 +120,7 @@ async def history(call: Call) -> Response:
     found = await call.engine.database.read(
         lambda connection: trigger_histories.get(connection, workflow.id, trigger.name, name)
     )
-    return answer(_history(workflow, trigger, found))
+    return answer(trigger_shapes.history(workflow, trigger, found, call.links()))
 
 
 async def resubmit(call: Call) -> Response:
@@ -164,6 +167,13 @@ def _named(workflow: DeployedWorkflow, name: str) -> Trigger:
     raise TriggerNotFound(f"The workflow '{workflow.name}' has no trigger '{name}'. Its triggers: {known}.")
 
 
+async def _shown(call: Call, workflow: DeployedWorkflow, *triggers: Trigger) -> list[dict[str, Any]]:
+    read = call.engine.database.query
+    found = await read(lambda connection: trigger_shapes.seen(connection, workflow, *triggers))
+    pairs = zip(triggers, found, strict=True)
+    return [trigger_shapes.trigger(call.engine, workflow, each, when) for each, when in pairs]
+
+
 def _fired(
     connection: Connection, workflow: DeployedWorkflow, trigger: Trigger, name: str
 ) -> tuple[runs.Run, dict[str, bytes]]:
@@ -183,46 +193,3 @@ def _callable(workflow: DeployedWorkflow, name: str) -> Trigger:
     if trigger.type not in CALLABLE:
         raise NotCallable(f"The trigger '{trigger.name}' of type '{trigger.type}' has no callback address.")
     return trigger
-
-
-def _shape(workflow: DeployedWorkflow, trigger: Trigger) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "provisioningState": "Succeeded",
-        "createdTime": workflow.created_at,
-        "changedTime": workflow.changed_at,
-        "state": workflow.state,
-        "workflow": {
-            "id": workflow.resource_id,
-            "name": workflow.name,
-            "type": "Microsoft.Logic/workflows",
-        },
-    }
-    if trigger.recurrence is not None:
-        properties["recurrence"] = trigger.recurrence
-    return {
-        "id": f"{workflow.resource_id}/triggers/{trigger.name}",
-        "name": trigger.name,
-        "type": "Microsoft.Logic/workflows/triggers",
-        "properties": properties,
-    }
-
-
-def _history(workflow: DeployedWorkflow, trigger: Trigger, row: trigger_histories.TriggerHistory) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "startTime": row.started_at,
-        "endTime": row.ended_at,
-        "scheduledTime": row.scheduled_at,
-        "status": row.status,
-        "code": row.code,
-        "error": row.error,
-        "fired": row.fired,
-    }
-    if row.run_id is not None:
-        name = f"{workflow.resource_id}/runs/{row.run_id}"
-        properties["run"] = {"id": name, "name": row.run_id, "type": "Microsoft.Logic/workflows/runs"}
-    return {
-        "id": f"{workflow.resource_id}/triggers/{trigger.name}/histories/{row.id}",
-        "name": row.id,
-        "type": "Microsoft.Logic/workflows/triggers/histories",
-        "properties": {key: value for key, value in properties.items() if value is not None},
-    }

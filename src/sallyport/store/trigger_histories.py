@@ -52,6 +52,9 @@ class TriggerHistory:
     document: str = "{}"
     #: The run that was started; None where none was.
     run_id: str | None = None
+    #: Those of the run's trigger; None where no run was started.
+    tracking_id: str | None = None
+    client_tracking_id: str | None = None
 
     @property
     def fired(self) -> bool:
@@ -59,8 +62,8 @@ class TriggerHistory:
         return self.run_id is not None
 
 
-#: The columns in the order of the record's fields, of which the last is for runs.
-_COLUMNS = tuple(trigger_histories.c[each.name] for each in fields(TriggerHistory)[:-1])
+#: The columns in the order of the record's fields, of which the last are for runs.
+_COLUMNS = tuple(trigger_histories.c[each.name] for each in fields(TriggerHistory) if each.name in trigger_histories.c)
 
 
 class HistoryNotFound(NotFound):
@@ -72,8 +75,7 @@ class HistoryNotFound(NotFound):
 def insert(connection: Connection, entry: TriggerHistory) -> None:
     """Store an entry of a look that started no run."""
     row = asdict(entry)
-    del row["run_id"]
-    connection.execute(sa.insert(trigger_histories), row)
+    connection.execute(sa.insert(trigger_histories), {column.name: row[column.name] for column in _COLUMNS})
 
 
 def listed(
@@ -109,6 +111,19 @@ def get(connection: Connection, workflow_id: str, trigger_name: str, entry_id: s
     if run is None:
         raise HistoryNotFound(f"The trigger '{trigger_name}' has no history '{entry_id}'.")
     return _of_run(workflow_id, trigger_name, run.id, run.trigger)
+
+
+def document(connection: Connection, entry_id: str) -> dict[str, Any]:
+    """Answer what holds the contents of an entry, whichever trigger's it is: `{"inputs", "outputs"}`.
+
+    Raises HistoryNotFound.
+    """
+    for table, column in ((runs.runs, runs.runs.c.trigger), (trigger_histories, trigger_histories.c.document)):
+        found = connection.execute(sa.select(column).where(table.c.id == entry_id)).scalar()
+        if found is not None:
+            read: dict[str, Any] = documents.loads(found)
+            return read
+    raise HistoryNotFound(f"There is no trigger history '{entry_id}'.")
 
 
 def forget_before(connection: Connection, ended_at: str, limit: int) -> int:
@@ -158,6 +173,8 @@ def _of_run(workflow_id: str, trigger_name: str, run_id: str, trigger: str) -> T
         code=told["code"],
         document=documents.dumps(contents).decode(),
         run_id=run_id,
+        tracking_id=told.get("trackingId"),
+        client_tracking_id=told.get("clientTrackingId"),
     )
 
 
