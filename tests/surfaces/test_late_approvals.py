@@ -49,14 +49,14 @@ async def test_who_chooses_too_late_is_told_why_it_changes_nothing(tmp_path: Pat
 
         await play.until(lambda: play.mails.sent)
         await play.until(lambda: not play.house.engine.dispatch.active)
-        link = unescape(re.findall(r'href="([^"]+/approvals/[^"]+)"', play.mails.html())[0])
+        approve, reject = map(unescape, re.findall(r'href="([^"]+/approvals/[^"]+)"', play.mails.html()))
         if why == "timed out":
             await play.later(minutes=11)
             await play.until(lambda: play.house.database.read_now(asked) == "TimedOut")
         elif why == "cancelled":
             await play.post(f"{RUNS}/{run_id}/cancel")
         else:
-            assert "Your answer was recorded" in (await play.client.post(link)).text
-        late = await play.client.post(link)
+            assert "Your answer was recorded" in (await play.client.post(reject)).text
+        late = await play.client.post(approve)
     expected = (409, "Already answered") if why == "answered" else (410, "Nobody waits for this answer any more")
     assert (late.status_code, expected[1] in late.text) == (expected[0], True)

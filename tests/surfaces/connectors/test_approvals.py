@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from email.message import EmailMessage
@@ -108,6 +109,35 @@ async def test_a_second_choice_is_told_that_an_answer_was_given(
     again = await browser.post(links["Reject"])
     assert (again.status_code, "Already answered" in again.text) == (409, True)
     assert [each["SelectedOption"] for each in waiting.reports] == ["Approve"]
+
+
+async def test_who_confirms_twice_is_told_both_times_that_the_answer_was_recorded(
+    browser: httpx.AsyncClient, mailbox: Mailbox, clock: ManualClock, tmp_path: Path, waiting: Waiting
+) -> None:
+    links = await _links(mailbox, clock, tmp_path)
+    # A browser shows the second answer of a double click, which may even come first.
+    clicks = await asyncio.gather(*(browser.post(links["Approve"]) for _ in range(3)))
+    for done in (*clicks, await browser.post(links["Approve"])):
+        assert (done.status_code, "Your answer was recorded" in done.text) == (200, True)
+    assert [each["SelectedOption"] for each in waiting.reports] == ["Approve"]
+    assert (await browser.post(links["Reject"])).status_code == 409
+    for _ in range(2):
+        # An answer that was not the first is not called recorded, however often it comes.
+        assert "Already answered" in (await browser.post(links["Reject"])).text
+
+
+async def test_a_choice_that_was_not_taken_is_handed_on_again(
+    mailbox: Mailbox, clock: ManualClock, tmp_path: Path
+) -> None:
+    links = await _links(mailbox, clock, tmp_path)
+    wire = Wire(status=500)
+    app = Starlette(routes=approvals.routes(wire, sign, clock))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC) as browser:
+        assert (await browser.post(links["Approve"])).status_code == 502
+        wire.status = 200
+        assert "recorded" in (await browser.post(links["Approve"])).text
+        assert "recorded" in (await browser.post(links["Approve"])).text
+    assert len(wire.requests) == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
