@@ -23,7 +23,6 @@ _BLOCKS = frozenset(
 #: Blocks with an empty line around them.
 _APART = frozenset({"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"})
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
-_MARKUP = re.compile(r"<(?:[a-zA-Z][^<>]*|/[a-zA-Z][^<>]*|!--)>?")
 _BEGINNING = re.compile(
     r"\s*<(!doctype|!--|(html|head|style|body|div|p|table|h[1-6]|[uo]l|pre|center|span|font|b|strong|i|em|a|br|img)[\s/>])",
     re.IGNORECASE,
@@ -32,11 +31,6 @@ _BEGINNING = re.compile(
 _BEGINS = re.compile(r"</?[a-zA-Z]")
 _TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*)((?:[^>=]|=\s*+(?:"[^"]*"|'[^']*')?+)*+)>""")
 _ADDRESS = re.compile(r"""[\s"'/]href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""", re.IGNORECASE)
-
-
-def is_html(text: str) -> bool:
-    """Answer whether a text holds an element."""
-    return bool(_MARKUP.search(text))
 
 
 def begins(text: str) -> bool:
@@ -100,7 +94,7 @@ class _Reader:
     def take(self, piece: str | re.Match[str]) -> None:
         if isinstance(piece, str):
             if piece and not self._hidden:
-                self._pieces.append(_unescaped(piece).replace("\n", " "))
+                self._pieces.append(unescaped(piece).replace("\n", " "))
         elif piece[1]:
             self._end(piece[2].lower())
         else:
@@ -127,9 +121,7 @@ class _Reader:
         elif tag == "a":
             # There are no links within links.
             self._end_link()
-            found = _ADDRESS.search(attributes)
-            address = next((each for each in found.groups() if each is not None), "") if found else ""
-            self._link = _unescaped(address), len(self._pieces)
+            self._link = address(attributes), len(self._pieces)
 
     def _end(self, tag: str) -> None:
         if tag in _HIDDEN:
@@ -141,17 +133,24 @@ class _Reader:
     def _end_link(self) -> None:
         if self._link is None:
             return
-        (address, start), self._link = self._link, None
+        (leads_to, start), self._link = self._link, None
         shown = "".join(self._pieces[start:]).strip()
-        if address and shown and address not in (shown, f"mailto:{shown}"):
-            self._pieces.append(f" <{address}>")
+        if leads_to and shown and leads_to not in (shown, f"mailto:{shown}"):
+            self._pieces.append(f" <{leads_to}>")
 
     def _edge(self, tag: str) -> None:
         if tag in _BLOCKS:
             self._pieces.append("\n\n" if tag in _APART else "\n")
 
 
-def _unescaped(text: str) -> str:
+def address(attributes: str) -> str:
+    """Answer where a link with these attributes leads; empty when they do not say."""
+    found = _ADDRESS.search(attributes)
+    return unescaped(next((each for each in found.groups() if each is not None), "")) if found else ""
+
+
+def unescaped(text: str) -> str:
+    """Answer a text with the characters that its entities stand for."""
     try:
         return html.unescape(text)
     except ValueError:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import effort
 from connector_outside import PUBLIC, Post, a_call, message_of, outside, sign
-from sallyport.connectors import Connectors
+from sallyport.connectors import Connectors, html_inert, html_text
 from sallyport.connectors.office365 import approval, pages
 from sallyport.connectors.office365.approval import Choice, ExpiredLink, UnknownLink
 from sallyport.connectors.outside import MailNotSent
@@ -226,6 +227,31 @@ async def test_no_mail_lets_an_option_become_markup() -> None:
         {**MESSAGE, "Options": "<script>x</script>", "HeaderText": "<img src=x>", "SelectionText": "<b>"}
     )
     assert _Links(_html(post)).tags.isdisjoint({"script", "img", "b"})
+
+
+async def test_a_text_stays_one_whatever_an_alert_that_it_quotes_holds() -> None:
+    evil = "<a href='https://evil.example'>Approve</a><img src=x><style>p{display:none}</style><!-- <form> </div>"
+    _, post = await _ask({**MESSAGE, "Body": f"Alert: {evil}\nHost: <web01> & more\nSeverity: high"})
+    html = _Links(_html(post))
+    assert html.tags.isdisjoint({"img", "style", "form", "web01"})
+    assert len(html.found) == 2
+    for shown in ("Approve &lt;https://evil.example&gt;", "&lt;!-- ", "&lt;web01&gt; &amp; more<br>\nSeverity: high"):
+        assert shown in _html(post)
+    assert html_text.plain(_html(post)).count("Severity: high") == 1
+
+
+async def test_a_text_may_be_formatted_a_little_and_a_body_that_is_html_stays_as_it_is() -> None:
+    _, post = await _ask({**MESSAGE, "Body": "Alert <b onclick=x>one &lt;2&gt;<br />\nand</i> <I>two</b> more<ul>"})
+    assert "Alert <b>one &lt;2&gt;<br>\nand <i>two</i></b> more<ul></ul></div>" in _html(post)
+    body = '<p style="color: red">Alert <a href="https://soc.contoso.com/1">one</a></p>'
+    _, post = await _ask({**MESSAGE, "Body": body})
+    assert body in _html(post)
+
+
+def test_a_text_is_gone_through_once_however_much_an_attacker_wrote() -> None:
+    for piece in ("<b>", "<a href='", "<ul><i></ul>", "<", "</a>", "<b "):
+        with effort.at_most(5):
+            html_inert.inert(piece * 40_000 + "</a></i>" * 40_000)
 
 
 @pytest.mark.parametrize(

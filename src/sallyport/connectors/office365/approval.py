@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sallyport import errors
-from sallyport.connectors import html_text, mail
+from sallyport.connectors import html_inert, html_text, mail
 from sallyport.connectors.answers import InvalidCall
 
 #: As long as a run may take by default.
@@ -163,7 +163,8 @@ class Request:
 def mail_page(request: Request, links: Sequence[tuple[str, str]]) -> str:
     """Answer the mail as HTML; mail programs know no style sheets, so each element carries its own."""
     buttons = " &nbsp; ".join(f'<a href="{escape(url)}" style="{_BUTTON}">{escape(each)}</a>' for each, url in links)
-    body = request.body if html_text.is_html(request.body) else escape(request.body).replace("\n", "<br>\n")
+    # HTML is its author's, as in Azure; a text stays one, whatever the alerts hold that it quotes.
+    body = request.body if html_text.begins(request.body) else html_inert.inert(request.body)
     return (
         f'<div style="{_PROSE}">\n<h2 style="margin:0 0 16px">{escape(request.header)}</h2>\n'
         f"<div>{body}</div>\n"
