@@ -508,6 +508,26 @@ async def test_a_workflow_is_not_called_with_a_body_that_does_not_fit_its_schema
     assert (call.status, call.code, started) == ("Failed", "TriggerInputSchemaMismatch", [])
 
 
+@pytest.mark.parametrize(
+    ("schema", "body", "said"),
+    [
+        ({"pattern": "^(a|a)+$"}, "a" * 40 + "!", "cannot be checked against the schema within"),
+        ({"$ref": "http://127.0.0.1:9/schema.json"}, {}, "nothing is fetched from elsewhere"),
+        ({"$ref": "#/definitions/nowhere"}, {}, "leads nowhere"),
+        ({"$ref": "#"}, {}, "more than 150 deep"),
+        ({"type": "objct"}, {}, "'objct' is not a type"),
+        ({"const": 1}, 2, "does not match const"),
+    ],
+    ids=["endless", "elsewhere", "nowhere", "circle", "type", "draft 6"],
+)
+async def test_a_schema_of_a_trigger_can_neither_hold_up_the_server_nor_lead_out_of_it(
+    stage: Stage, schema: dict[str, Any], body: Any, said: str
+) -> None:
+    call, started = await _called(stage, body, inputs={"schema": schema}, operationOptions="EnableSchemaValidation")
+    assert (call.status, call.code, started) == ("Failed", "TriggerInputSchemaMismatch", [])
+    assert said in str(call.error)
+
+
 async def test_a_call_that_the_conditions_of_the_trigger_refuse_is_accepted_and_starts_nothing(stage: Stage) -> None:
     condition = {"expression": "@equals(triggerBody()?['severity'], 'high')"}
     call, started = await _called(stage, {"severity": "low"}, conditions=[condition])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from sallyport.actions import http_content, json_schema
@@ -12,9 +11,6 @@ from sallyport.engine.context import ActionContext
 from sallyport.engine.outcome import Failed, Outcome, Succeeded
 from sallyport.wdl import values
 
-#: A check that takes longer than this is made beside everything else.
-_AT_ONCE_SECONDS = 0.05
-
 
 @action("ParseJson", derives=True)
 async def parse_json(inputs: Any, _ctx: ActionContext) -> Outcome:
@@ -23,10 +19,7 @@ async def parse_json(inputs: Any, _ctx: ActionContext) -> Outcome:
     schema = read.member(inputs, "schema")
     if schema is None or schema == {}:
         return Succeeded({"body": content})
-    try:
-        faults = json_schema.validate(schema, content, _AT_ONCE_SECONDS)
-    except json_schema.TooCostly:
-        faults = await asyncio.to_thread(json_schema.validate, schema, content)
+    faults = await json_schema.checked(schema, content)
     if not faults:
         return Succeeded({"body": content})
     message = f"The content does not conform to the schema: {'; '.join(fault['message'] for fault in faults[:3])}"

@@ -66,7 +66,7 @@ class Callbacks:
         trigger = request_trigger.callable_trigger(workflow, trigger_name)
         outputs = await self._outputs(request)
         _match_relative_path(trigger.raw.get("inputs"), request, outputs)
-        request_trigger.check_schema(trigger, outputs.get("body"))
+        await request_trigger.check_schema(trigger, outputs.get("body"))
         tracking = request.headers.get("x-ms-client-tracking-id")
         accepted, answer = await request_trigger.fire(
             self._engine,

@@ -40,7 +40,7 @@ class Children:
         if known is not None:
             return StartedChild(known, answers=not splits)
         request.callable_trigger(workflow, trigger.name)
-        request.check_schema(trigger, child.body)
+        await request.check_schema(trigger, child.body)
         called, decided = request.decided(
             engine,
             workflow,

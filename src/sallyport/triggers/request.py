@@ -9,8 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jsonschema
-
+from sallyport.actions import json_schema
 from sallyport.engine.engine import Engine
 from sallyport.engine.run import Answer
 from sallyport.engine.workflow import DeployedWorkflow
@@ -138,7 +137,7 @@ def callable_trigger(workflow: DeployedWorkflow, name: str) -> Trigger:
     return found
 
 
-def check_schema(trigger: Trigger, body: Any) -> None:
+async def check_schema(trigger: Trigger, body: Any) -> None:
     """Hold a body against the trigger's schema, where the author asked for it.
 
     Raises SchemaMismatch naming the place.
@@ -148,12 +147,12 @@ def check_schema(trigger: Trigger, body: Any) -> None:
     if "enableschemavalidation" not in trigger.operation_options or not isinstance(schema, dict):
         return
     try:
-        jsonschema.validate(body, schema, cls=jsonschema.Draft4Validator)
-    except jsonschema.ValidationError as error:
-        place = "/".join(str(each) for each in error.absolute_path)
-        raise SchemaMismatch(f"The body does not fit the trigger's schema at '/{place}': {error.message}") from None
-    except jsonschema.SchemaError as error:
-        raise SchemaMismatch(f"The trigger's schema is not a JSON schema: {error.message}") from None
+        faults = await json_schema.checked(schema, body)
+    except json_schema.SchemaError as error:
+        raise SchemaMismatch(f"The body cannot be held against the trigger's schema: {error.message}") from None
+    if faults:
+        told = "; ".join(f"'{fault['path']}': {fault['message']}" for fault in faults[:3])
+        raise SchemaMismatch(f"The body does not fit the trigger's schema at {told}")
 
 
 async def _answer(answer: asyncio.Future[Answer | None], seconds: float) -> Answer:
