@@ -14,6 +14,7 @@ from sallyport.wdl.checks import (
     order,
     parameters,
     placement,
+    schemas,
     shapes,
     sizes,
     static_results,
@@ -28,8 +29,8 @@ from sallyport.wdl.values import Json
 __all__ = ["Finding", "Limits", "check"]
 
 _RULES = (
-    *(shapes.check, demands.check, timing.check, static_results.check, order.check, placement.check, variables.check),
-    *(parameters.check, expressions.check, sizes.check),
+    *(shapes.check, demands.check, schemas.check, timing.check, static_results.check, order.check, placement.check),
+    *(variables.check, parameters.check, expressions.check, sizes.check),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import effort
+from sallyport.actions import json_schema
 from sallyport.wdl import check, definition, operation_types
 from sallyport.wdl.checks import demands
 from sallyport.wdl.findings import Finding, Limits
@@ -100,6 +101,74 @@ def test_inputs_are_refused_without_what_they_need_unless_an_expression_makes_th
     missing = [each for each in found if each.severity == "error" and "have no" in each.message]
     assert [each.pointer for each in missing] == ["/actions/a/inputs"] * bool(members)
     assert all(f"'{member}'" in missing[0].message for member in members)
+
+
+def parsing(schema: Any) -> dict[str, Any]:
+    return {"actions": {"p": {"type": "ParseJson", "inputs": {"content": "@triggerBody()", "schema": schema}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "content", "pointer", "said"),
+    [
+        ("object", 1, "", "a schema is an object or a boolean."),
+        ({"type": "strng"}, 1, "/type", "'strng' is not a type. Did you mean 'string'?"),
+        ({"type": ["nul", "string"]}, 1, "/type", "'nul' is not a type."),
+        ({"properties": {"a/b": {"type": "int"}}}, {"a/b": 1}, "/properties/a~1b/type", "'int' is not a type."),
+        ({"properties": ["a"]}, {}, "/properties", "'properties' is an object of schemas."),
+        ({"properties": {"a": "string"}}, {"a": 1}, "/properties/a", "a schema is an object or a boolean."),
+        ({"items": {"required": "a"}}, [{}], "/items/required", "'required' is an array of the names of properties."),
+        ({"items": [{"enum": 1}]}, [1], "/items/0/enum", "'enum' is an array."),
+        ({"anyOf": {}}, 1, "/anyOf", "'anyOf' is an array of schemas."),
+        ({"oneOf": [1]}, 1, "/oneOf/0", "a schema is an object or a boolean."),
+        ({"maxLength": -1}, "a", "/maxLength", "'maxLength' is a whole number of 0 or more."),
+        ({"minItems": 1.5}, [], "/minItems", "'minItems' is a whole number of 0 or more."),
+        ({"maximum": "9"}, 1, "/maximum", "'maximum' is a number."),
+        ({"multipleOf": 0}, 1, "/multipleOf", "'multipleOf' is a number greater than 0."),
+        ({"pattern": "("}, "a", "/pattern", "'pattern' is a regular expression."),
+        ({"patternProperties": {"(": {}}}, {"a": 1}, "/patternProperties/(", "'(' is not a regular expression."),
+        ({"additionalProperties": 1}, {"a": 1}, "/additionalProperties", "a schema is an object or a boolean."),
+        ({"not": {"$ref": "#/definitions/a"}}, 1, "/not/$ref", "'#/definitions/a' leads nowhere."),
+    ],
+)
+def test_a_schema_that_no_content_can_be_held_against_is_a_warning(
+    schema: Any, content: Any, pointer: str, said: str
+) -> None:
+    with pytest.raises(json_schema.SchemaError):
+        json_schema.validate(schema, content)
+    (found,) = findings(parsing(schema))
+    assert (found.severity, found.code, found.pointer) == (
+        "warning",
+        "InvalidSchema",
+        f"/actions/p/inputs/schema{pointer}",
+    )
+    assert found.message == f"The schema of 'p' is not valid: {said}"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        True,
+        "@json('{}')",
+        {"type": ["string", "null"], "properties": {"a": {"required": True}, "b": False}},
+        {"$ref": "#/definitions/a~1b", "definitions": {"a/b": {"exclusiveMaximum": True, "maximum": 1.5}}},
+        {"properties": {"a": {"type": "@{triggerBody()}", "enum": "@triggerBody()"}}, "default": "strng"},
+        {"items": [{"minLength": 2.0}, {}], "additionalItems": False, "nosuch": 1, "format": "nosuch"},
+    ],
+)
+def test_a_schema_that_content_can_be_held_against_is_none_of_the_findings(schema: Any) -> None:
+    assert findings(parsing(schema)) == []
+
+
+def test_the_schema_of_a_trigger_counts_only_where_bodies_are_held_against_it() -> None:
+    trigger = {"type": "Request", "inputs": {"schema": {"type": "strng"}}}
+    assert findings({"triggers": {"t": trigger}}) == []
+    (found,) = findings({"triggers": {"t": {**trigger, "operationOptions": "EnableSchemaValidation"}}})
+    assert (found.severity, found.pointer) == ("warning", "/triggers/t/inputs/schema/type")
+
+
+def test_of_a_schema_that_is_wrong_everywhere_only_the_beginning_is_told() -> None:
+    assert len(findings(parsing({"properties": {f"p{i}": {"type": "strng"} for i in range(99)}}))) == 10
 
 
 @pytest.mark.parametrize("limit", LIMITS)
