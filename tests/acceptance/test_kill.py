@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import pytest
 
+import databases
 from acceptance.victim import Victim
 from sallyport.engine import entries, resume
 from sallyport.engine.records import ABSENT, Record
@@ -145,13 +146,13 @@ class Clients:
             self.acknowledged.alerts.add(name)
 
 
-async def _warm_up(clients: Clients, database: Path) -> None:
+async def _warm_up(clients: Clients, url: str) -> None:
     """Send until both workflows have ended a run: the trigger has looked for the first time, and nothing was killed."""
     async with httpx.AsyncClient(timeout=5) as client:
         for _ in range(60):
             await clients.send(client, clients.acknowledged.count + 2)
             await asyncio.sleep(0.5)
-            ended = [run for run in _runs(database) if run.status in TERMINAL]
+            ended = [run for run in _runs(url) if run.status in TERMINAL]
             if len({run.workflow_id for run in ended}) == 2:
                 return
     raise TimeoutError("the workflows do not run")
@@ -172,34 +173,34 @@ async def _campaign(victim: Victim, clients: Clients, chance: random.Random) -> 
     return kills
 
 
-def _drain(database: Path, clients: Clients) -> None:
+def _drain(url: str, clients: Clients) -> None:
     ends = time.monotonic() + _DRAIN_SECONDS
     while time.monotonic() < ends:
-        found = _runs(database)
-        told = _alerts_of(database, found)
+        found = _runs(url)
+        told = _alerts_of(found)
         if all(run.status in TERMINAL for run in found) and clients.acknowledged.alerts <= told.keys():
             return
         time.sleep(0.5)
-    open_runs = [f"{run.id} {run.status} {run.owner} {run.wake_at}" for run in _runs(database)]
+    open_runs = [f"{run.id} {run.status} {run.owner} {run.wake_at}" for run in _runs(url)]
     raise TimeoutError(f"not everything ends: {[each for each in open_runs if ' Succeeded' not in each][:5]}")
 
 
-def _runs(database: Path) -> list[runs.Run]:
-    opened = Database(sqlite_url(database))
+def _runs(url: str) -> list[runs.Run]:
+    opened = Database(url)
     try:
         return opened.read_now(lambda connection: runs.listed(connection, limit=10**6))
     finally:
         opened.close()
 
 
-def _alerts_of(database: Path, found: list[runs.Run]) -> Counter[str]:
+def _alerts_of(found: list[runs.Run]) -> Counter[str]:
     """Answer how many runs each alert has."""
     ids = [(documents.loads(run.trigger).get("outputs") or {}).get("value", {}).get("body", {}) for run in found]
     return Counter(body["id"] for body in ids if isinstance(body, dict) and "title" in body)
 
 
-def _histories(database: Path) -> dict[str, tuple[runs.Run, list[Record], list[int]]]:
-    opened = Database(sqlite_url(database))
+def _histories(url: str) -> dict[str, tuple[runs.Run, list[Record], list[int]]]:
+    opened = Database(url)
     try:
         found = {}
         for run in opened.read_now(lambda connection: runs.listed(connection, limit=10**6)):
@@ -232,11 +233,23 @@ def _shown(run: runs.Run, records: list[Record]) -> Any:
 @pytest.mark.soak
 @pytest.mark.slow
 def test_a_server_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    _kill_again_and_again(tmp_path, sqlite_url(tmp_path / "data" / "sallyport.db"))
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+@pytest.mark.soak
+@pytest.mark.slow
+@pytest.mark.postgresql
+def test_nor_does_it_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    """What the killed process had asked of the database may still be done while the next one begins."""
+    _kill_again_and_again(tmp_path, databases.created(postgresql_url))
+
+
+def _kill_again_and_again(tmp_path: Path, url: str) -> None:
     sys.stdout.write(f"SALLYPORT_SOAK_SEED={SEED} SALLYPORT_SOAK_KILLS={KILLS}\n")
     data, effects = tmp_path / "data", tmp_path / "effects"
-    database = data / "sallyport.db"
     with _sink(effects) as port:
-        victim = Victim(data, {"SALLYPORT_EGRESS_ALLOW": f"127.0.0.1:{port}"})
+        victim = Victim(data, {"SALLYPORT_EGRESS_ALLOW": f"127.0.0.1:{port}", "SALLYPORT_DATABASE_URL": url})
         victim.start()
         victim.consent()
         try:
@@ -244,15 +257,15 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -
             address = victim.deploy("called", _definition(CALLED, "@{triggerBody()?['id']}", sink))
             victim.deploy("alerted", _definition(ALERTED, "@{triggerBody()?['id']}", sink), CONNECTIONS)
             clients = Clients(victim.callback_url(address, "when"), victim.origin, victim.token())
-            asyncio.run(_warm_up(clients, database))
-            undisturbed = {run.id for run in _runs(database) if run.status in TERMINAL}
+            asyncio.run(_warm_up(clients, url))
+            undisturbed = {run.id for run in _runs(url) if run.status in TERMINAL}
             before = set(clients.acknowledged.alerts)
             kills = asyncio.run(_campaign(victim, clients, random.Random(SEED)))
-            clients.acknowledged.alerts -= before - _alerts_of(database, _runs(database)).keys()
-            _drain(database, clients)
+            clients.acknowledged.alerts -= before - _alerts_of(_runs(url)).keys()
+            _drain(url, clients)
         finally:
             victim.stop()
-    _check(database, clients.acknowledged, undisturbed, _effects(effects), kills)
+    _check(url, clients.acknowledged, undisturbed, _effects(effects), kills)
 
 
 def _effects(file: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -264,14 +277,14 @@ def _effects(file: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
 
 
 def _check(
-    database: Path,
+    url: str,
     acknowledged: Acknowledged,
     undisturbed: set[str],
     effects: dict[tuple[str, str], list[dict[str, Any]]],
     kills: list[float],
 ) -> None:
-    histories = _histories(database)
-    alerts = _alerts_of(database, [run for run, _, _ in histories.values()])
+    histories = _histories(url)
+    alerts = _alerts_of([run for run, _, _ in histories.values()])
     assert acknowledged.called
     assert acknowledged.alerts
     assert {name: alerts[name] for name in acknowledged.alerts if alerts[name] != 1} == {}
