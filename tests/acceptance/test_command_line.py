@@ -14,6 +14,7 @@ import pytest
 import processes
 from processes import Server
 
+NOTHING = {"triggers": {"manual": {"type": "Request"}}, "actions": {}}
 GREETER = {
     "definition": {
         "$schema": "https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#",
@@ -150,6 +151,21 @@ def test_a_value_that_is_missing_is_demanded_before_anything_is_stored(server: S
     assert done.returncode == 1
     assert "--set Greeting=" in done.stderr
     assert "lonely" not in server.sallyport("workflows", "list").stdout
+
+
+def test_two_workflows_of_one_name_are_refused_before_anything_is_stored(server: Server, tmp_path: Path) -> None:
+    for file in (tmp_path / "one" / "twin.json", tmp_path / "other" / "Twin.json"):
+        file.parent.mkdir()
+        file.write_text(json.dumps(NOTHING))
+    done = server.sallyport("deploy", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "twin.json' and '" in done.stderr
+    assert "both hold a workflow 'Twin'" in done.stderr
+    assert "twin" not in server.sallyport("workflows", "list").stdout.casefold()
+    # The same file twice is no other workflow.
+    one = str(tmp_path / "one")
+    assert len(server.lines("deploy", one, str(tmp_path / "one" / "twin.json"))) == 2
+    server.sallyport("workflows", "delete", "twin")
 
 
 def test_the_address_that_deploy_prints_starts_a_run(server: Server, greeter: str) -> None:

@@ -138,6 +138,7 @@ def deploy(server: Remote, found: Sequence[Source], said: Given) -> Iterator[Dep
         _check(source, workflows)
     if said.name and sum(len(workflows) for _, workflows in planned) != 1:
         raise Unusable("--name can be given only when there is exactly one workflow.")
+    _demand_names(planned)
     for source, workflows in planned:
         for index, workflow in enumerate(workflows):
             yield _store(server, source, _resolved(server, source, workflow, index, said), said)
@@ -168,6 +169,19 @@ def _check(source: Source, workflows: list[Workflow]) -> None:
     if problems:
         lines = [f"  {problem.message} (at {problem.pointer or '/'})" for problem in problems]
         raise Unusable("\n".join([f"'{source.path}' cannot be deployed:", *lines]))
+
+
+def _demand_names(planned: Sequence[tuple[Source, list[Workflow]]]) -> None:
+    """Raise Unusable when two workflows have one name, of which a server would keep the last; a file may come twice."""
+    files: dict[str, Source] = {}
+    for source, workflows in planned:
+        mine = set[str]()
+        for workflow in workflows:
+            name = workflow.name.casefold()
+            other = files.setdefault(name, source)
+            if name in mine or not other.path.samefile(source.path):
+                raise Unusable(f"'{other.path}' and '{source.path}' both hold a workflow '{workflow.name}'.")
+            mine.add(name)
 
 
 def _resolved(server: Remote, source: Source, workflow: Workflow, index: int, said: Given) -> Workflow:

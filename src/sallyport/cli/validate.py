@@ -73,21 +73,31 @@ def command(paths: Sequence[Path], *, as_json: bool, parameter_file: Path | None
 
 
 def _reports(paths: Sequence[Path], parameters: Mapping[str, Json]) -> Iterator[Report]:
+    places: dict[str, Path] = {}
     for path in paths:
         if not path.is_dir():
-            yield validate(path, parameters)
+            yield validate(path, parameters, places=places)
             continue
         found = 0
         for each in _files(path):
-            report = validate(each, parameters, must_hold_workflow=False)
+            report = validate(each, parameters, must_hold_workflow=False, places=places)
             found += bool(report.workflows) or not report.ok
             yield report
         if not found:
             yield _refused(path, load.NotAWorkflow("There is no workflow in this folder, nor in those below it."), "")
 
 
-def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: bool = True) -> Report:
-    """Answer what there is to say about one file; never raises for what the file holds."""
+def validate(
+    path: Path,
+    parameters: Mapping[str, Json],
+    *,
+    must_hold_workflow: bool = True,
+    places: dict[str, Path] | None = None,
+) -> Report:
+    """Answer what there is to say about one file; never raises for what the file holds.
+
+    `places` has the file of each workflow of the files before this one, by casefolded name; those of this one join it.
+    """
     name = path.parent.name if path.name == "workflow.json" and path.parent.name else path.stem
     try:
         with path.open("rb") as file:
@@ -106,9 +116,9 @@ def validate(path: Path, parameters: Mapping[str, Json], *, must_hold_workflow: 
         return _refused(path, error, error.pointer if isinstance(error, TemplateError) else "")
     if not workflows and must_hold_workflow:
         return _refused(path, load.NotAWorkflow("The template holds no workflow."), "")
-    findings = tuple(
-        finding.within(source.document) for workflow in workflows for finding in _findings(workflow, source)
-    )
+    twice = _twice(workflows, path, {} if places is None else places)
+    found = (*(finding for workflow in workflows for finding in _findings(workflow, source)), *twice)
+    findings = tuple(finding.within(source.document) for finding in found)
     return Report(
         file=str(path),
         ok=all(finding.severity != "error" for finding in findings),
@@ -150,6 +160,25 @@ def _name(workflow: Workflow, source: Source) -> Iterator[Finding]:
     remedy = "Give its parameter another value with --set." if source.is_template else "Deploy it with another --name."
     text = f"No workflow can have the name '{workflow.name}': {allowed}. {remedy}"
     yield Finding("warning", "InvalidResourceName", pointer, text)
+
+
+def _twice(workflows: Sequence[Workflow], path: Path, places: dict[str, Path]) -> list[Finding]:
+    """Answer that a name stands for another workflow too, so that the two cannot be deployed together."""
+    found = []
+    mine = set[str]()
+    for workflow in workflows:
+        if workflow.missing:
+            continue  # its name may have to be given
+        name = workflow.name.casefold()
+        other = path if name in mine else places.get(name, path)
+        if name in mine or not other.samefile(path):
+            pointer = workflow.pointer.removesuffix("/properties/definition")
+            text = f"A workflow in '{other}' has the name '{workflow.name}' too: a server would keep only one of them."
+            found.append(Finding("warning", "DuplicateName", pointer, text))
+        mine.add(name)
+    for name in mine:
+        places.setdefault(name, path)
+    return found
 
 
 def _unfollowable(parsed: Definition, parameters: Mapping[str, Json]) -> list[Finding]:

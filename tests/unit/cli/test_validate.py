@@ -355,3 +355,26 @@ def test_a_value_that_a_template_does_not_allow_for_its_parameter_is_an_error(tm
     result = run(path, "--parameters", values)
     assert result.exit_code == 1
     assert "parameter 'Level' must be one of its allowedValues: low, high.  /parameters/Level" in result.stdout
+
+
+def named(*names: str) -> dict[str, Any]:
+    resources = [template(name=name, properties={"definition": SOUND})["resources"][0] for name in names]
+    return {**template(), "resources": resources}
+
+
+def test_a_name_that_another_workflow_has_too_is_a_warning(tmp_path: Path) -> None:
+    written(tmp_path / "a" / "triage.json", SOUND)
+    written(tmp_path / "b" / "Triage" / "workflow.json", SOUND)
+    written(tmp_path / "c" / "t.json", named("other", "OTHER", "third"))
+    for folder in "de":
+        unknown = {**named("[parameters('Name')]"), "parameters": {"Name": {"type": "string"}}}
+        written(tmp_path / folder / "t.json", unknown)
+    result = run("--json", str(tmp_path), str(tmp_path / "a" / "triage.json"))
+    assert result.exit_code == 0
+    found = [
+        (Path(report["file"]).relative_to(tmp_path).parts[0], each["code"], each["pointer"])
+        for report in map(json.loads, result.stdout.splitlines())
+        for each in report["findings"]
+    ]
+    assert found == [("b", "DuplicateName", ""), ("c", "DuplicateName", "/resources/1")]
+    assert "triage.json' has the name 'Triage' too: a server would keep only one of them." in result.stdout
