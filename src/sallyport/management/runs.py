@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,11 @@ from starlette.routing import Route
 from sallyport.engine import entries
 from sallyport.engine.engine import Engine
 from sallyport.engine.outcome import EndsRun
-from sallyport.engine.records import Record
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import Conflict, NotFound
 from sallyport.management import errors, filters, shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
+from sallyport.management.shapes import Recorded
 from sallyport.management.workflows import WORKFLOW
 from sallyport.statuses import Status
 from sallyport.store import contents, documents, history, runs, schema, trigger_histories
@@ -64,8 +65,7 @@ async def get(call: Call) -> Response:
         pinned = await call.engine.library.at_version(row.workflow_id, row.version)
         found = await _latest(call, row, _outside_of_loops)
         shown["properties"]["actions"] = {
-            record.name: shapes.action(entry, record, workflow, row, call.links())["properties"]
-            for entry, record in found.values()
+            name: shapes.action(each, workflow, row, call.links())["properties"] for (name, _), each in found.items()
         }
         shown["properties"]["workflow"]["properties"] = shapes.workflow(pinned, call.origin())["properties"]
     return answer(shown)
@@ -90,8 +90,8 @@ async def action(call: Call) -> Response:
     """Answer one action of a run."""
     workflow, row = await _run(call)
     name = call.name("action")
-    entry, record = _one(await _latest(call, row, _outside_of_loops), name, "")
-    return answer(shapes.action(entry, record, workflow, row, call.links()))
+    found = _one(await _latest(call, row, _outside_of_loops), workflow, name, "")
+    return answer(shapes.action(found, workflow, row, call.links()))
 
 
 async def repetitions(call: Call) -> Response:
@@ -99,7 +99,7 @@ async def repetitions(call: Call) -> Response:
     workflow, row = await _run(call)
     name = call.name("action")
     latest = await _latest(call, row, _inside_of_loops)
-    return _paged(call, workflow, row, [each for each in _of(latest, name) if not each[1].iteration])
+    return _paged(call, workflow, row, [each for each in _of(latest, workflow, name) if not each.record.iteration])
 
 
 async def iterations(call: Call) -> Response:
@@ -107,15 +107,15 @@ async def iterations(call: Call) -> Response:
     workflow, row = await _run(call)
     name = call.name("action")
     latest = await _latest(call, row, _inside_of_loops)
-    return _paged(call, workflow, row, [each for each in _of(latest, name) if each[1].iteration])
+    return _paged(call, workflow, row, [each for each in _of(latest, workflow, name) if each.record.iteration])
 
 
 async def repetition(call: Call) -> Response:
     """Answer one repetition of an action, or one iteration of a loop."""
     workflow, row = await _run(call)
     place = call.name("repetition")
-    entry, record = _one(await _latest(call, row, lambda each: each == place), call.name("action"), place)
-    return answer(shapes.action(entry, record, workflow, row, call.links()))
+    found = _one(await _latest(call, row, lambda each: each == place), workflow, call.name("action"), place)
+    return answer(shapes.action(found, workflow, row, call.links()))
 
 
 class Contents:
@@ -147,8 +147,9 @@ class Contents:
             if action == shapes.OF_TRIGGER:
                 return _stored(connection, trigger_histories.document(connection, run_id), part)
             row = runs.get(connection, run_id)
-            found = (each for each in history.read(connection, row.id) if each.name == action)
-            entry, _ = _one(_by_key(found, lambda key: key == repetition), action, repetition)
+            entry = history.latest(connection, row.id, (action, repetition))
+            if entry is None:
+                raise ActionNotFound(f"The run has no action '{action}' in repetition '{repetition}'.")
             return _stored(connection, entry.document, part)
 
         return await self._engine.database.read(read)
@@ -173,7 +174,7 @@ def routes(deps: Deps) -> list[Route]:
     ]
 
 
-Latest = dict[tuple[str, str], tuple[Entry, Record]]
+Latest = dict[tuple[str, str], Recorded]
 #: Says of a repetition whether it is asked for.
 Wanted = Callable[[str], bool]
 
@@ -200,11 +201,15 @@ async def _latest(call: Call, row: runs.Run, wanted: Wanted) -> Latest:
 def _by_key(found: Iterable[Entry], wanted: Wanted) -> Latest:
     """Answer the latest entry of each action and repetition, in the order in which they were first recorded."""
     latest: dict[tuple[str, str], Entry] = {}
+    ended: set[tuple[str, str]] = set()
     for entry in found:
         if wanted(entry.repetition):
             latest[entry.name, entry.repetition] = entry
+        if "iteration" in entry.document:
+            ended.add((entry.name, entry.repetition))
+    counted = Counter((name, repetition.rpartition("-")[0]) for name, repetition in ended)
     reader = entries.Reader(None, None)
-    return {key: (entry, reader.record(entry)) for key, entry in latest.items()}
+    return {key: Recorded(entry, reader.record(entry), counted[key]) for key, entry in latest.items()}
 
 
 def _outside_of_loops(repetition: str) -> bool:
@@ -226,23 +231,33 @@ def _stored(connection: Connection, document: Mapping[str, Any], part: str) -> b
     return documents.dumps(content.get("value"))
 
 
-def _of(latest: Latest, name: str) -> list[tuple[Entry, Record]]:
-    """Answer what is known of one action, whose name may come in any letter case."""
+def _of(latest: Latest, workflow: DeployedWorkflow, name: str) -> list[Recorded]:
+    """Answer what is known of one action, whose name may come in any letter case.
+
+    Raises ActionNotFound when the workflow has none of that name.
+    """
     folded = name.casefold()
+    if folded not in (each.casefold() for each in workflow.definition.actions):
+        raise ActionNotFound(f"The workflow has no action '{name}'.")
     return [each for (known, _), each in latest.items() if known.casefold() == folded]
 
 
-def _one(latest: Latest, name: str, repetition: str) -> tuple[Entry, Record]:
-    found = next((each for each in _of(latest, name) if each[1].repetition == repetition), None)
-    if found is None:
-        place = f" in repetition '{repetition}'" if repetition else ""
-        raise ActionNotFound(f"The run has no action '{name}'{place}.")
-    return found
+def _one(latest: Latest, workflow: DeployedWorkflow, name: str, repetition: str) -> Recorded:
+    known = _of(latest, workflow, name)
+    found = next((each for each in known if each.record.repetition == repetition), None)
+    if found is not None:
+        return found
+    if repetition:
+        raise ActionNotFound(f"The run has no action '{name}' in repetition '{repetition}'.")
+    if workflow.action(name).loops:
+        raise ActionNotFound(f"The action '{name}' is in a loop: it is found by its 'repetitions'.")
+    raise ActionNotFound(f"The run has not come to the action '{name}'.")
 
 
-def _paged(call: Call, workflow: DeployedWorkflow, row: runs.Run, found: list[tuple[Entry, Record]]) -> Response:
+def _paged(call: Call, workflow: DeployedWorkflow, row: runs.Run, found: list[Recorded]) -> Response:
     top, skip = call.number("$top", 1000, 10_000), call.number("$skiptoken", 0, 10**9)
     wanted = filters.wanted(call)
-    kept = [each for each in found if wanted.selects(each[1].status.value, schema.instant(each[1].started_at))]
-    shown = [shapes.action(*each, workflow, row, call.links()) for each in kept[skip : skip + top]]
+    records = ((each, each.record) for each in found)
+    kept = [each for each, record in records if wanted.selects(record.status.value, schema.instant(record.started_at))]
+    shown = [shapes.action(each, workflow, row, call.links()) for each in kept[skip : skip + top]]
     return page(call, shown, top=top, skip=skip)

@@ -16,6 +16,8 @@ from sallyport.web import signed_urls
 
 #: What is told of a run's trigger in another way, or is our own.
 _NOT_SHOWN = frozenset({"inputs", "outputs", "clientTrackingId", "awaited"})
+#: Under which name each kind of loop says how often it went round.
+_COUNTED = {"Foreach": "repetitionCount", "Until": "iterationCount"}
 #: Stands for the trigger in the address of a content, in the place of an action's name.
 OF_TRIGGER = "$trigger"
 
@@ -90,8 +92,19 @@ def run(row: runs.Run, of: DeployedWorkflow, links: Links) -> dict[str, Any]:
     }
 
 
-def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run, links: Links) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded of an action in one repetition, or of one iteration of a loop."""
+
+    entry: Entry
+    record: Record
+    #: How many iterations have ended, of a loop.
+    iterations: int
+
+
+def action(found: Recorded, of: DeployedWorkflow, run_row: runs.Run, links: Links) -> dict[str, Any]:
     """Answer an action of a run, or one repetition of it, with links to its contents."""
+    record = found.record
     properties: dict[str, Any] = {
         "startTime": schema.instant(record.started_at),
         "endTime": schema.instant(record.ended_at) if record.ended_at else None,
@@ -103,8 +116,9 @@ def action(entry: Entry, record: Record, of: DeployedWorkflow, run_row: runs.Run
         "retryHistory": record.retry_history,
         "trackedProperties": record.tracked_properties,
         "canResubmit": False,
+        **_count(found, of),
     }
-    properties |= content_links(entry.document, of, (run_row.id, record.name, record.repetition), links)
+    properties |= content_links(found.entry.document, of, (run_row.id, record.name, record.repetition), links)
     base = f"{of.resource_id}/runs/{run_row.id}/actions/{record.name}"
     if record.repetition:
         properties["repetitionIndexes"] = _indexes(record, of)
@@ -158,9 +172,19 @@ def _link(
     }
 
 
+def _count(found: Recorded, of: DeployedWorkflow) -> dict[str, int]:
+    """Answer how often a loop has repeated its actions, by which clients offer its iterations one by one."""
+    declared = of.definition.actions.get(found.record.name)
+    if declared is None or found.record.iteration or declared.type not in _COUNTED:
+        return {}
+    return {_COUNTED[declared.type]: found.iterations}
+
+
 def _indexes(record: Record, of: DeployedWorkflow) -> list[dict[str, Any]]:
     found = of.definition.actions.get(record.name)
     loops = found.loops if found is not None else ()
+    if record.iteration:
+        loops = (*loops, record.name)
     indexes = [int(part) for part in record.repetition.split("-")]
     return [{"scopeName": loop, "itemIndex": index} for loop, index in zip(loops, indexes, strict=False)]
 

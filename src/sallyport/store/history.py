@@ -125,13 +125,19 @@ def read(connection: Connection, run_id: str) -> Iterator[Entry]:
         yield from entries_of(Segment(*row))
 
 
-def latest_status(connection: Connection, run_id: str, key: tuple[str, str]) -> str | None:
-    """Answer the status that an action and repetition of a run had last; None when it has not begun."""
+def latest(connection: Connection, run_id: str, key: tuple[str, str]) -> Entry | None:
+    """Answer the latest entry of an action and repetition of a run; None when it has not begun."""
     found = None
     for entry in read(connection, run_id):
         if (entry.name, entry.repetition) == key:
-            found = entry.status
+            found = entry
     return found
+
+
+def latest_status(connection: Connection, run_id: str, key: tuple[str, str]) -> str | None:
+    """Answer the status that an action and repetition of a run had last; None when it has not begun."""
+    found = latest(connection, run_id, key)
+    return found.status if found is not None else None
 
 
 def entries_of(segment: Segment) -> Iterator[Entry]:

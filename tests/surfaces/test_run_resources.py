@@ -1,0 +1,108 @@
+"""Runs, their actions and the repetitions of loops, as clients of the management API see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import playhouse
+from playhouse import Playhouse
+
+WORKFLOW = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Logic/workflows/looping"
+DEEP = {"Deep": {"type": "Compose", "inputs": "@concat(items('Outer'), item())"}}
+INNER = {"Inner": {"type": "Foreach", "foreach": ["a", "b"], "actions": DEEP}}
+AGAIN: dict[str, Any] = {
+    "type": "Until",
+    "expression": "@equals(iterationIndexes('Again'), 2)",
+    "limit": {"count": 9},
+    "actions": {},
+}
+ACTIONS: dict[str, Any] = {
+    "Outer": {"type": "Foreach", "foreach": ["1", "2", "3"], "actions": INNER},
+    "None": {"type": "Foreach", "foreach": [], "actions": {}},
+    "Again": AGAIN,
+    "Plain": {"type": "Compose", "inputs": 1},
+    "Never": {"type": "Compose", "inputs": 1, "runAfter": {"Plain": ["Failed"]}},
+}
+
+
+@pytest.fixture
+async def play(tmp_path: Path) -> AsyncIterator[Playhouse]:
+    async with playhouse.opened(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def run(play: Playhouse) -> str:
+    """The path of a run that has ended."""
+    triggers = {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}
+    definition = {"triggers": triggers, "actions": ACTIONS}
+    saved = await play.client.put(WORKFLOW, json={"properties": {"definition": definition}})
+    assert saved.status_code == 200, saved.text
+    await play.post(f"{WORKFLOW}/triggers/manual/run")
+    (ended,) = await play.runs("looping", 1)
+    assert ended.status == "Succeeded"
+    return f"{WORKFLOW}/runs/{(await play.get(f'{WORKFLOW}/runs'))['value'][0]['name']}"
+
+
+async def test_a_loop_says_how_often_it_went_round_wherever_it_is_shown(play: Playhouse, run: str) -> None:
+    expanded = (await play.get(run, **{"$expand": "properties/actions"}))["properties"]["actions"]
+    for actions in (
+        expanded,
+        {each["name"]: each["properties"] for each in (await play.get(f"{run}/actions"))["value"]},
+        {name: (await play.get(f"{run}/actions/{name}"))["properties"] for name in ("Outer", "None", "Again")},
+    ):
+        counts = {name: (each.get("repetitionCount"), each.get("iterationCount")) for name, each in actions.items()}
+        assert (counts.pop("Outer"), counts.pop("None"), counts.pop("Again")) == ((3, None), (0, None), (None, 3))
+        assert set(counts.values()) <= {(None, None)}
+    nested = await play.get(f"{run}/actions/Inner/repetitions/000002")
+    assert nested["properties"]["repetitionCount"] == 2
+    assert (await play.get(f"{run}/actions/Inner/repetitions"))["value"][2] == nested
+
+
+async def test_an_iteration_of_a_loop_says_which_one_it_is(play: Playhouse, run: str) -> None:
+    async def indexes(name: str) -> list[list[tuple[str, int]]]:
+        found = (await play.get(f"{run}/actions/{name}/scopeRepetitions"))["value"]
+        for each in found:
+            assert await play.get(f"{run}/actions/{name}/scopeRepetitions/{each['name']}") == each
+            assert "repetitionCount" not in each["properties"]
+        shown = [each["properties"]["repetitionIndexes"] for each in found]
+        return [[(index["scopeName"], index["itemIndex"]) for index in each] for each in shown]
+
+    assert await indexes("Outer") == [[("Outer", number)] for number in range(3)]
+    assert sorted(await indexes("Inner"))[:3] == [
+        [("Outer", 0), ("Inner", 0)],
+        [("Outer", 0), ("Inner", 1)],
+        [("Outer", 1), ("Inner", 0)],
+    ]
+    assert await indexes("Again") == [[("Again", number)] for number in range(3)]
+    deep = await play.get(f"{run}/actions/Deep/repetitions/000001-000001")
+    assert [each["itemIndex"] for each in deep["properties"]["repetitionIndexes"]] == [1, 1]
+    assert (await play.client.get(deep["properties"]["outputsLink"]["uri"])).json() == "2b"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("Deep", "The action 'Deep' is in a loop: it is found by its 'repetitions'."),
+        ("deep", "The action 'deep' is in a loop: it is found by its 'repetitions'."),
+        ("Deep/repetitions/000009", "The run has no action 'Deep' in repetition '000009'."),
+        ("Nothing", "The workflow has no action 'Nothing'."),
+        ("Nothing/repetitions", "The workflow has no action 'Nothing'."),
+        ("Nothing/scopeRepetitions", "The workflow has no action 'Nothing'."),
+    ],
+)
+async def test_what_is_not_there_is_said_not_to_be_there_and_why(
+    play: Playhouse, run: str, path: str, message: str
+) -> None:
+    missing = await play.client.get(f"{run}/actions/{path}")
+    assert missing.status_code == 404
+    assert missing.json()["error"] == {"code": "WorkflowRunActionNotFound", "message": message}
+
+
+async def test_an_action_outside_of_loops_has_no_repetitions(play: Playhouse, run: str) -> None:
+    for part in ("repetitions", "scopeRepetitions"):
+        assert await play.get(f"{run}/actions/Plain/{part}") == {"value": []}
