@@ -70,7 +70,11 @@ def page() -> str:
             f"The resources of Azure Resource Manager; `{{Logic}}` stands for\n`{LOGIC}`,\n`{{SecurityInsights}}` for\n"
             f"`{threat_intelligence.INSIGHTS}`.\n"
             "Any subscription, resource group and workspace means this installation,\n"
-            'and `api-version` is not looked at. Errors: `{"error": {"code", "message"}}`.',
+            'and `api-version` is not looked at. Errors: `{"error": {"code", "message"}}`.\n\n'
+            "Of what Azure has there is nothing to answer for, and so 404 for: `requestHistories` and\n"
+            "`listExpressionTraces` of actions and repetitions, `operations` of runs, `setState` of triggers,\n"
+            "`listCallbackUrl` of a version's trigger, `move` and `generateUpgradedDefinition` of workflows, "
+            "`integrationAccounts`\nand `integrationServiceEnvironments`.",
             managed(signed=False),
         ),
         _part(

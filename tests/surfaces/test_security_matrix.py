@@ -46,7 +46,7 @@ OPEN = {
     "/{tenant}/": "the protocols of identity, which issue the tokens",
 }
 #: What is sent with POST and changes nothing.
-HARMLESS: tuple[str, ...] = ("validate", "queryIndicators", "query")
+HARMLESS: tuple[str, ...] = ("validate", "listSwagger", "queryIndicators", "query")
 EVERYTHING = tuple(PERMISSIONS)
 ALONE = [(name,) for name in PERMISSIONS]
 

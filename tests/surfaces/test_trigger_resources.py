@@ -28,7 +28,7 @@ async def play(tmp_path: Path) -> AsyncIterator[Playhouse]:
 
 
 async def saved(play: Playhouse, name: str, triggers: dict[str, Any], **definition: Any) -> None:
-    body = {"properties": {"definition": {"triggers": triggers, "actions": ACTIONS, **definition}}}
+    body = {"properties": {"definition": {"actions": ACTIONS, "triggers": triggers, **definition}}}
     response = await play.client.put(f"{WORKFLOWS}/{name}", json=body)
     assert response.status_code == 200, response.text
 
@@ -137,3 +137,45 @@ async def test_what_a_firing_saw_stays_secret_where_its_author_says_so(play: Pla
     await play.later(minutes=1)
     (shown,) = (await play.get(f"{WORKFLOWS}/idle/triggers/poll/histories"))["value"]
     assert shown["properties"]["outputsLink"] == {"secureData": {"properties": ["outputs"]}}
+
+
+# --- how a workflow is called ----------------------------------------------------------------------------------------
+
+
+async def test_the_description_of_a_workflow_says_what_its_trigger_and_its_responses_say(play: Playhouse) -> None:
+    inputs = {"method": "PUT", "relativePath": "/alerts/{alert id}", "schema": {"$schema": "s", "type": "object"}}
+    said = {"type": "object", "properties": {"id": {"type": "string"}}}
+    responses = {
+        "Good": {"type": "Response", "inputs": {"statusCode": 201, "schema": said}},
+        "Other": {"type": "Response", "inputs": {"statusCode": "@add(400, 4)"}, "runAfter": {"Good": ["Failed"]}},
+    }
+    await saved(play, "asked", {"on/off": {"type": "Request", "inputs": inputs}}, actions=responses)
+    shown = (await play.post(f"{WORKFLOWS}/asked/listSwagger")).json()
+    assert (shown["host"], shown["schemes"]) == ("sallyport.test", ["http"])
+    (operation,) = shown["paths"]["/on%2Foff/paths/invoke/alerts/{alert id}"].values()
+    assert operation["responses"] == {
+        "201": {"description": "What 'Good' answers.", "schema": said},
+        "default": {"description": "What 'Other' answers."},
+    }
+    places = [(each["in"], each["name"]) for each in operation["parameters"]]
+    assert places[4:] == [("path", "alert id"), ("body", "body")]
+    assert operation["parameters"][-1]["schema"] == {"type": "object"}
+    address = (await play.post(f"{WORKFLOWS}/asked/listCallbackUrl")).json()
+    assert address["relativePathParameters"] == ["alert id"]
+    assert address["queries"]["sig"] not in str(shown)
+
+
+async def test_a_trigger_without_a_schema_takes_anything(play: Playhouse) -> None:
+    await saved(play, "asked", {"manual": REQUEST})
+    assert await play.get(f"{WORKFLOWS}/asked/triggers/manual/schemas/json") == {"content": "{}"}
+    described = (await play.post(f"{WORKFLOWS}/asked/listSwagger")).json()
+    (operation,) = described["paths"]["/manual/paths/invoke"].values()
+    assert operation["responses"] == {"202": {"description": "The run was accepted."}}
+
+
+async def test_a_change_without_a_body_changes_nothing(play: Playhouse) -> None:
+    await saved(play, "asked", {"manual": REQUEST})
+    before = await play.get(f"{WORKFLOWS}/asked")
+    changed = await play.client.patch(f"{WORKFLOWS}/asked")
+    assert (changed.status_code, changed.json()) == (200, before)
+    assert (await play.client.patch(f"{WORKFLOWS}/nothing")).status_code == 404

@@ -1,9 +1,8 @@
-"""Triggers: list, their callback addresses and histories, run now, and a run's resubmission."""
+"""Triggers: list, their histories, run now, and a run's resubmission."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
 
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -12,15 +11,13 @@ from starlette.routing import Route
 from sallyport.engine import entries, start
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import BadRequest
 from sallyport.management import filters, trigger_shapes
 from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
 from sallyport.management.workflows import WORKFLOW
-from sallyport.odata import instants
 from sallyport.store import contents, documents, runs, trigger_histories
-from sallyport.triggers.request import CALLABLE, TriggerNotFound, WorkflowDisabled
+from sallyport.triggers.request import TriggerNotFound, WorkflowDisabled
 from sallyport.wdl.definition import Trigger
-from sallyport.web import bodies, signed_urls
+from sallyport.web import bodies
 
 TRIGGER = WORKFLOW + "/triggers/{trigger}"
 
@@ -34,52 +31,14 @@ async def listed(call: Call) -> Response:
 async def get(call: Call) -> Response:
     """Answer one trigger."""
     workflow = await call.workflow()
-    (shown,) = await _shown(call, workflow, _named(workflow, call.name("trigger")))
+    (shown,) = await _shown(call, workflow, named(workflow, call.name("trigger")))
     return answer(shown)
-
-
-async def list_callback_url(call: Call) -> Response:
-    """Answer the signed address of a trigger that can be called; `notAfter` in the body lets it expire."""
-    workflow = await call.workflow()
-    trigger = _callable(workflow, call.name("trigger"))
-    raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
-    body = bodies.parse(raw) if raw else {}
-    expires = _expiry(body.get("notAfter")) if isinstance(body, dict) else ""
-    origin = call.deps.public_url or call.origin()
-    url = signed_urls.trigger_url(origin, workflow.id, workflow.access_key, trigger.name, expires)
-    parts = urlsplit(url)
-    inputs = trigger.raw.get("inputs")
-    method = inputs.get("method") if isinstance(inputs, dict) else None
-    shown: dict[str, Any] = {
-        "value": url,
-        "method": str(method or "POST").upper(),
-        "basePath": url.partition("?")[0],
-        "queries": dict(parse_qsl(parts.query)),
-    }
-    relative = inputs.get("relativePath") if isinstance(inputs, dict) else None
-    if isinstance(relative, str) and relative.strip("/"):
-        base, _, query = url.partition("?")
-        # What stands in braces is for the caller to fill in.
-        shown["value"] = f"{base}/{quote(relative.strip('/'), safe='/{}')}?{query}"
-        shown["relativePath"] = relative
-        shown["relativePathParameters"] = [part[1:-1] for part in relative.split("/") if part.startswith("{")]
-    return answer(shown)
-
-
-def _expiry(given: Any) -> str:
-    """Answer the moment that `notAfter` names, in UTC, or nothing without one; raises BadRequest when it is none."""
-    if given is None or given == "":
-        return ""
-    moment = instants.wire(given) if isinstance(given, str) else None
-    if moment is None:
-        raise BadRequest("'notAfter' must be a date and time, such as 2030-01-31T12:00:00Z.")
-    return moment
 
 
 async def run(call: Call) -> Response:
     """Fire a trigger at once; the body, if any, is what it shows as its own."""
     workflow = await call.workflow()
-    trigger = _named(workflow, call.name("trigger"))
+    trigger = named(workflow, call.name("trigger"))
     raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
     body = bodies.parse(raw) if raw else None
     started = await call.deps.triggers.fire_now(workflow, trigger.name, body)
@@ -92,7 +51,7 @@ async def run(call: Call) -> Response:
 async def reset(call: Call) -> Response:
     """Let a trigger forget what it has seen, and begin as if its workflow had just been saved."""
     workflow = await call.workflow()
-    trigger = _named(workflow, call.name("trigger"))
+    trigger = named(workflow, call.name("trigger"))
     await call.deps.triggers.reset(workflow, trigger.name)
     return Response(status_code=200)
 
@@ -100,7 +59,7 @@ async def reset(call: Call) -> Response:
 async def histories(call: Call) -> Response:
     """Answer how a trigger's firings went, the latest first."""
     workflow = await call.workflow()
-    trigger = _named(workflow, call.name("trigger"))
+    trigger = named(workflow, call.name("trigger"))
     top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
     status = filters.wanted(call, by_time=False).status
 
@@ -116,7 +75,7 @@ async def histories(call: Call) -> Response:
 async def history(call: Call) -> Response:
     """Answer how one firing of a trigger went."""
     workflow = await call.workflow()
-    trigger, name = _named(workflow, call.name("trigger")), call.name("history").upper()
+    trigger, name = named(workflow, call.name("trigger")), call.name("history").upper()
     found = await call.engine.database.read(
         lambda connection: trigger_histories.get(connection, workflow.id, trigger.name, name)
     )
@@ -126,7 +85,7 @@ async def history(call: Call) -> Response:
 async def resubmit(call: Call) -> Response:
     """Start a run again with the trigger outputs of an earlier one, which its name or its history's name means."""
     workflow = await call.workflow()
-    trigger = _named(workflow, call.name("trigger"))
+    trigger = named(workflow, call.name("trigger"))
     if workflow.state != "Enabled":
         raise WorkflowDisabled(f"The workflow '{workflow.name}' is disabled.")
     name = call.name("history").upper()
@@ -143,7 +102,6 @@ def routes(deps: Deps) -> list[Route]:
     return [
         route(deps, "GET", WORKFLOW + "/triggers", READ, listed),
         route(deps, "GET", TRIGGER, READ, get),
-        route(deps, "POST", TRIGGER + "/listCallbackUrl", WRITE, list_callback_url),
         route(deps, "POST", TRIGGER + "/run", WRITE, run),
         route(deps, "POST", TRIGGER + "/reset", WRITE, reset),
         route(deps, "GET", TRIGGER + "/histories", READ, histories),
@@ -152,13 +110,8 @@ def routes(deps: Deps) -> list[Route]:
     ]
 
 
-class NotCallable(BadRequest):
-    """Raised when the callback address of a trigger is asked for that has none."""
-
-    code = "TriggerRequestTypeInvalid"
-
-
-def _named(workflow: DeployedWorkflow, name: str) -> Trigger:
+def named(workflow: DeployedWorkflow, name: str) -> Trigger:
+    """Answer a trigger by its name, in any letter case; raises TriggerNotFound."""
     folded = name.casefold()
     for key, found in workflow.definition.triggers.items():
         if key.casefold() == folded:
@@ -186,10 +139,3 @@ def _fired(
         raise runs.RunNotFound(f"The trigger '{trigger.name}' started no run in '{entry.id}': there is none to repeat.")
     row = runs.get(connection, entry.run_id)
     return row, contents.get(connection, entries.digests(documents.loads(row.trigger)))
-
-
-def _callable(workflow: DeployedWorkflow, name: str) -> Trigger:
-    trigger = _named(workflow, name)
-    if trigger.type not in CALLABLE:
-        raise NotCallable(f"The trigger '{trigger.name}' of type '{trigger.type}' has no callback address.")
-    return trigger
