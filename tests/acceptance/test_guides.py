@@ -63,7 +63,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
     with processes.server(folder / "data", "--proxy-port", "0") as server:
         alert = '{"title": "Guided", "vendorInformation": {"provider": "T", "vendor": "T"}}'
         server.lines("alert", "send", given=alert)
-        granted = ("SecurityEvents.ReadWrite.All", "ThreatIndicators.ReadWrite.OwnedBy")
+        granted = ("SecurityEvents.ReadWrite.All", "ThreatIndicators.ReadWrite.OwnedBy", "LogicApps.Read.All")
         asked = [word for permission in granted for word in ("--permission", permission)]
         made = server.json("client", "add", "guided", *asked)
         server.json("ca", "export", "--output", str(folder / "sallyport-ca.pem"))

@@ -53,7 +53,8 @@ async def save(call: Call) -> Response:
 
 async def change(call: Call) -> Response:
     """Change a workflow's tags or state and keep the rest."""
-    body = await _definition(call)
+    # Microsoft's SDK sends no body at all, which changes nothing.
+    body = await _definition(call) if _has_body(call) else {}
     if not isinstance(body, dict):
         raise resource.InvalidWorkflow("The body of a workflow must be an object.")
     changed = body.get("properties") or {}
@@ -149,6 +150,11 @@ def _version(found: DeployedWorkflow, call: Call) -> dict[str, Any]:
     name = str(found.version)
     named = {"id": f"{found.resource_id}/versions/{name}", "name": name, "type": "Microsoft.Logic/workflows/versions"}
     return {**shapes.workflow(found, call.origin()), **named}
+
+
+def _has_body(call: Call) -> bool:
+    headers = call.request.headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 async def _definition(call: Call) -> Any:
