@@ -21,8 +21,8 @@ from sallyport.security import alert_shapes, matching
 from sallyport.store import alert_table, arrivals, incidents
 
 Document = dict[str, Any]
-#: Answers what a change sets in an alert's document.
-Change = Callable[[Document], Mapping[str, Any]]
+#: Answers what a change sets in an alert's document at a time, as the service writes it.
+Change = Callable[[Document, str], Mapping[str, Any]]
 
 #: What a PATCH may change.
 UPDATABLE = ("assignedTo", "closedDateTime", "comments", "feedback", "status", "tags")

@@ -17,7 +17,8 @@ from sallyport.odata import instants
 from sallyport.odata.entity_alert import ALERT
 from sallyport.odata.query import Query, parse_query
 from sallyport.security import alert_shapes
-from sallyport.store import alerts, pages
+from sallyport.store import alerts, arrivals, pages
+from sallyport.store.arrivals import Arrival
 from sallyport.store.database import Database
 
 CONTEXT = "security/alerts"
@@ -77,17 +78,16 @@ async def get(call: Call) -> Response:
 async def create(call: Call) -> Response:
     """Store one alert, as a client's SDK sends it."""
     given = await call.json()
-    at = call.at()
-    arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, wire(at))
-    alert = await call.change(lambda connection: alerts.insert(connection, arrival.document, at))
+    arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, wire(call.at()))
+    alert = await call.change(lambda connection: inserted(connection, arrival, call.at()))
     return envelope.entity(call, CONTEXT, drawn(alert), 201, {"etag": tag(alert)})
 
 
 async def update(call: Call) -> Response:
     """Change what an analyst may change; answer nothing, or the alert when the client prefers that."""
     change = alert_rules.changes(await call.json())
-    at, match = call.at(), call.request.headers.get("if-match")
-    alert = await call.change(lambda connection: _update(connection, call, call.names["id"], change, at, match))
+    match = call.request.headers.get("if-match")
+    alert = await call.change(lambda connection: _update(connection, call, call.names["id"], change, match))
     if prefer.REPRESENTATION not in call.preferences:
         return empty({"etag": tag(alert)})
     applied = {"etag": tag(alert), "preference-applied": prefer.REPRESENTATION}
@@ -97,9 +97,8 @@ async def update(call: Call) -> Response:
 async def update_many(call: Call) -> Response:
     """Change several alerts, each on its own: 200 when all were changed, 206 when some were not."""
     items = bulk.items(await call.json(), MOST_UPDATES)
-    at = call.at()
     results = await call.change(
-        lambda connection: [bulk.attempt(item, lambda one: _updated_item(connection, call, one, at)) for item in items]
+        lambda connection: [bulk.attempt(item, lambda one: _updated_item(connection, call, one)) for item in items]
     )
     return bulk.answered(call, CONTEXT, results)
 
@@ -127,18 +126,23 @@ def existing(connection: Connection, alert_id: str) -> alerts.Alert:
     return alert
 
 
+def inserted(connection: Connection, arrival: Arrival, at: str) -> alerts.Alert:
+    """Store a new alert, and answer it; raises AlertExists."""
+    return alerts.insert(connection, arrivals.dated(arrival, at).document, at)
+
+
 def _update(
-    connection: Connection, call: Call, alert_id: str, change: Mapping[str, Any], at: str, match: str | None = None
+    connection: Connection, call: Call, alert_id: str, change: Mapping[str, Any], match: str | None = None
 ) -> alerts.Alert:
-    alert = existing(connection, alert_id)
+    alert, at = existing(connection, alert_id), call.at()
     preconditions.demand(match, tag(alert))
     document = alert_rules.changed(alert.document, change, call.principal, wire(at))
     return alerts.update(connection, alert, document, at)
 
 
-def _updated_item(connection: Connection, call: Call, item: Any, at: str) -> dict[str, Any]:
+def _updated_item(connection: Connection, call: Call, item: Any) -> dict[str, Any]:
     change = alert_rules.changes(item)
-    return drawn(_update(connection, call, bulk.id_of(item), change, at))
+    return drawn(_update(connection, call, bulk.id_of(item), change))
 
 
 def wire(at: str) -> str:

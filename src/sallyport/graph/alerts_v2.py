@@ -20,6 +20,7 @@ from sallyport.odata.query import Query, parse_query
 from sallyport.security import alert_shapes
 from sallyport.store import alerts as stored_alerts
 from sallyport.store import pages
+from sallyport.store.arrivals import Arrival
 
 CONTEXT = "security/alerts_v2"
 COMMENTS = "Collection(microsoft.graph.security.alertComment)"
@@ -57,22 +58,20 @@ async def get(call: Call) -> Response:
 async def create(call: Call) -> Response:
     """Store one alert that is given in this shape."""
     given = await call.json()
-    at, now = call.at(), alerts.wire(call.at())
     if isinstance(given, dict):
         given = {"@odata.type": TYPE, **given}
-    arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, now)
-    stored = await call.change(lambda connection: _insert(connection, arrival.document, at))
+    arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, alerts.wire(call.at()))
+    stored = await call.change(lambda connection: _insert(connection, arrival, call.at()))
     return envelope.entity(call, CONTEXT, drawn(call, stored), 201, {"etag": alerts.tag(stored), **applied(call)})
 
 
 async def update(call: Call) -> Response:
     """Change what an analyst may change, and answer the alert."""
     change = changes(await call.json())
-    at, match = call.at(), call.request.headers.get("if-match")
-    now = alerts.wire(at)
+    match = call.request.headers.get("if-match")
     stored = await call.change(
         lambda connection: _change(
-            connection, call, at, match, lambda document: alert_shapes.changed(document, change, now)
+            connection, call, match, lambda document, now: alert_shapes.changed(document, change, now)
         )
     )
     return envelope.entity(call, CONTEXT, drawn(call, stored), 200, {"etag": alerts.tag(stored), **applied(call)})
@@ -81,11 +80,10 @@ async def update(call: Call) -> Response:
 async def comment(call: Call) -> Response:
     """Add a comment, or several, to an alert, and answer all of its comments."""
     texts = comments_of(await call.json())
-    at, author = call.at(), call.principal.name
-    now = alerts.wire(at)
+    author = call.principal.name
     stored = await call.change(
         lambda connection: _change(
-            connection, call, at, None, lambda document: alert_shapes.commented(document, texts, author, now)
+            connection, call, None, lambda document, now: alert_shapes.commented(document, texts, author, now)
         )
     )
     return answer({"@odata.context": envelope.context_url(call, COMMENTS), "value": drawn(call, stored)["comments"]})
@@ -145,16 +143,14 @@ def _existing(connection: Connection, alert_id: str) -> stored_alerts.Alert:
     return alert
 
 
-def _insert(connection: Connection, document: dict[str, Any], at: str) -> stored_alerts.Alert:
-    return _existing(connection, stored_alerts.insert(connection, document, at).id)
+def _insert(connection: Connection, arrival: Arrival, at: str) -> stored_alerts.Alert:
+    return _existing(connection, alerts.inserted(connection, arrival, at).id)
 
 
-def _change(
-    connection: Connection, call: Call, at: str, match: str | None, change: alert_rules.Change
-) -> stored_alerts.Alert:
-    alert = alerts.existing(connection, call.names["id"])
+def _change(connection: Connection, call: Call, match: str | None, change: alert_rules.Change) -> stored_alerts.Alert:
+    alert, at = alerts.existing(connection, call.names["id"]), call.at()
     preconditions.demand(match, alerts.tag(alert))
-    told: Mapping[str, Any] = change(alert.document)
+    told: Mapping[str, Any] = change(alert.document, alerts.wire(at))
     document = alert_rules.changed(alert.document, told, call.principal, alerts.wire(at))
     stored_alerts.update(connection, alert, document, at)
     return _existing(connection, alert.id)

@@ -141,7 +141,10 @@ class Call:
         return instants.of_datetime(self.deps.clock.now())
 
     async def change(self, work: Callable[[Connection], T]) -> T:
-        """Run work that reads resources and changes them; what it has read, nobody else changes meanwhile."""
+        """Run work that reads resources and changes them; what it has read, nobody else changes meanwhile.
+
+        It asks `at` itself what time it is: then times rise as commits do, and whoever polls by them misses nothing.
+        """
 
         def alone(connection: Connection) -> T:
             schema.ordered(connection, outbox.SEQUENCE)

@@ -57,8 +57,7 @@ async def merge(call: Call) -> Response:
     if len(ids) > MOST_INCIDENTS:
         raise bulk.TooManyItems(len(ids), MOST_INCIDENTS)
     said = _said(given, "incidentComment", "mergeReasons")
-    at = call.at()
-    return _answered(call, await call.change(lambda connection: _merged(connection, call, ids, said, at)))
+    return _answered(call, await call.change(lambda connection: _merged(connection, call, ids, said, call.at())))
 
 
 async def move(call: Call) -> Response:
@@ -69,9 +68,9 @@ async def move(call: Call) -> Response:
         raise reading.MissingProperty("alertIds", "moving alerts")
     if len(ids) > MOST_ALERTS:
         raise bulk.TooManyItems(len(ids), MOST_ALERTS)
-    said, at = _said(given, "alertComment", "newCorrelationReasons"), call.at()
-    target_id = given.get("incidentId") or None
-    return _answered(call, await call.change(lambda connection: _moved(connection, call, ids, target_id, said, at)))
+    said, target_id = _said(given, "alertComment", "newCorrelationReasons"), given.get("incidentId") or None
+    moved = await call.change(lambda connection: _moved(connection, call, ids, target_id, said, call.at()))
+    return _answered(call, moved)
 
 
 def _merged(connection: Connection, call: Call, ids: Sequence[str], said: list[str], at: str) -> str:

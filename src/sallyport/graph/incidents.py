@@ -72,11 +72,15 @@ async def create(call: Call) -> Response:
     read = reading.compact(reading.resource(await call.json(), INCIDENT), INCIDENT)
     if not read.get("displayName"):
         raise reading.MissingProperty("displayName", "incident creation")
-    at = call.at()
     _check_lengths(read)
-    document = incident_rules.brought(read, str(uuid.uuid4()), call.deps.tenant_id, alerts.wire(at))
-    stored = await call.change(lambda connection: incidents.insert(connection, document, at))
-    return _answered(call, stored, 201)
+    new_id = str(uuid.uuid4())
+
+    def store(connection: Connection) -> Incident:
+        at = call.at()
+        document = incident_rules.brought(read, new_id, call.deps.tenant_id, alerts.wire(at))
+        return incidents.insert(connection, document, at)
+
+    return _answered(call, await call.change(store), 201)
 
 
 async def update(call: Call) -> Response:
@@ -85,13 +89,13 @@ async def update(call: Call) -> Response:
     change = {name: value for name, value in read.items() if value is not None or name not in _ALWAYS_SAID}
     _check_lengths(change)
     match = call.request.headers.get("if-match")
-    return _answered(call, await _change(call, lambda _: change, match))
+    return _answered(call, await _change(call, lambda _, __: change, match))
 
 
 async def comment(call: Call) -> Response:
     """Add a comment, or several, to an incident, and answer all of its comments."""
-    texts, author, now = alerts_v2.comments_of(await call.json()), call.principal.name, alerts.wire(call.at())
-    stored = await _change(call, lambda document: incident_rules.commented(document, texts, author, now))
+    texts, author = alerts_v2.comments_of(await call.json()), call.principal.name
+    stored = await _change(call, lambda document, now: incident_rules.commented(document, texts, author, now))
     context = envelope.context_url(call, alerts_v2.COMMENTS)
     return answer({"@odata.context": context, "value": drawn(call, stored)["comments"]})
 
@@ -103,14 +107,13 @@ async def comments_counted(call: Call) -> Response:
 
 
 async def _change(
-    call: Call, change: Callable[[dict[str, Any]], Mapping[str, Any]], match: str | None = None
+    call: Call, change: Callable[[dict[str, Any], str], Mapping[str, Any]], match: str | None = None
 ) -> Incident:
-    at = call.at()
-
     def write(connection: Connection) -> Incident:
-        incident = incidents.existing(connection, call.names["id"])
+        incident, at = incidents.existing(connection, call.names["id"]), call.at()
         preconditions.demand(match, _tag(incident))
-        after = {**incident.document, **change(incident.document), "lastUpdateDateTime": alerts.wire(at)}
+        now = alerts.wire(at)
+        after = {**incident.document, **change(incident.document, now), "lastUpdateDateTime": now}
         after["lastModifiedBy"] = call.principal.name
         return incidents.update(connection, incident, reading.compact(after, INCIDENT), at)
 

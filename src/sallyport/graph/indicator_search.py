@@ -69,13 +69,16 @@ class IndicatorSearch:
 
     async def _portion(self) -> bool:
         """Look for the next few indicators; answers whether there were any."""
-        now = self._clock.now()
-        at, since = instants.of_datetime(now), instants.of_datetime(now - self._match)
+        at, since = self._at(), instants.of_datetime(self._clock.now() - self._match)
         portion = await self._database.read(lambda connection: searches.look(connection, at))
         if not portion.steps:
             return False
-        await self._database.write(lambda connection: searches.settle(connection, portion, at, since))
+        # What time it is when the hits are stored, not when they were found: alerts have changed then.
+        await self._database.write(lambda connection: searches.settle(connection, portion, self._at(), since))
         return True
+
+    def _at(self) -> str:
+        return instants.of_datetime(self._clock.now())
 
     async def _turn(self) -> None:
         portions = await self.search()

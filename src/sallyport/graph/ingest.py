@@ -8,12 +8,14 @@ Deviation: this endpoint is our own; Azure has no public one for alerts.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from sqlalchemy.engine import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -23,7 +25,7 @@ from sallyport.graph.call import Call
 from sallyport.graph.errors import Exchange
 from sallyport.odata import instants
 from sallyport.store import alerts as stored_alerts
-from sallyport.store import documents
+from sallyport.store import documents, schema
 from sallyport.store.arrivals import Arrival
 from sallyport.web import bodies
 
@@ -46,10 +48,9 @@ class TooManyFailures(errors.BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A batch that is being read, and the moment at which that began."""
+    """A batch that is being read, and the time at which that began, as the service writes it."""
 
     pieces: list[ingest_stream.Piece]
-    at: str
     now: str
     arrivals: asyncio.Task[list[Arrival | None]]
 
@@ -121,7 +122,7 @@ class _Ingest:
         now = instants.wire(at) or at
         data = [each.data for each in pieces if each.data is not None]
         read = self._call.deps.readers.read(data, self._call.deps.tenant_id, now)
-        self._reading.append(_Reading(pieces, at, now, asyncio.create_task(read)))
+        self._reading.append(_Reading(pieces, now, asyncio.create_task(read)))
 
     async def _pass_on(self, ahead: int) -> None:
         """Give the store what was read, in order, until so many batches are left that are still being read."""
@@ -135,7 +136,7 @@ class _Ingest:
                 for piece in batch.pieces:
                     self._sort(piece, arrivals, batch.now, reads)
             finally:
-                self._write(reads, batch.at, batch.now)
+                self._write(reads)
 
     def _sort(
         self, piece: ingest_stream.Piece, arrivals: Iterator[Arrival | None], now: str, reads: list[tuple[int, Arrival]]
@@ -153,16 +154,19 @@ class _Ingest:
             return
         reads.append((piece.line, arrival))
 
-    def _write(self, reads: list[tuple[int, Arrival]], at: str, now: str) -> None:
+    def _write(self, reads: list[tuple[int, Arrival]]) -> None:
         if not reads:
             return
         arrivals = [arrival for _, arrival in reads]
-        outcomes = self._call.deps.database.begin_write(
-            lambda connection: stored_alerts.ingest(
-                connection, arrivals, at, lambda stored, given: alert_rules.merged(stored, given, now)
-            )
-        )
-        self._writing = _Writing(reads, outcomes)
+
+        def store(connection: Connection) -> list[stored_alerts.Outcome]:
+            schema.ordered(connection, stored_alerts.KIND)
+            at = self._call.at()
+            now = instants.wire(at) or at
+            merge = functools.partial(alert_rules.merged, now=now)
+            return stored_alerts.ingest(connection, arrivals, at, merge)
+
+        self._writing = _Writing(reads, self._call.deps.database.begin_write(store))
 
     async def _settle(self) -> None:
         """Wait for the batch that is being written, and tell what became of its alerts."""

@@ -87,7 +87,7 @@ def ingest(
     for each in arriving:
         waiting = new.get(each.id) or changed.get(each.id)
         if waiting is None and each.id not in known:
-            new[each.id] = each
+            new[each.id] = arrivals.dated(each, at)
             outcomes.append("created")
             continue
         stored = known[each.id].document if waiting is None else waiting.document

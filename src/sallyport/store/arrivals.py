@@ -7,9 +7,10 @@ other writer waits, is hardly more than SQL. What is kept is text: a thousand do
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sallyport.odata import instants
 from sallyport.security import alert_shapes
 from sallyport.security.observables import keys_of_alert
 from sallyport.store import documents
@@ -20,6 +21,9 @@ Document = dict[str, Any]
 #: What a row holds of an alert beside its number and version, in the order of `Arrival.row`.
 COLUMNS = (*SOURCE.names, *V2_DERIVED.names, "document", "v2_document")
 _INCIDENT = COLUMNS.index("incident_id")
+_CREATED, _MODIFIED = COLUMNS.index("created_at"), COLUMNS.index("modified_at")
+#: The columns that hold when an alert was read, where nobody gave another time, by the property that tells whether.
+_READ_AT = {"lastModifiedDateTime": _MODIFIED, "createdDateTime": _CREATED}
 
 
 @dataclass(slots=True)
@@ -68,3 +72,18 @@ def ready(document: Document, completed: Collection[str] = ()) -> Arrival:
         documents.text(shape),
     )
     return Arrival(document["id"], row, keys_of_alert(document), completed)
+
+
+def dated(arrival: Arrival, at: str) -> Arrival:
+    """Answer a new alert whose times that nobody gave are a moment: that of its transaction.
+
+    It was read before others were stored: whoever polls by these times has seen those, and would never see this one.
+    """
+    column = next((each for name, each in _READ_AT.items() if name in arrival.completed), None)
+    read_at = None if column is None else arrival.row[column]
+    if read_at is None or read_at == at:
+        return arrival
+    # Nothing else in the texts is that moment, to the microsecond, under such a name.
+    before, after = (f'DateTime":"{instants.wire(each)}"' for each in (read_at, at))
+    *columns, document, shape = (at if each == read_at else each for each in arrival.row)
+    return replace(arrival, row=(*columns, document.replace(before, after), shape.replace(before, after)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from graph_surface import CALLERS, TENANT, Surface, alert, assert_error, sample
 from workplace import needs_shared
@@ -278,3 +281,50 @@ async def test_pages_follow_one_another_in_the_order_of_texts_of_any_length(surf
         seen += [each["id"] for each in page["value"]]
         link = page.get("@odata.nextLink", "")
     assert seen == ["1", "3", "0", "2"]
+
+
+@pytest.mark.parametrize("way", ["ingest", "create", "create_v2", "update", "comment"])
+async def test_an_alert_has_changed_when_it_was_stored_however_long_that_took(surface: Surface, way: str) -> None:
+    # Whoever polls has seen what was stored meanwhile, and asks for what is later than that.
+    await surface.ingest([alert("known", eventDateTime="2026-11-01T00:00:00Z")])
+    vendor = {"provider": "ASC", "vendor": "Microsoft"}
+    change = {"vendorInformation": vendor, "status": "inProgress"}
+    calls = {
+        "ingest": ("POST", "/ingest/alerts", alert("new", eventDateTime="2026-11-01T00:00:00Z")),
+        "create": ("POST", "/v1.0/security/alerts", alert("new", eventDateTime="2026-11-01T00:00:00Z")),
+        "create_v2": ("POST", "/v1.0/security/alerts_v2", alert("new", eventDateTime="2026-11-01T00:00:00Z")),
+        "update": ("PATCH", "/v1.0/security/alerts/known", change),
+        "comment": ("POST", "/v1.0/security/alerts_v2/known/comments", {"comment": "seen"}),
+    }
+    method, path, body = calls[way]
+    if way == "create_v2":
+        body = {"id": "new", "title": "Alert", "productName": "ASC", "firstActivityDateTime": "2026-11-01T00:00:00Z"}
+    go_on, held = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold(_: Connection) -> None:
+        loop.call_soon_threadsafe(held.set)
+        go_on.wait(20)
+
+    holding = surface.database.begin_write(hold)
+    await held.wait()
+    sending = asyncio.create_task(surface.client.request(method, path, json=body))
+    while not surface.database.waiting and not sending.done():
+        await asyncio.sleep(0)
+    await surface.clock.advance(60)
+    go_on.set()
+    assert (await sending).is_success, (await sending).text
+    await holding
+    since = {"$filter": "lastModifiedDateTime gt 2026-11-23T12:00:30Z"}
+    name = "known" if way in ("update", "comment") else "new"
+    assert await surface.ids("/v1.0/security/alerts", params=since) == [name]
+    shown = (await surface.client.get(f"/v1.0/security/alerts/{name}")).json()
+    newer = (await surface.client.get(f"/v1.0/security/alerts_v2/{name}")).json()
+    assert shown["lastModifiedDateTime"] == newer["lastUpdateDateTime"] == "2026-11-23T12:01:00Z"
+    assert shown["eventDateTime"] == newer["firstActivityDateTime"] == "2026-11-01T00:00:00Z"
+    if name == "new":
+        assert shown["createdDateTime"] == newer["createdDateTime"] == "2026-11-23T12:01:00Z"
+        created = {"$filter": "createdDateTime gt 2026-11-23T12:00:30Z"}
+        assert await surface.ids("/v1.0/security/alerts_v2", params=created) == [name]
+    else:
+        assert shown["historyStates"][-1]["updatedDateTime"] == "2026-11-23T12:01:00Z"
