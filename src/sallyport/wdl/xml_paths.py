@@ -3,18 +3,20 @@
 No DTD, no entity, no network, no document of unusual depth; and a path is refused before it runs when it would visit
 too many nodes.
 
-Deviation: an XPath with several wide axes (`//a[following::b]`), or with one that may find a node twice (`//a/..`), is
-refused over a document of many thousand nodes, and so is every one over thousands of comments in a row.
+Deviation: an XPath with several wide axes (`//a[following::b]`), with one that may find a node twice (`//a/..`), or
+that compares two sets of nodes (`//a = //b`), is refused over a document of many thousand nodes, and so is every one
+over thousands of comments in a row.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from lxml import etree
 
-from sallyport.wdl import values, xpath_cost
+from sallyport.wdl import values, xpath_compared, xpath_cost
 from sallyport.wdl.budget import Meter
 from sallyport.wdl.errors import BudgetExceeded
 from sallyport.wdl.values import Json
@@ -27,6 +29,8 @@ MAX_VISITS = 20_000_000
 NAMESPACE_VISITS = 200
 #: How many comparisons of two nodes cost as much as a visit.
 COMPARISONS = 45
+#: So few children are not looked at one by one, to know their names.
+_FEW = 100
 #: What stands between two tags of elements, piece by piece; a document that was parsed has no other `<` than these.
 _PIECE = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<", re.DOTALL)
 
@@ -91,6 +95,7 @@ def _refuse_endless(path: str, text: str, root: etree._Element) -> None:
     nodes = text.count("<") + text.count("=") + len(text) // 64
     visits = _rows(text) * nodes ** max(wide.nested - 1, 0)
     visits += xpath_cost.merges(path) * (text.count("<") - text.count("</")) ** 2 // COMPARISONS
+    visits += _pairs(path, text, root) // COMPARISONS
     if wide.nested + wide.repeated > 1:
         # A second `//` in a row visits a node again only for each of its ancestors; libxml2 then looks for duplicates.
         visits += nodes ** max(wide.nested, 1) * min(nodes, _depth(root) ** 2) ** wide.repeated
@@ -98,6 +103,32 @@ def _refuse_endless(path: str, text: str, root: etree._Element) -> None:
         visits = max(visits, nodes) * text.count("xmlns") * NAMESPACE_VISITS
     if visits > MAX_VISITS:
         raise BudgetExceeded(f"The XPath would visit too many nodes of a document with about {nodes} of them.")
+
+
+def _pairs(path: str, text: str, root: etree._Element) -> int:
+    """Answer how many pairs of nodes the comparisons of a path may look at."""
+    found = xpath_compared.compared(path)
+    texts = any(name in path for name in ("text", "node", "comment", "processing-instruction"))
+    # Every tag has a text before it at the most.
+    nodes = text.count("<") - (0 if texts else text.count("</")) + (text.count("=") if "@" in path else 0)
+    if "attribute" in path:
+        nodes += text.count("=")
+    if (len(found.near) + found.far) * nodes**2 // COMPARISONS <= MAX_VISITS:
+        return 0
+    beside = sum(_pairs_beside(element, found.near) for element in root.iter(etree.Element)) if found.near else 0
+    return found.far * nodes**2 + beside
+
+
+def _pairs_beside(element: etree._Element, names: tuple[tuple[str, str], ...]) -> int:
+    """Answer how many pairs of what an element has directly in it are compared at the most."""
+    most = 2 * len(element) + 1
+    if most < _FEW:
+        return most**2 * len(names)
+    there = Counter(etree.QName(child).localname for child in element.iterchildren(etree.Element))
+    return sum(
+        there.get(left, 0 if left != "*" else most) * there.get(right, 0 if right != "*" else most)
+        for left, right in names
+    )
 
 
 def _rows(text: str) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-_TOKEN = re.compile(
+#: One mark of an XPath, and the blanks before it.
+TOKEN = re.compile(
     r"\s*(?P<mark>\"[^\"]*\"|'[^']*'|//|\.\.|[\w.-]+\s*::|[\w-]+|.)",
     re.DOTALL,
 )
@@ -40,7 +41,7 @@ def wide_axes(path: str) -> Wide:
     entries: list[Wide] = [here]
     outer: list[Wide] = []
     previous = ""
-    for match in _TOKEN.finditer(path):
+    for match in TOKEN.finditer(path):
         mark = match["mark"]
         if mark in ("[", "("):
             outer.append(here)
@@ -83,7 +84,7 @@ def merges(path: str) -> int:
     """
     found = brackets = 0
     previous = ""
-    for match in _TOKEN.finditer(path):
+    for match in TOKEN.finditer(path):
         mark = match["mark"]
         if mark in ("[", "]"):
             brackets += 1 if mark == "[" else -1

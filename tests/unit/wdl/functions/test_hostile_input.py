@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 import effort
-from sallyport.wdl import values, xpath_cost
+from sallyport.wdl import values, xpath_compared, xpath_cost
 from sallyport.wdl.errors import BudgetExceeded, EvaluationError
 from sallyport.wdl.functions import collection, date_time, json, number_format, xml
 from sallyport.wdl.scope import Scope
 from sallyport.wdl.values import Json
+from sallyport.wdl.xpath_compared import Compared
 from sallyport.wdl.xpath_cost import Wide
 
 LAUGHS = "".join(f'<!ENTITY {chr(98 + level)} "{f"&{chr(97 + level)};" * 10}">' for level in range(9))
@@ -83,6 +84,14 @@ def test_a_path_that_may_find_nodes_twice_is_refused_over_a_large_document(path:
     quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
 
 
+@pytest.mark.parametrize(
+    "path", ["//a = //b", "/r/a >= /r/b", "not(//a != //a)", "/r[a = b]", "//a/text() = //b/text()", "//a/@x < //b/@y"]
+)
+def test_a_path_that_compares_every_node_with_every_other_is_refused_over_a_large_document(path: str) -> None:
+    envelope = xml.xml(Scope(), "<r>" + '<a x="1">1</a><b y="1">2</b>' * 60_000 + "</r>")
+    quickly(lambda: xml.xpath(Scope(), envelope, path), BudgetExceeded)
+
+
 @pytest.mark.parametrize("piece", ["x<!-- <b/> -->", "x<?y z?>", "x<![CDATA[<b/>]]>"])
 def test_a_document_with_very_many_nodes_between_two_elements_is_refused(piece: str) -> None:
     envelope = xml.xml(Scope(), f"<r>{piece * 50_000}</r>")
@@ -150,6 +159,39 @@ def test_the_cost_of_a_path_counts_what_multiplies(path: str, wide: Wide) -> Non
 )
 def test_the_cost_of_a_path_counts_where_nodes_may_meet(path: str, merges: int) -> None:
     assert xpath_cost.merges(path) == merges
+
+
+@pytest.mark.parametrize(
+    ("path", "near", "far"),
+    [
+        ("//a[. = 'x' and @id != 'b = c']", (), 0),
+        ("*[local-name() = 'a']/b[position() < last() - 1]", (), 0),
+        ("count(//a) > 3.14 or //a = -1", (), 0),
+        ("//a[b + 1 = c or b * 2 = c or b div 2 = c]", (), 0),
+        ("//a[@id = b or b = .]", (), 0),
+        ("string(//a) = //b", (), 0),
+        ("//a[b = c]", (("b", "c"),), 0),
+        ("//a[./b/@id = c/@id and d <= e]", (("b", "c"), ("d", "e")), 0),
+        ("//a[or = and]", (("or", "and"),), 0),
+        ("//a[text() = x:b]", (("*", "b"),), 0),
+        ("//a = //b", (), 1),
+        ("not(//a>=//b)", (), 1),
+        ("(//a) = (//b)", (), 1),
+        ("//a | b = c", (), 1),
+        ("//a[b/* = c][child::d = e]", (), 2),
+        ("//@a = //@b", (), 1),
+    ],
+)
+def test_the_cost_of_a_path_counts_the_comparisons_of_sets(
+    path: str, near: tuple[tuple[str, str], ...], far: int
+) -> None:
+    assert xpath_compared.compared(path) == Compared(near, far)
+
+
+def test_nodes_of_a_large_document_can_be_compared_with_those_beside_them() -> None:
+    envelope = xml.xml(Scope(), "<r>" + "<a><b>1</b><c>1</c></a>" * 40_000 + "</r>")
+    assert xml.xpath(Scope(), envelope, "count(//a[b = c])") == 40_000.0
+    assert xml.xpath(Scope(), envelope, "//b = '2'") is False
 
 
 def test_ordinary_paths_over_a_large_document_are_answered() -> None:
