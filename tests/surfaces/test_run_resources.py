@@ -106,3 +106,25 @@ async def test_what_is_not_there_is_said_not_to_be_there_and_why(
 async def test_an_action_outside_of_loops_has_no_repetitions(play: Playhouse, run: str) -> None:
     for part in ("repetitions", "scopeRepetitions"):
         assert await play.get(f"{run}/actions/Plain/{part}") == {"value": []}
+
+
+@pytest.mark.parametrize("listed", ["runs", "triggers/manual/histories"])
+async def test_who_reads_page_by_page_meets_each_run_once_although_others_start(
+    play: Playhouse, run: str, listed: str
+) -> None:
+    async def started() -> str:
+        await play.later(minutes=1)
+        return (await play.post(f"{WORKFLOW}/triggers/manual/run")).headers["x-ms-workflow-run-id"]
+
+    expected = [*[await started() for _ in range(3)][::-1], run.rpartition("/")[2]]
+    page = await play.get(f"{WORKFLOW}/{listed}", **{"$top": "2"})
+    met = page["value"]
+    while "nextLink" in page:
+        await started()
+        page = (await play.client.get(page["nextLink"])).json()
+        met = [*met, *page["value"]]
+    assert [each["name"] for each in met] == expected
+    by_offset = await play.get(f"{WORKFLOW}/{listed}", **{"$top": "2", "$skiptoken": "2"})
+    assert len(by_offset["value"]) == 2
+    refused = await play.client.get(f"{WORKFLOW}/{listed}", params={"$skiptoken": "somewhere"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")

@@ -30,6 +30,8 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 READ = ("LogicApps.Read.All", "LogicApps.ReadWrite.All")
 WRITE = ("LogicApps.ReadWrite.All",)
 API_VERSION = "2019-05-01"
+#: What runs and firings are called, by which their lists go on.
+_NAME = re.compile(r"[0-9]{29}CU[0-9]{2}")
 #: How long the addresses of contents hold, up to an hour less.
 _LINKS_HOLD = timedelta(hours=5)
 
@@ -102,6 +104,21 @@ class Call:
             raise BadRequest(f"The query option '{option}' is '{given}': a whole number up to {most} is expected.")
         return int(given)
 
+    def place(self) -> Place:
+        """Answer where a page begins whose list grows at its head; raises BadRequest."""
+        given = self.request.query_params.get("$skiptoken", "")
+        if _NAME.fullmatch(given) is not None:
+            return Place(before=given)
+        return Place(skip=self.number("$skiptoken", 0, 10**9))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of runs or firings begins: behind one of them, or after so many."""
+
+    before: str | None = None
+    skip: int = 0
+
 
 Handler = Callable[[Call], Awaitable[Response]]
 
@@ -135,9 +152,18 @@ def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None)
 
 def page(call: Call, values: list[Any], *, top: int, skip: int) -> Response:
     """Answer one page of a list, with an absolute address of the next when there may be one."""
+    return _page(call, values, top, str(skip + len(values)))
+
+
+def page_of_named(call: Call, values: list[Any], *, top: int) -> Response:
+    """Do the same for a list that grows at its head: the next page begins behind the last value, whatever comes."""
+    return _page(call, values, top, values[-1]["name"] if values else "")
+
+
+def _page(call: Call, values: list[Any], top: int, following: str) -> Response:
     body: dict[str, Any] = {"value": values}
     if values and len(values) >= top:
-        query = {**call.request.query_params, "$skiptoken": str(skip + len(values))}
+        query = {**call.request.query_params, "$skiptoken": following}
         query.setdefault("api-version", API_VERSION)
         body["nextLink"] = str(call.request.url.replace(query="").include_query_params(**query))
     return answer(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -18,7 +19,7 @@ from sallyport.engine.outcome import EndsRun
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import Conflict, NotFound
 from sallyport.management import errors, filters, shapes
-from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
+from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, page_of_named, route
 from sallyport.management.shapes import Recorded
 from sallyport.management.workflows import WORKFLOW
 from sallyport.statuses import Status
@@ -46,15 +47,14 @@ class RunHasEnded(Conflict):
 async def listed(call: Call) -> Response:
     """Answer a workflow's runs, the newest first."""
     workflow = await call.workflow()
-    top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
-    wanted = filters.wanted(call)
+    top, place, wanted = call.number("$top", 30, 1000), call.place(), filters.wanted(call)
 
     def read(connection: Connection) -> list[runs.Run]:
-        bounds = wanted.started
-        return runs.listed(connection, workflow.id, status=wanted.status, started=bounds, limit=top, skip=skip)
+        chosen = partial(runs.listed, connection, workflow.id, status=wanted.status, started=wanted.started)
+        return chosen(before=place.before, limit=top, skip=place.skip)
 
     rows = await call.engine.database.query(read)
-    return page(call, [shapes.run(row, workflow, call.links()) for row in rows], top=top, skip=skip)
+    return page_of_named(call, [shapes.run(row, workflow, call.links()) for row in rows], top=top)
 
 
 async def get(call: Call) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -12,7 +13,7 @@ from sallyport.engine import entries, start
 from sallyport.engine.start import Event
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.management import filters, trigger_shapes
-from sallyport.management.call import READ, WRITE, Call, Deps, answer, page, route
+from sallyport.management.call import READ, WRITE, Call, Deps, answer, page_of_named, route
 from sallyport.management.workflows import WORKFLOW
 from sallyport.store import contents, documents, runs, trigger_histories
 from sallyport.triggers.request import TriggerNotFound, WorkflowDisabled
@@ -60,16 +61,16 @@ async def histories(call: Call) -> Response:
     """Answer how a trigger's firings went, the latest first."""
     workflow = await call.workflow()
     trigger = named(workflow, call.name("trigger"))
-    top, skip = call.number("$top", 30, 1000), call.number("$skiptoken", 0, 10**9)
+    top, place = call.number("$top", 30, 1000), call.place()
     status = filters.wanted(call, by_time=False).status
 
     def read(connection: Connection) -> list[trigger_histories.TriggerHistory]:
-        listed = trigger_histories.listed
-        return listed(connection, workflow.id, trigger.name, status=status, limit=top, skip=skip)
+        chosen = partial(trigger_histories.listed, connection, workflow.id, trigger.name, status=status)
+        return chosen(before=place.before, limit=top, skip=place.skip)
 
     found = await call.engine.database.query(read)
     shown = [trigger_shapes.history(workflow, trigger, each, call.links()) for each in found]
-    return page(call, shown, top=top, skip=skip)
+    return page_of_named(call, shown, top=top)
 
 
 async def history(call: Call) -> Response:
