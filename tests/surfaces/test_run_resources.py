@@ -128,3 +128,18 @@ async def test_who_reads_page_by_page_meets_each_run_once_although_others_start(
     assert len(by_offset["value"]) == 2
     refused = await play.client.get(f"{WORKFLOW}/{listed}", params={"$skiptoken": "somewhere"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("tracking", ["case-7", "it's 'this' and startTime ge that", "a/100 %"])
+async def test_who_calls_a_workflow_finds_the_run_by_the_name_that_the_call_had(
+    play: Playhouse, run: str, tracking: str
+) -> None:
+    address = (await play.post(f"{WORKFLOW}/triggers/manual/listCallbackUrl")).json()["value"]
+    accepted = await play.client.post(address, json={}, headers={"x-ms-client-tracking-id": tracking})
+    quoted = tracking.replace("'", "''")
+    condition = f"clientTrackingId eq '{quoted}' and status eq 'Succeeded'"
+    await play.runs("looping", 2)
+    (found,) = (await play.get(f"{WORKFLOW}/runs", **{"$filter": condition}))["value"]
+    assert found["name"] == accepted.headers["x-ms-workflow-run-id"]
+    elsewhere = await play.client.get(f"{run}/actions", params={"$filter": condition})
+    assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (400, "BadRequest")

@@ -21,6 +21,7 @@ from sallyport.statuses import Status
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _STATUS = re.compile(r"status\s+eq\s+'(\w+)'", re.IGNORECASE)
 _STARTED = re.compile(r"startTime\s+(eq|ge|gt|le|lt)\s+(?:datetime)?'?([0-9T:.+Z-]+)'?", re.IGNORECASE)
+_TRACKED = re.compile(r"clientTrackingId\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
 _STATE = re.compile(r"state\s+eq\s+'(\w+)'", re.IGNORECASE)
 _TRIGGER = re.compile(r"contains\(\s*Trigger\s*,\s*'(\w+)'\s*\)", re.IGNORECASE)
 #: What is true of everything here: there are no integration service environments.
@@ -42,6 +43,8 @@ class Wanted:
     status: str | None = None
     #: When they started: an operator and a moment that compares as text, each.
     started: tuple[tuple[str, str], ...] = ()
+    #: The tracking id that the client gave, or the trigger made of what it was given.
+    tracked: str | None = None
 
     def selects(self, status: str, started_at: str) -> bool:
         """Answer whether something is asked for."""
@@ -50,10 +53,11 @@ class Wanted:
         return all(getattr(operator, compared)(started_at, moment) for compared, moment in self.started)
 
 
-def wanted(call: Call, *, by_time: bool = True) -> Wanted:
-    """Answer which runs or actions the `$filter` asks for; raises FilterRefused."""
+def wanted(call: Call, *, by_time: bool = True, by_client: bool = False) -> Wanted:
+    """Answer which runs, actions or firings the `$filter` asks for; raises FilterRefused."""
     found = Wanted()
     for condition in _conditions(call):
+        tracked = _TRACKED.fullmatch(condition) if by_client and found.tracked is None else None
         status, started = _STATUS.fullmatch(condition), _STARTED.fullmatch(condition) if by_time else None
         known = _known(status[1]) if status else None
         moment = instants.sortable(started[2]) if started else None
@@ -61,9 +65,12 @@ def wanted(call: Call, *, by_time: bool = True) -> Wanted:
             found = replace(found, status=known)
         elif started is not None and moment is not None:
             found = replace(found, started=(*found.started, (started[1].lower(), moment)))
+        elif tracked is not None:
+            found = replace(found, tracked=tracked[1].replace("''", "'"))
         else:
             times = " or \"startTime ge <time>\" (or 'le', 'gt', 'lt', 'eq')" if by_time else ""
-            raise FilterRefused(condition, f"\"status eq '<status>'\"{times}")
+            client = " or \"clientTrackingId eq '<id>'\"" if by_client else ""
+            raise FilterRefused(condition, f"\"status eq '<status>'\"{times}{client}")
     return found
 
 
@@ -83,7 +90,10 @@ def workflows(call: Call) -> Callable[[DeployedWorkflow], bool]:
 
 def _conditions(call: Call) -> list[str]:
     given = call.request.query_params.get("$filter", "").strip()
-    return _AND.split(given) if given else []
+    parts = given.split("'")
+    # Every other part stands in quotes, where the word means nothing.
+    parts[::2] = [_AND.sub("\0", part) for part in parts[::2]]
+    return "'".join(parts).split("\0") if given else []
 
 
 def _known(status: str) -> str | None:

@@ -47,11 +47,11 @@ class RunHasEnded(Conflict):
 async def listed(call: Call) -> Response:
     """Answer a workflow's runs, the newest first."""
     workflow = await call.workflow()
-    top, place, wanted = call.number("$top", 30, 1000), call.place(), filters.wanted(call)
+    top, place, wanted = call.number("$top", 30, 1000), call.place(), filters.wanted(call, by_client=True)
 
     def read(connection: Connection) -> list[runs.Run]:
         chosen = partial(runs.listed, connection, workflow.id, status=wanted.status, started=wanted.started)
-        return chosen(before=place.before, limit=top, skip=place.skip)
+        return chosen(tracked=wanted.tracked, before=place.before, limit=top, skip=place.skip)
 
     rows = await call.engine.database.query(read)
     return page_of_named(call, [shapes.run(row, workflow, call.links()) for row in rows], top=top)

@@ -157,13 +157,15 @@ def listed(
     *,
     status: str | None = None,
     started: Sequence[tuple[str, str]] = (),
+    tracked: str | None = None,
     before: str | None = None,
     limit: int = 30,
     skip: int = 0,
 ) -> list[Run]:
     """Answer runs, the newest first: names descend in time, so their order is ascending.
 
-    `started` bounds when they started: each an operator, `eq`, `ge`, `gt`, `le` or `lt`, and a moment.
+    `started` bounds when they started: each an operator, `eq`, `ge`, `gt`, `le` or `lt`, and a moment. `tracked` is
+    what the client calls them.
     """
     query = sa.select(*_COLUMNS).order_by(runs.c.id).limit(limit).offset(skip)
     if workflow_id is not None:
@@ -174,6 +176,8 @@ def listed(
         query = query.where(_UNUSUAL)
     for compared, moment in started:
         query = query.where(getattr(operator, compared)(runs.c.started_at, moment))
+    if tracked is not None:
+        query = query.where(runs.c.client_tracking_id == tracked)
     if before is not None:
         query = query.where(runs.c.id > before)
     return [_record(row) for row in connection.execute(query)]
