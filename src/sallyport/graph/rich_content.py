@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as asymmetric
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -26,11 +27,18 @@ from sallyport.store import documents
 _SMALLEST_BITS, _LARGEST_BITS = 2048, 4096
 _KEY_BYTES = 32
 _BLOCK_BITS = 128
+#: SHA-1 is what the receivers' published sample decrypts with; it hides no collision here.
+_OAEP = asymmetric.OAEP(asymmetric.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303
 
 
 def check(certificate: str) -> None:
-    """Raise InvalidRequest unless a text is a certificate in base64 with an RSA key of 2048 to 4096 bits."""
-    _public_key(certificate)
+    """Raise InvalidRequest unless a text is a certificate with an RSA key of 2048 to 4096 bits that works."""
+    public, _ = _public_key(certificate)
+    try:
+        # Some keys are read and cannot be used: whoever sends would find out with every notification.
+        public.encrypt(os.urandom(_KEY_BYTES), _OAEP)
+    except ValueError as error:
+        raise InvalidRequest("encryptionCertificate holds a key with which nothing can be encrypted.") from error
 
 
 def encrypted(content: dict[str, Any], certificate: str, certificate_id: str) -> dict[str, Any]:
@@ -41,11 +49,9 @@ def encrypted(content: dict[str, Any], certificate: str, certificate_id: str) ->
     padded = padder.update(documents.dumps(content)) + padder.finalize()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
     data = encryptor.update(padded) + encryptor.finalize()
-    # SHA-1 is what the receivers' published sample decrypts with; it hides no collision here.
-    oaep = asymmetric.OAEP(asymmetric.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303
     return {
         "data": base64.b64encode(data).decode(),
-        "dataKey": base64.b64encode(public.encrypt(key, oaep)).decode(),
+        "dataKey": base64.b64encode(public.encrypt(key, _OAEP)).decode(),
         "dataSignature": base64.b64encode(hmac.new(key, data, hashlib.sha256).digest()).decode(),
         "encryptionCertificateId": certificate_id,
         "encryptionCertificateThumbprint": thumbprint,
@@ -60,7 +66,7 @@ def _public_key(certificate: str) -> tuple[RSAPublicKey, str]:
         else:
             found = x509.load_der_x509_certificate(base64.b64decode("".join(certificate.split()), validate=True))
         key = found.public_key()
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, UnsupportedAlgorithm, binascii.Error) as error:
         raise InvalidRequest("encryptionCertificate must be an X.509 certificate in base64.") from error
     if not isinstance(key, RSAPublicKey) or not _SMALLEST_BITS <= key.key_size <= _LARGEST_BITS:
         raise InvalidRequest(f"encryptionCertificate must hold an RSA key of {_SMALLEST_BITS} to {_LARGEST_BITS} bits.")

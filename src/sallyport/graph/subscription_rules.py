@@ -123,7 +123,6 @@ def renewal(given: Any, now: datetime) -> Document:
     read = reading.resource(given, SUBSCRIPTION)
     if not any(read.get(name) is not None for name in _RENEWABLE):
         raise reading.MissingProperty("expirationDateTime", "subscription update")
-    _check_contents({name: read.get(name) for name in ("encryptionCertificate", "encryptionCertificateId")})
     if read.get("expirationDateTime") is not None:
         check_expiry(read["expirationDateTime"], now)
     return read
@@ -134,7 +133,9 @@ def renewed(document: Document, change: Mapping[str, Any]) -> Document:
     for name in ("resource", "lifecycleNotificationUrl", "notificationUrl", "changeType"):
         if change.get(name) is not None and _kept(name, change[name]) != document.get(name):
             raise InvalidRequest(f"The property '{name}' of a subscription cannot be changed.")
-    return {**document, **{name: change[name] for name in _RENEWABLE if change.get(name) is not None}}
+    after = {**document, **{name: change[name] for name in _RENEWABLE if change.get(name) is not None}}
+    _check_contents(after)
+    return after
 
 
 def _kept(name: str, text: str) -> str:

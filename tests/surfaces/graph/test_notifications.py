@@ -707,6 +707,41 @@ async def test_contents_need_a_certificate_that_can_hide_them(told: Told, given:
     assert_error(await told.surface.client.post("/v1.0/subscriptions", json=body), 400, "InvalidRequest")
 
 
+def with_another(certificate: str, old: bytes, new: bytes) -> str:
+    """Answer a certificate with something else in a place; nobody looks at its signature."""
+    return base64.b64encode(base64.b64decode(certificate).replace(old, new)).decode()
+
+
+async def test_a_key_that_cannot_be_used_is_refused_before_anything_is_to_be_sent(
+    told: Told, receiver: tuple[rsa.RSAPrivateKey, str]
+) -> None:
+    key, certificate = receiver
+    modulus = key.public_key().public_numbers().n.to_bytes(256, "big")
+    body = {"changeType": "updated", "notificationUrl": HOOK, "resource": "security/alerts/a"}
+    named = {**body, "expirationDateTime": "2026-12-01T00:00:00Z", "includeResourceData": True}
+    for unusable in (
+        with_another(certificate, modulus, b"\x80" + bytes(255)),
+        with_another(certificate, bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d01017f")),
+    ):
+        asked = {**named, "encryptionCertificate": unusable, "encryptionCertificateId": "1"}
+        assert_error(await told.surface.client.post("/v1.0/subscriptions", json=asked), 400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("name", ["encryptionCertificate", "encryptionCertificateId"])
+async def test_a_renewal_takes_no_key_from_who_is_sent_contents(
+    told: Told, receiver: tuple[rsa.RSAPrivateKey, str], name: str
+) -> None:
+    key = {"encryptionCertificate": receiver[1], "encryptionCertificateId": "key-1"}
+    made = await told.subscribe(includeResourceData=True, **key)
+    path = f"/v1.0/subscriptions/{made['id']}"
+    assert_error(await told.surface.client.patch(path, json={name: ""}), 400, "InvalidRequest")
+    assert (await told.surface.client.patch(path, json=key)).status_code == 200
+    await told.surface.ingest([alert("a", severity="high")])
+    await told.round()
+    [(_, body)] = told.posts
+    assert "encryptedContent" in body["value"][0]
+
+
 async def test_a_small_key_is_refused(told: Told, receiver: tuple[rsa.RSAPrivateKey, str]) -> None:
     small = certificate_of(rsa.generate_private_key(65537, 1024))
     body = {
