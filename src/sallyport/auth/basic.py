@@ -93,6 +93,8 @@ class Basic:
 
     async def _proved(self, digest: bytes, client_id: str, secret: str, address: str) -> Application:
         exchange = Exchange(self._authority, {}, client_id, secret, address)
+        # As they are before the secret is checked: one that is taken away meanwhile is not known again.
+        stored, _ = await self._read(client_id)
         try:
             application = await exchange.proved()
         except refusals.TooManyFailures as refusal:
@@ -103,7 +105,6 @@ class Basic:
             await self._audit(client_id, address, "failure", {"code": f"AADSTS{refusal.number}"})
             raise SecretRefused from refusal
         await self._audit(client_id, address, "success", {})
-        stored, _ = await self._read(client_id)
         self._known[digest] = stored
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
@@ -139,7 +140,8 @@ def _given(scope: Scope) -> tuple[str, str] | None:
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (ValueError, binascii.Error):
         raise SecretRefused from None
-    if not (colon and client_id and secret):
+    # No database keeps a name with U+0000 in it.
+    if not (colon and client_id and secret) or "\0" in client_id:
         raise SecretRefused
     return client_id.strip().lower()[:256], secret
 

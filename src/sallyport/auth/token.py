@@ -100,8 +100,9 @@ def _basic(authorization: str) -> tuple[str, str] | None:
         decoded = base64.b64decode(credentials.strip(), validate=True).decode()
     except (ValueError, binascii.Error):
         return "", ""
-    client_id, _, client_secret = decoded.partition(":")
-    return unquote_plus(client_id), unquote_plus(client_secret)
+    client_id, client_secret = (unquote_plus(each) for each in decoded.partition(":")[::2])
+    # No database keeps a name with U+0000 in it.
+    return ("", "") if "\0" in client_id else (client_id, client_secret)
 
 
 def _answer(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.engine import Connection
 from starlette.middleware import Middleware
 
 from graph_surface import Outside, assert_error
@@ -21,6 +24,7 @@ from sallyport.graph.call import Deps
 from sallyport.graph.error_shapes import is_taxii
 from sallyport.graph.routes import graph_app
 from sallyport.store import audit
+from sallyport.store import credentials as stored
 
 TAXII = "/taxii2/api/collections/indicators/"
 MEDIA = {"accept": "application/taxii+json;version=2.1"}
@@ -88,6 +92,7 @@ async def test_an_id_and_its_secret_are_let_in_with_what_was_granted(house: Inst
         "Basic " + base64.b64encode(b"id:").decode(),
         "Basic " + "A" * 5000,
         basic("nobody", "secret"),
+        basic("no\0body", "secret"),
     ],
 )
 async def test_what_is_no_id_with_its_secret_is_refused_and_asked_for(feeder: Feeder, given: str) -> None:
@@ -95,6 +100,30 @@ async def test_what_is_no_id_with_its_secret_is_refused_and_asked_for(feeder: Fe
     assert (refused.status_code, refused.headers["content-type"]) == (401, MEDIA["accept"])
     assert 'Basic realm="sallyport"' in refused.headers["www-authenticate"]
     assert "Bearer" in refused.headers["www-authenticate"]
+
+
+async def test_a_secret_that_is_taken_away_while_it_is_checked_lets_nobody_in_again(
+    house: Installation, feeder: Feeder
+) -> None:
+    made = house.register(READ)
+    holding, checked = threading.Event(), threading.Event()
+
+    def take_away(connection: Connection) -> None:
+        holding.set()
+        checked.wait(20)
+        (kept,) = stored.secrets(connection, made.client.client_id)
+        credentials.remove_secret(connection, house.clock, made.client.client_id, kept.id)
+
+    taking = house.db.begin_write(take_away)
+    await asyncio.to_thread(holding.wait, 20)
+    first = asyncio.create_task(feeder.get(of(made)))
+    while not house.db.waiting:
+        # What is written down next is that the secret was right.
+        await asyncio.sleep(0.01)
+    checked.set()
+    await taking
+    assert (await first).status_code == 200
+    assert (await feeder.get(of(made))).status_code == 401
 
 
 async def test_a_wrong_secret_is_written_down_and_after_ten_one_waits(house: Installation, feeder: Feeder) -> None:
