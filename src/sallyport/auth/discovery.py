@@ -69,7 +69,11 @@ async def keys(authority: Authority, _request: Request) -> Response:
 
 async def instance(request: Request) -> Response:
     """Answer that every host that a client asks about is one and the same instance: this one."""
-    asked = urlsplit(request.query_params.get("authorization_endpoint", ""))
+    try:
+        asked = urlsplit(request.query_params.get("authorization_endpoint", ""))
+    except ValueError:
+        # It names no host, as with none at all.
+        asked = urlsplit("")
     here = urlsplit(address(request))
     host = asked.netloc if asked.scheme == "https" and asked.hostname else here.netloc
     tenant = asked.path.strip("/").split("/")[0] or "common"
