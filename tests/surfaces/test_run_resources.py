@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.mgmt.logic import models
 
 import playhouse
 from playhouse import Playhouse
@@ -143,3 +144,22 @@ async def test_who_calls_a_workflow_finds_the_run_by_the_name_that_the_call_had(
     assert found["name"] == accepted.headers["x-ms-workflow-run-id"]
     elsewhere = await play.client.get(f"{run}/actions", params={"$filter": condition})
     assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (400, "BadRequest")
+
+
+async def test_why_an_attempt_was_repeated_is_read_by_the_sdk(tmp_path: Path) -> None:
+    policy = {"type": "fixed", "count": 1, "interval": "PT5S"}
+    call = {"type": "Http", "inputs": {"method": "GET", "uri": "https://busy.test/now", "retryPolicy": policy}}
+    definition = {"triggers": {"manual": {"type": "Request", "inputs": {}}}, "actions": {"Call": call}}
+    outside = playhouse.Outside(replies={"GET /now": (503, {})})
+    async with playhouse.opened(tmp_path, outside, web=["https://busy.test"]) as play:
+        await play.client.put(WORKFLOW, json={"properties": {"definition": definition}})
+        started = await play.post(f"{WORKFLOW}/triggers/manual/run")
+        await play.until(lambda: outside.requests)
+        await play.later(seconds=6)
+        await play.runs("looping", 1)
+        run = started.headers["x-ms-workflow-run-id"]
+        shown = await play.get(f"{WORKFLOW}/runs/{run}/actions/Call")
+    (attempt,) = models.WorkflowRunAction.deserialize(shown).retry_history
+    assert (attempt.code, attempt.error.error.code) == ("ServiceUnavailable", "ServiceUnavailable")
+    assert "503" in attempt.error.error.message
+    assert attempt.start_time <= attempt.end_time

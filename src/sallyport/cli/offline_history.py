@@ -9,6 +9,7 @@ from sallyport.engine.engine import Engine
 from sallyport.engine.records import ABSENT, Record
 from sallyport.engine.run import Answer
 from sallyport.engine.workflow import DeployedWorkflow
+from sallyport.management import shapes
 from sallyport.store import documents, runs, schema
 
 
@@ -59,7 +60,7 @@ def _properties(record: Record) -> dict[str, Any]:
         "error": record.error,
         "inputs": None if record.inputs is ABSENT else record.inputs,
         "outputs": None if record.outputs is ABSENT else record.outputs,
-        "retryHistory": record.retry_history,
+        "retryHistory": shapes.retry_history(record),
         "trackedProperties": record.tracked_properties,
     }
     return {key: value for key, value in shown.items() if value is not None}

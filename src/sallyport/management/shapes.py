@@ -113,7 +113,7 @@ def action(found: Recorded, of: DeployedWorkflow, run_row: runs.Run, links: Link
         "error": record.error,
         "trackingId": record.tracking_id,
         "correlation": {"actionTrackingId": record.tracking_id, "clientTrackingId": run_row.client_tracking_id},
-        "retryHistory": record.retry_history,
+        "retryHistory": retry_history(record),
         "trackedProperties": record.tracked_properties,
         "canResubmit": False,
         **_count(found, of),
@@ -128,6 +128,13 @@ def action(found: Recorded, of: DeployedWorkflow, run_row: runs.Run, links: Link
         "type": "workflow/run/action/repetitions" if record.repetition else "Microsoft.Logic/workflows/runs/actions",
         "properties": {key: value for key, value in properties.items() if value is not None},
     }
+
+
+def retry_history(record: Record) -> list[dict[str, Any]] | None:
+    """Answer the attempts that were repeated; each error stands in a response of its own, as the models have it."""
+    if record.retry_history is None:
+        return None
+    return [{**each, "error": {"error": each["error"]}} for each in record.retry_history]
 
 
 def _run_trigger(trigger: Mapping[str, Any], of: DeployedWorkflow, run_id: str, links: Links) -> dict[str, Any]:
