@@ -2,6 +2,9 @@
 
 The rule: what `sallyport validate` calls an error is refused here, each with its place; a warning keeps nothing back. A
 client that saves what it was shown was not shown secrets, and takes none away.
+
+Deviation: a save whose `accessControl` lets only certain addresses in is refused, and `sallyport deploy` notes that it
+is not heeded; limit callers in front of the server.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from sallyport.engine.library import Deployment
 from sallyport.engine.workflow import DeployedWorkflow
 from sallyport.errors import BadRequest
 from sallyport.triggers import TRIGGERS, checking
-from sallyport.wdl import definition
+from sallyport.wdl import access_control, definition
 from sallyport.wdl.check import check
 from sallyport.wdl.definition import MISSING, Definition, InvalidDefinition
 from sallyport.wdl.findings import Finding, Limits
@@ -54,6 +57,17 @@ class InvalidName(BadRequest):
         self.name = name
 
 
+class AccessNotControlled(InvalidWorkflow):
+    """Raised when a save asks to let only certain addresses in, which would not be done."""
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        super().__init__(
+            f"The 'accessControl' of {', '.join(parts)} lets only certain addresses in, which this server does not "
+            "heed: limit callers in front of it, and save the workflow without 'allowedCallerIpAddresses'."
+        )
+        self.parts = parts
+
+
 class DefinitionRefused(InvalidWorkflow):
     """Raised when a definition has errors; `findings` are all of them."""
 
@@ -77,6 +91,8 @@ def deployment(
     properties = body.get("properties") if isinstance(body, dict) else None
     if not isinstance(properties, dict) or not isinstance(properties.get("definition"), dict):
         raise InvalidWorkflow("The body must have 'properties' with a 'definition' object.")
+    if parts := access_control.restricted(properties):
+        raise AccessNotControlled(parts)
     parameters = _values(properties.get("parameters"))
     connections = _connections(parameters.pop("$connections", None))
     state = _STATES.get(str(properties.get("state") or "Enabled").casefold())

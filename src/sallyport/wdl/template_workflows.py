@@ -16,6 +16,7 @@ from sallyport.arm.environment import Environment
 from sallyport.arm.errors import TemplateError
 from sallyport.arm.scope import Report
 from sallyport.arm.template import Resource
+from sallyport.wdl import access_control
 from sallyport.wdl.findings import Finding
 from sallyport.wdl.values import Json
 from sallyport.wdl.workflow import ConnectionReference, Workflow
@@ -58,11 +59,22 @@ def of_resource(resource: Mapping[str, Json], name: str) -> Workflow:
         parameters=dict(parameters),
         connections=connections(definition if isinstance(definition, dict) else {}, parameters, {**inside, **resource}),
         state=_state(inside.get("state")),
+        notes=_not_heeded(inside),
         resource={
             **{key: value for key, value in resource.items() if key != "properties"},
             "properties": {key: value for key, value in inside.items() if key not in ("definition", "parameters")},
         },
     )
+
+
+def _not_heeded(properties: Mapping[str, Json]) -> list[str]:
+    parts = access_control.restricted(properties)
+    if not parts:
+        return []
+    return [
+        f"The 'accessControl' of {', '.join(parts)} lets only certain addresses in, which is not heeded: whoever has "
+        "a signed address may call it from anywhere."
+    ]
 
 
 def connections(
@@ -118,7 +130,7 @@ def _with_report(workflow: Workflow, report: Report, is_first: bool, workflows: 
     ]
     return replace(
         workflow,
-        notes=list(report.notes),
+        notes=[*workflow.notes, *report.notes],
         problems=tuple(_finding(error) for error in problems),
         missing=tuple(report.missing),
         unresolved=tuple(report.unresolved),

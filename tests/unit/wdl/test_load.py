@@ -113,6 +113,18 @@ def test_the_import_report_names_what_is_not_imported_and_what_has_no_value() ->
     assert [missing.name for missing in workflow.missing] == ["p"]
 
 
+def test_who_is_to_be_kept_out_by_address_is_told_not_to_be() -> None:
+    control = {"triggers": {"allowedCallerIpAddresses": [{"addressRange": "10.0.0.0/8"}]}, "actions": {}}
+    first, second = loaded(
+        a_template(
+            a_workflow("kept", properties={"definition": DEFINITION, "accessControl": control}), a_workflow("open")
+        )
+    )
+    (note,) = first.notes
+    assert note.startswith("The 'accessControl' of triggers lets only certain addresses in, which is not heeded")
+    assert second.notes == []
+
+
 def test_a_value_that_cannot_be_evaluated_is_a_problem_of_its_workflow_only() -> None:
     broken = {**DEFINITION, "actions": {"a": {"type": "Compose", "inputs": "[nosuch('x')]"}}}
     first, second = loaded(a_template(a_workflow("one"), a_workflow("two", properties={"definition": broken})))
