@@ -39,11 +39,13 @@ def seen(connection: Connection, workflow: DeployedWorkflow, *triggers: Trigger)
 def _seen(
     connection: Connection, workflow: DeployedWorkflow, trigger: Trigger, state: trigger_states.TriggerState | None
 ) -> Seen:
-    latest = trigger_histories.listed(connection, workflow.id, trigger.name, limit=1)
+    latest = trigger_histories.latest(connection, workflow.id, trigger.name)
     known = TRIGGERS.get(trigger.type)
     # One that asked to be called has nothing to look for: what it does next is to renew that.
     looks = state is not None and known is not None and not known.subscribes
-    return Seen(latest[0].started_at if latest else None, state.next_at if looks and state is not None else None)
+    return Seen(
+        latest.started_at if latest is not None else None, state.next_at if looks and state is not None else None
+    )
 
 
 def trigger(engine: Engine, workflow: DeployedWorkflow, found: Trigger, when: Seen) -> dict[str, Any]:

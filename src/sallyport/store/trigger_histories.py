@@ -64,6 +64,8 @@ class TriggerHistory:
 
 #: The columns in the order of the record's fields, of which the last are for runs.
 _COLUMNS = tuple(trigger_histories.c[each.name] for each in fields(TriggerHistory) if each.name in trigger_histories.c)
+#: Among so many runs of a workflow the last one of a trigger is looked for.
+_LOOKED_AT = 10_000
 
 
 class HistoryNotFound(NotFound):
@@ -95,6 +97,22 @@ def listed(
     if status in (None, "Succeeded"):
         found += _with_run(connection, workflow_id, trigger_name, before, limit + skip)
     return sorted(found, key=lambda entry: entry.id)[skip : skip + limit]
+
+
+def latest(connection: Connection, workflow_id: str, trigger_name: str) -> TriggerHistory | None:
+    """Answer the newest entry of a trigger, or None, as far as the latest runs of its workflow tell.
+
+    Of a trigger that has not fired for long, others may have started any number of runs since.
+    """
+    table = runs.runs
+    newest = sa.select(table.c.id, table.c.trigger_name).where(table.c.workflow_id == workflow_id)
+    looked_at = newest.order_by(table.c.id).limit(_LOOKED_AT).subquery()
+    query = sa.select(sa.func.min(looked_at.c.id)).where(looked_at.c.trigger_name == trigger_name)
+    run_id = connection.execute(query).scalar()
+    found = _without_run(connection, workflow_id, trigger_name, None, None, 1)
+    if run_id is not None:
+        found.append(get(connection, workflow_id, trigger_name, run_id))
+    return min(found, key=lambda entry: entry.id, default=None)
 
 
 def get(connection: Connection, workflow_id: str, trigger_name: str, entry_id: str) -> TriggerHistory:

@@ -135,6 +135,20 @@ def test_an_entry_is_found_whether_it_started_a_run_or_not(told: Database) -> No
         told.read_now(lambda connection: trigger_histories.get(connection, "w", "it", "03"))
 
 
+def test_the_newest_entry_of_a_trigger_is_looked_for_among_the_latest_runs(
+    told: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def latest(trigger: str) -> str | None:
+        found = told.read_now(lambda connection: trigger_histories.latest(connection, "w", trigger))
+        return found.id if found is not None else None
+
+    assert [latest("it"), latest("other"), latest("never")] == ["01", "03", None]
+    told.write_now(lambda connection: runs.insert(connection, [run("00", "rare"), run("07", "rarer")]))
+    assert [latest("rare"), latest("rarer")] == ["00", "07"]
+    monkeypatch.setattr(trigger_histories, "_LOOKED_AT", 2)
+    assert [latest("rare"), latest("rarer")] == ["00", None]
+
+
 def test_old_entries_are_forgotten(told: Database) -> None:
     assert told.write_now(lambda connection: trigger_histories.forget_before(connection, at(3), 2)) == 2
     assert told.write_now(lambda connection: trigger_histories.forget_before(connection, at(3), 9)) == 1
