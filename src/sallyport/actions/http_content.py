@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
@@ -93,7 +94,9 @@ def read_json(content: bytes | str, *, line_breaks: bool = False) -> Any:
     data = content.encode("utf-8") if isinstance(content, str) else content
     if _LONG_DIGITS in data.translate(_AS_ZERO):
         try:
-            value = json.loads(data.decode("utf-8"), parse_constant=_refuse, strict=not line_breaks)
+            value = json.loads(
+                data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite, strict=not line_breaks
+            )
         except RecursionError:
             raise ValueError("The JSON is nested too deep.") from None
     else:
@@ -143,6 +146,13 @@ def _part(content_type: str, content: bytes) -> Any:
 
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().casefold()
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"The number {digits[:40]} is too large.")
+    return number
 
 
 def _refuse(constant: str) -> NoReturn:

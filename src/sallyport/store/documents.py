@@ -6,8 +6,10 @@ The rule: integers of any size and decimals survive; the fast writer is used whe
 from __future__ import annotations
 
 import json
+import math
 import re
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import orjson
@@ -42,7 +44,7 @@ def pretty(value: Any) -> str:
     try:
         return orjson.dumps(value, _decimal, _OPTIONS | orjson.OPT_INDENT_2).decode()
     except TypeError:
-        return json.dumps(value, default=_decimal, indent=2)
+        return json.dumps(_finite(value), default=_decimal, indent=2)
 
 
 def loads(data: bytes | str) -> Any:
@@ -57,7 +59,22 @@ def loads(data: bytes | str) -> Any:
 
 
 def _exact(value: Any, *, ensure_ascii: bool) -> bytes:
-    return json.dumps(value, default=_decimal, ensure_ascii=ensure_ascii, separators=(",", ":")).encode()
+    write = partial(json.dumps, default=_decimal, ensure_ascii=ensure_ascii, separators=(",", ":"))
+    try:
+        return write(value, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise
+    except ValueError:
+        return write(_finite(value)).encode()
+
+
+def _finite(value: Any) -> Any:
+    """Answer a value without NaN and infinities, which are no JSON: null, as the fast writer has it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _decimal(value: Any) -> Any:

@@ -250,4 +250,4 @@ def _compiled_condition(value: Json) -> Template:
 def _compiled(value: Json) -> Template:
     from sallyport.wdl import template
 
-    return template.compile_template(value)
+    return template.compile_template(value, kept=True)

@@ -49,6 +49,22 @@ def float_text(value: float) -> str:
     return f"{'-' if digits.sign else ''}{figures[0]}{fraction}E{'-' if power < 0 else '+'}{abs(power):02d}"
 
 
+def kept(value: Json, depth: int = 0) -> Json:
+    """Answer a value as it is when it has been written as JSON and read again: a decimal is a double, NaN a text.
+
+    That is how Newtonsoft writes and reads them. What is nested deeper than a value may be is left as it is.
+    """
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else float_text(value)
+    if depth < JSON_DEPTH and isinstance(value, list):
+        return [kept(each, depth + 1) for each in value]
+    if depth < JSON_DEPTH and isinstance(value, dict):
+        return {name: kept(each, depth + 1) for name, each in value.items()}
+    return value
+
+
 def quote(text: str) -> str:
     """Answer a JSON string literal as Newtonsoft writes it."""
     return f'"{text.translate(ESCAPES)}"' if needs_escape(text) else f'"{text}"'

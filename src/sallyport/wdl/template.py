@@ -5,9 +5,10 @@ Compile once, evaluate often. A constant that `evaluate` hands out is shared: wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from sallyport.wdl import parser, values
+from sallyport.wdl import json_text, parser, values
 from sallyport.wdl.budget import DEFAULT, Budget
 from sallyport.wdl.calls import Place
 from sallyport.wdl.compile import Code, Compiler, FaultyCall, Findings, Reference, constant, joined
@@ -17,6 +18,11 @@ from sallyport.wdl.scope import Scope
 from sallyport.wdl.values import Json
 
 __all__ = ["FaultyCall", "Reference", "Template", "compile_template", "is_expression"]
+
+
+#: What makes a decimal or NaN, and what makes at the most an infinity of two doubles.
+_INEXACT = re.compile(r"\b(?:decimal|float|xpath)\s*\(", re.IGNORECASE)
+_ARITHMETIC = re.compile(r"\b(?:add|div|mod|mul|sub)\s*\(", re.IGNORECASE)
 
 
 class Template:
@@ -50,9 +56,12 @@ class Template:
             raise BudgetExceeded("A value is nested too deep to be evaluated.") from None
 
 
-def compile_template(value: Json, *, budget: Budget = DEFAULT) -> Template:
-    """Compile a JSON value; raises ExpressionSyntaxError with the JSON pointer of the string that is at fault."""
-    compiler = _TemplateCompiler(budget)
+def compile_template(value: Json, *, budget: Budget = DEFAULT, kept: bool = False) -> Template:
+    """Compile a JSON value; raises ExpressionSyntaxError with the JSON pointer of the string that is at fault.
+
+    When the result is `kept` in a run's history, it is as it will be read again.
+    """
+    compiler = _TemplateCompiler(budget, kept=kept)
     return Template(compiler.value(value, "", 0), compiler.findings)
 
 
@@ -64,8 +73,9 @@ def is_expression(text: str) -> bool:
 
 
 class _TemplateCompiler:
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, *, kept: bool) -> None:
         self.budget = budget
+        self.kept = kept
         self.findings = Findings()
 
     def value(self, value: Json, pointer: str, depth: int) -> Code:
@@ -93,7 +103,8 @@ class _TemplateCompiler:
             if text.startswith("@@"):
                 return constant(text[1:])
             if text.startswith("@") and text[1] != "{":
-                return self._expression(text, 1, len(text), pointer)
+                code = self._expression(text, 1, len(text), pointer)
+                return _kept(code, text) if self.kept else code
             return self._interpolation(text, pointer)
         except ExpressionError as error:
             error.pointer = pointer
@@ -119,6 +130,22 @@ class _TemplateCompiler:
             position = closing + 1
         parts.append(constant(text[position:]))
         return joined(parts, Place(text, 0, pointer))
+
+
+def _kept(code: Code, text: str) -> Code:
+    """Answer the code of an expression whose value goes into the history."""
+    deep = _INEXACT.search(text) is not None
+    if not deep and not _ARITHMETIC.search(text):
+        return code
+    if code.constant:
+        return constant(json_text.kept(code.value))
+    closure = code.run
+
+    def run(scope: Scope) -> Json:
+        value = closure(scope)
+        return json_text.kept(value) if deep or isinstance(value, float) else value
+
+    return Code(run)
 
 
 def _openings(text: str) -> Sequence[int]:

@@ -43,3 +43,10 @@ def test_half_a_surrogate_pair_is_written_as_an_escape(value: Any) -> None:
 def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(TypeError):
         documents.dumps({"a": object()})
+
+
+@pytest.mark.parametrize("beside", [0, 2**70, "\ud800"])
+def test_what_is_no_number_is_null_whoever_writes_it(beside: Any) -> None:
+    endless = {"a": [float("nan"), float("-inf"), 1.5], "beside": beside}
+    assert documents.loads(documents.dumps(endless)) == {"a": [None, None, 1.5], "beside": beside}
+    assert documents.loads(documents.pretty(endless)) == {"a": [None, None, 1.5], "beside": beside}

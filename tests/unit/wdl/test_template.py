@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sallyport.wdl.errors import EvaluationError, ExpressionSyntaxError
@@ -175,3 +177,22 @@ def test_a_scope_without_anything_answers_each_question_with_a_sentence() -> Non
         with pytest.raises(EvaluationError, match=r"\.$") as failure:
             compile_template(f"@{question}").evaluate(Scope())
         assert failure.value.column == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@float('NaN')", "NaN"),
+        ("@mul(-1e308, 10)", "-Infinity"),
+        ("@createArray(float('NaN'), decimal('1.50'), 'x')", ["NaN", 1.5, "x"]),
+        ("@setProperty(json('{}'), 'a', decimal('1.50'))", {"a": 1.5}),
+        ("@decimal('1.50')", 1.5),
+        ("@{decimal('1.50')}", "1.50"),
+        ("@less(float('NaN'), 1)", True),
+        ("@add(1, 2)", 3),
+    ],
+)
+def test_what_is_kept_in_a_history_is_as_it_will_be_read_again(text: str, expected: Json) -> None:
+    kept = compile_template({"a": [text]}, kept=True).evaluate(Scope())
+    assert kept == {"a": [expected]}
+    assert json.loads(json.dumps(kept, allow_nan=False)) == kept

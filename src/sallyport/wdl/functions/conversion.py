@@ -58,7 +58,8 @@ def float_(value: Json, locale: Json = None) -> float:
 def decimal(value: Json) -> Decimal:
     """Answer a string or number as a decimal, which keeps its scale.
 
-    Deviation: written as a JSON number a decimal keeps all its digits, where Azure cuts it to a double.
+    Deviation: in an array or object that an expression writes as text a decimal keeps all its digits, where Azure cuts
+    it to a double.
     """
     if isinstance(value, Decimal):
         return value

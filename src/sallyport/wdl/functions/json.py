@@ -6,7 +6,9 @@ Objects are copied, never changed; property names that differ only in case name 
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+import re
+from typing import Any, NoReturn
 
 from sallyport.wdl import errors, json_text, values
 from sallyport.wdl.functions import arguments, xml
@@ -15,6 +17,8 @@ from sallyport.wdl.functions.registry import function
 from sallyport.wdl.scope import Closure, Scope
 from sallyport.wdl.values import Json
 
+#: Where it is not found, no number of a text can be beyond what a double holds.
+_MAY_BE_HUGE = re.compile(r"[eE]\+?\d{2}|\d{200}")
 #: What brackets, commas and quotes of a JSON text become in memory, at most.
 STRUCTURE_BYTES = {"{": 184, "[": 88, ",": 32, '"': 25}
 
@@ -24,7 +28,8 @@ def json_(scope: Scope, value: Json) -> Json:
     """Answer the value that a JSON text, or the object that an XML document, stands for.
 
     Line breaks and tabs may stand in a string as they are, as in texts that authors put together with `concat`.
-    Deviation: json() takes JSON as RFC 8259 has it otherwise; single quotes, comments and trailing commas are refused.
+    Deviation: json() takes JSON as RFC 8259 has it otherwise; single quotes, comments,
+    trailing commas and NaN are refused.
     """
     if isinstance(value, str):
         return parse(value, scope)
@@ -41,7 +46,13 @@ def parse(text: str, scope: Scope) -> Json:
     if structure > 4_096 or len(text) > 4_096:
         scope.meter.memory(len(text) + structure)
     try:
-        parsed: Json = json.loads(text, object_pairs_hook=_object, strict=False)
+        parsed: Json = json.loads(
+            text,
+            object_pairs_hook=_object,
+            strict=False,
+            parse_constant=_refuse,
+            parse_float=_finite if _MAY_BE_HUGE.search(text) else None,
+        )
     except RecursionError:
         raise errors.BudgetExceeded("The JSON text is nested too deep.") from None
     except ValueError as error:
@@ -134,4 +145,15 @@ def _whole(value: Json, depth: int) -> Json:
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno}, position {error.colno}"
-    return "a number has too many digits"
+    return "a number has too many digits" if "digits" in str(error) else str(error)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
