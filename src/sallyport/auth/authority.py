@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from sallyport.auth import keyring
-from sallyport.auth.failures import AuditBudget, Failures
+from sallyport.auth.failures import Budget, Failures
 from sallyport.auth.keyring import Keyring
 from sallyport.auth.tokens import LIFETIME_SECONDS, Ending, Tokens
 from sallyport.clock import Clock
@@ -38,7 +38,9 @@ class Authority:
     tokens: Tokens = field(init=False)
     failures: Failures = field(init=False)
     #: How much of refused requests for tokens is written down.
-    audit_budget: AuditBudget = field(init=False)
+    audit_budget: Budget = field(init=False)
+    #: How many devices ask for codes, which nobody has to sign in for.
+    device_budget: Budget = field(init=False)
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(
@@ -50,7 +52,7 @@ class Authority:
             lambda: self.ended,
         )
         self.failures = Failures(self.clock)
-        self.audit_budget = AuditBudget(self.clock)
+        self.audit_budget, self.device_budget = Budget(self.clock), Budget(self.clock)
 
     async def reload(self) -> None:
         """Read the signing keys and what was revoked again, after somebody may have changed them."""

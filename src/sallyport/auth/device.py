@@ -34,6 +34,14 @@ _PURPOSE = "device"
 _UNKNOWN = "That code is not one that waits for you. Look at your device again."
 
 
+class TooManyDevices(refusals.TooManyFailures):
+    """Raised when devices have asked for more codes from one address than it may have at a time."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        refusals.Refused.__init__(self, "Too many devices have asked for a code from this address. Try again later.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Device:
     """The endpoint of devices, the page where a person types the code, and the journey from there."""
 
@@ -49,6 +57,8 @@ class Device:
             given = await forms.read(request)
             application = await applications.found(self._authority, given.get("client_id", ""))
             await resources.check(self._authority, application, given.get("scope", ""), own_address(request))
+            if not self._authority.device_budget.taken(address(request)):
+                raise TooManyDevices(self._authority.device_budget.wait_seconds(address(request)))
         except refusals.Refused as refusal:
             return refused(request, self._authority.clock, refusal)
         code, now = secrets.token_urlsafe(48), self._authority.clock.now()

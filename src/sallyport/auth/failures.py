@@ -51,19 +51,22 @@ class Recent:
         return int(left) + 1 if left > 0 else 0
 
 
-class AuditBudget:
-    """How many refusals of an address are written down: whoever asks to be refused may not fill the disk with it."""
+class Budget:
+    """How often in a minute what anybody may ask for leaves a row behind: nobody may fill the disk with it."""
 
     def __init__(self, clock: Clock) -> None:
         self._recent = Recent(clock)
 
     def taken(self, address: str) -> bool:
         """Answer whether one more of an address is to be written down, and count it."""
-        key = ("*", address)
-        if self._recent.wait_seconds(key, ADDRESS_LIMIT):
+        if self.wait_seconds(address):
             return False
-        self._recent.note(key, ADDRESS_LIMIT)
+        self._recent.note(("*", address), ADDRESS_LIMIT)
         return True
+
+    def wait_seconds(self, address: str) -> int:
+        """Answer how long an address has to wait for one more; 0 means not at all."""
+        return self._recent.wait_seconds(("*", address), ADDRESS_LIMIT)
 
 
 class Failures:

@@ -59,7 +59,7 @@ async def create(call: Call) -> Response:
     """Store one alert that is given in this shape."""
     given = await call.json()
     if isinstance(given, dict):
-        given = {"@odata.type": TYPE, **given}
+        given = {**given, "@odata.type": TYPE}
     arrival = alert_rules.arriving(given, alert_rules.new_id, call.deps.tenant_id, alerts.wire(call.at()))
     stored = await call.change(lambda connection: _insert(connection, arrival, call.at()))
     return envelope.entity(call, CONTEXT, drawn(call, stored), 201, {"etag": alerts.tag(stored), **applied(call)})

@@ -47,8 +47,9 @@ def is_v2(given: Any) -> bool:
     """Answer whether somebody brings an alert in the shape of alerts_v2."""
     if not isinstance(given, dict) or "vendorInformation" in given:
         return False
-    kind = str(given.get("@odata.type") or "").lower()
-    return kind == "#microsoft.graph.security.alert" or "serviceSource" in given or "evidence" in given
+    # Microsoft's own examples of requests leave the sign before the type out.
+    kind = str(given.get("@odata.type") or "").lower().removeprefix("#")
+    return kind == "microsoft.graph.security.alert" or "serviceSource" in given or "evidence" in given
 
 
 def legacy_of(alert: Mapping[str, Any]) -> Document:

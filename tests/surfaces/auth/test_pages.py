@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from identity import installation
-from sallyport.auth.failures import LIMIT
+from sallyport.auth.failures import ADDRESS_LIMIT, LIMIT
 from sallyport.auth.registrations import Registered
 from sallyport.store import audit, consents
 from stage import (
@@ -492,6 +492,21 @@ async def test_a_device_that_asks_too_often_is_told_to_slow_down(stage: Stage) -
         assert await after(5) == "slow_down"
         assert await after(15) == "authorization_pending"
         assert await after(10) == "slow_down"
+
+
+async def test_codes_for_devices_fill_no_disk(stage: Stage) -> None:
+    app = stage.register("Device", public=True)
+    form = {"client_id": app.client.client_id, "scope": READ}
+    async with stage.browser() as device:
+        for _ in range(ADDRESS_LIMIT):
+            assert (await device.post("/contoso/oauth2/v2.0/devicecode", data=form)).status_code == 200
+        refused = await device.post("/contoso/oauth2/v2.0/devicecode", data=form)
+        assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+        assert 1 <= int(refused.headers["retry-after"]) <= 61
+        # Whoever has a secret is not kept from a token.
+        assert stage.made.authority.tokens.verify(await _own_token(stage, stage.app)).roles
+        await stage.made.clock.advance(timedelta(seconds=int(refused.headers["retry-after"])))
+        assert (await device.post("/contoso/oauth2/v2.0/devicecode", data=form)).status_code == 200
 
 
 async def _asserted(stage: Stage, assertion: str) -> httpx.Response:

@@ -312,3 +312,19 @@ def _without_nulls(value: Any) -> Any:
         told = {name: _without_nulls(each) for name, each in value.items()}
         return {name: each for name, each in told.items() if each not in (None, [], {})}
     return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("path", ["/v1.0/security/alerts_v2", "/ingest/alerts"])
+@pytest.mark.parametrize("type_", ["microsoft.graph.security.alert", "#microsoft.graph.security.alert"])
+async def test_the_sign_before_a_type_may_be_left_out(surface: Surface, path: str, type_: str) -> None:
+    given = {"@odata.type": type_, "id": "a", "title": "Alert", "productName": "Contoso", "mitreTechniques": ["T1"]}
+    assert (await surface.client.post(path, json=given)).is_success
+    shown = (await surface.client.get("/v1.0/security/alerts_v2/a")).json()
+    assert (shown["productName"], shown["mitreTechniques"]) == ("Contoso", ["T1"])
+
+
+async def test_an_alert_brought_in_the_newer_shape_needs_no_type(surface: Surface) -> None:
+    for type_ in ({}, {"@odata.type": None}):
+        given = {**type_, "title": "Alert", "productName": "Contoso"}
+        made = await surface.client.post("/v1.0/security/alerts_v2", json=given)
+        assert (made.status_code, made.json()["productName"]) == (201, "Contoso")
