@@ -94,6 +94,18 @@ async def test_tags_are_shown_as_they_were_last_saved(play: Playhouse, method: s
     assert shown["properties"]["version"] == "1"
 
 
+async def test_an_integer_of_any_size_keeps_its_digits_however_it_comes_in(play: Playhouse) -> None:
+    large = 123456789012345678901234567890
+    compose = {"type": "Compose", "inputs": {"fixed": large, "given": "@triggerBody()['n']"}}
+    shown = await saved(play, "exact", {"triggers": TRIGGERS, "actions": {"Answer": compose}})
+    assert shown["properties"]["definition"]["actions"]["Answer"]["inputs"]["fixed"] == large
+    await play.post(f"{WORKFLOWS}/exact/triggers/manual/run", {"n": large})
+    await play.post(await address(play, "exact"), {"n": large})
+    for run in await play.runs("exact", 2):
+        outputs = (await play.client.get(run.actions["Answer"]["outputsLink"]["uri"])).json()
+        assert outputs == {"fixed": large, "given": large}
+
+
 async def test_a_change_of_tags_takes_no_secret_away(play: Playhouse) -> None:
     await saved(play, "secretive", SECRETIVE, properties={"parameters": {"given": {"value": "one"}}}, kind="Stateful")
     changed = (await play.client.patch(f"{WORKFLOWS}/secretive", json={"tags": {"a": "1"}})).json()

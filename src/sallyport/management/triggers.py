@@ -41,7 +41,7 @@ async def run(call: Call) -> Response:
     workflow = await call.workflow()
     trigger = named(workflow, call.name("trigger"))
     raw = await bodies.read_bytes(call.request, call.deps.body_limit_bytes)
-    body = bodies.parse(raw) if raw else None
+    body = bodies.parse(raw, exact=True) if raw else None
     started = await call.deps.triggers.fire_now(workflow, trigger.name, body)
     if not started:
         # Not 204, which Microsoft's SDK takes for a failure.

@@ -159,7 +159,7 @@ def _has_body(call: Call) -> bool:
 
 async def _definition(call: Call) -> Any:
     limit = min(call.deps.body_limit_bytes, _DEFINITION_BYTES)
-    return await bodies.read_json(call.request, limit, _DEFINITION_DEPTH)
+    return await bodies.read_json(call.request, limit, _DEFINITION_DEPTH, exact=True)
 
 
 async def _save(call: Call, wanted: Callable[[DeployedWorkflow | None], Any]) -> DeployedWorkflow:

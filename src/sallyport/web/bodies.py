@@ -5,6 +5,7 @@ The rule: what `parse` answers can be written as JSON to either database and rea
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,6 +22,9 @@ LIMIT_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+#: As few digits may be more than 64 bits; with every digit a 0, they are found fastest.
+_LONG_DIGITS = b"0" * 19
+_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _BLANKS_BEFORE_COLON = (b" :", b"\t:", b"\r:", b"\n:")
 #: What the header says of a body that is not encoded.
 _AS_IT_IS = frozenset({"", "identity"})
@@ -80,7 +84,9 @@ async def read_bytes(request: Request, limit_bytes: int = LIMIT_BYTES) -> bytes:
     return b"".join(received)
 
 
-async def read_json(request: Request, limit_bytes: int = LIMIT_BYTES, max_depth: int = MAX_DEPTH) -> Any:
+async def read_json(
+    request: Request, limit_bytes: int = LIMIT_BYTES, max_depth: int = MAX_DEPTH, *, exact: bool = False
+) -> Any:
     """Answer a body's JSON; the content type is believed only where it names something that is never JSON.
 
     Some clients send JSON under `application/x-www-form-urlencoded`, others under no type at all.
@@ -88,11 +94,11 @@ async def read_json(request: Request, limit_bytes: int = LIMIT_BYTES, max_depth:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media.startswith(_OTHER_MEDIA):
         raise MalformedJson(f"The content type '{media}' is not JSON.")
-    return parse(await read_bytes(request, limit_bytes), max_depth)
+    return parse(await read_bytes(request, limit_bytes), max_depth, exact=exact)
 
 
-def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
-    """Answer the value of one JSON text.
+def parse(data: bytes, max_depth: int = MAX_DEPTH, *, exact: bool = False) -> Any:
+    """Answer the value of one JSON text; an integer beyond 64 bits is a double, unless integers must be `exact`.
 
     Raises MalformedJson for bad UTF-8, NaN, a member named twice, more nesting than `max_depth`, and U+0000.
     """
@@ -104,13 +110,18 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise MalformedJson(_reason(error, data, max_depth)) from error
+    _demand_sound(data, value, max_depth)
+    # What has more digits than Python reads is beyond a double, and refused by now.
+    return json.loads(data) if exact and _LONG_DIGITS in data.translate(_AS_ZERO) else value
+
+
+def _demand_sound(data: bytes, value: Any, max_depth: int) -> None:
     if _is_plain(data, value, max_depth):
-        return value
+        return
     if isinstance(value, dict | list) and _names_twice(data, _members(value, max_depth)):
         raise MalformedJson("An object names a member twice.")
     if b"\\u0000" in data and _holds_nul(value):
         raise MalformedJson("A string holds the character U+0000.")
-    return value
 
 
 def _is_plain(data: bytes, value: Any, max_depth: int) -> bool:
