@@ -196,3 +196,16 @@ async def test_nobody_is_led_to_believe_that_callers_are_kept_out_by_their_addre
     assert any("accessControl" in note for note in deployed.notes)
     opened = {**properties, "accessControl": {"triggers": {}, "actions": None}}
     assert (await play.client.put(f"{WORKFLOWS}/kept", json={"properties": opened})).status_code == 200
+
+
+async def test_who_renews_the_key_that_nobody_uses_takes_no_address_away(play: Playhouse) -> None:
+    await saved(play, "asked", {"manual": REQUEST})
+    address = (await play.post(f"{WORKFLOWS}/asked/listCallbackUrl", {"keyType": "Primary"})).json()["value"]
+    renewal = f"{WORKFLOWS}/asked/regenerateAccessKey"
+    refused = await play.client.post(renewal, json={"keyType": "Secondary"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
+    assert (await play.client.post(address, json={})).status_code == 202
+    for given in ({"keyType": "Primary"}, None):
+        address = (await play.post(f"{WORKFLOWS}/asked/listCallbackUrl")).json()["value"]
+        await play.post(renewal, given)
+        assert (await play.client.post(address, json={})).status_code == 401

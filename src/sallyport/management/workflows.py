@@ -1,4 +1,8 @@
-"""Workflows: list, read, save, delete, enable, disable, validate, and their access keys."""
+"""Workflows: list, read, save, delete, enable, disable, validate, and their access keys.
+
+Deviation: a workflow has one access key; addresses that are asked for with the secondary one are signed with it, and a
+secondary key cannot be regenerated.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from starlette.routing import Route
 
 from sallyport.engine.outcome import EndsRun
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import NotFound
+from sallyport.errors import BadRequest, NotFound
 from sallyport.management import filters, resource, shapes
 from sallyport.management.call import NUMBER, READ, WRITE, Call, Deps, answer, page, route
 from sallyport.statuses import Status
@@ -30,6 +34,15 @@ _DEFINITION_BYTES = 8 * 1024 * 1024
 _MOST_VERSIONS = 2**31 - 1
 #: How the runs of a workflow end that is deleted.
 _DELETED = EndsRun(Status.CANCELLED, "WorkflowRunCancelled", "The workflow was deleted.")
+
+
+class OneKeyOnly(BadRequest):
+    """Raised when the secondary key is to be regenerated, which would revoke what the primary one has signed."""
+
+    def __init__(self, workflow: str) -> None:
+        super().__init__(
+            f"The workflow '{workflow}' has one access key, the primary one: to give it another revokes every address."
+        )
 
 
 async def listed(call: Call) -> Response:
@@ -102,8 +115,12 @@ async def validate(call: Call) -> Response:
 
 
 async def regenerate_access_key(call: Call) -> Response:
-    """Give a workflow another key, which revokes its callback addresses."""
+    """Give a workflow another key, which revokes its callback addresses; `keyType` may say Primary."""
     workflow = await call.workflow()
+    body = await bodies.read_json(call.request) if _has_body(call) else {}
+    kind = body.get("keyType") if isinstance(body, dict) else None
+    if isinstance(kind, str) and kind.casefold() == "secondary":
+        raise OneKeyOnly(workflow.name)
     await call.engine.library.regenerate_access_key(workflow)
     await call.deps.triggers.synchronise(workflow)
     return Response(status_code=200)
