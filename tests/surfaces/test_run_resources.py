@@ -163,3 +163,19 @@ async def test_why_an_attempt_was_repeated_is_read_by_the_sdk(tmp_path: Path) ->
     assert (attempt.code, attempt.error.error.code) == ("ServiceUnavailable", "ServiceUnavailable")
     assert "503" in attempt.error.error.message
     assert attempt.start_time <= attempt.end_time
+
+
+async def test_a_loop_that_goes_on_counts_what_has_begun(play: Playhouse) -> None:
+    pause = {"Pause": {"type": "Wait", "inputs": {"interval": {"count": 5, "unit": "Minute"}}}}
+    each = {"type": "Foreach", "foreach": [1, 2, 3], "actions": pause}
+    two = {"runtimeConfiguration": {"concurrency": {"repetitions": 2}}}
+    definition = {"triggers": {"manual": {"type": "Request", "inputs": {}}}, "actions": {"Each": {**each, **two}}}
+    await play.client.put(WORKFLOW, json={"properties": {"definition": definition}})
+    run = (await play.post(f"{WORKFLOW}/triggers/manual/run")).headers["x-ms-workflow-run-id"]
+    counts = []
+    for _ in range(3):
+        await play.later(seconds=1)
+        shown = (await play.get(f"{WORKFLOW}/runs/{run}/actions/Each"))["properties"]
+        counts.append((shown["status"], shown["repetitionCount"]))
+        await play.later(minutes=6)
+    assert counts == [("Running", 2), ("Running", 3), ("Succeeded", 3)]

@@ -25,6 +25,7 @@ from sallyport.management.workflows import WORKFLOW
 from sallyport.statuses import Status
 from sallyport.store import contents, documents, history, runs, schema, trigger_histories
 from sallyport.store.history import Entry
+from sallyport.wdl.definition import Definition
 from sallyport.web import signed_urls
 from sallyport.web.segments import SegmentRoute
 
@@ -63,7 +64,7 @@ async def get(call: Call) -> Response:
     shown = shapes.run(row, workflow, call.links())
     if "properties/actions" in call.request.query_params.get("$expand", ""):
         pinned = await call.engine.library.at_version(row.workflow_id, row.version)
-        found = await _latest(call, row, _outside_of_loops)
+        found = await _latest(call, workflow, row, _outside_of_loops)
         shown["properties"]["actions"] = {
             name: shapes.action(each, workflow, row, call.links())["properties"] for (name, _), each in found.items()
         }
@@ -82,7 +83,7 @@ async def cancel(call: Call) -> Response:
 async def actions(call: Call) -> Response:
     """Answer the actions of a run outside of repetitions."""
     workflow, row = await _run(call)
-    found = await _latest(call, row, _outside_of_loops)
+    found = await _latest(call, workflow, row, _outside_of_loops)
     return _paged(call, workflow, row, list(found.values()))
 
 
@@ -90,7 +91,7 @@ async def action(call: Call) -> Response:
     """Answer one action of a run."""
     workflow, row = await _run(call)
     name = call.name("action")
-    found = _one(await _latest(call, row, _outside_of_loops), workflow, name, "")
+    found = _one(await _latest(call, workflow, row, _outside_of_loops), workflow, name, "")
     return answer(shapes.action(found, workflow, row, call.links()))
 
 
@@ -98,7 +99,7 @@ async def repetitions(call: Call) -> Response:
     """Answer the repetitions of an action inside loops."""
     workflow, row = await _run(call)
     name = call.name("action")
-    latest = await _latest(call, row, _inside_of_loops)
+    latest = await _latest(call, workflow, row, _inside_of_loops)
     return _paged(call, workflow, row, [each for each in _of(latest, workflow, name) if not each.record.iteration])
 
 
@@ -106,7 +107,7 @@ async def iterations(call: Call) -> Response:
     """Answer the iterations of a loop."""
     workflow, row = await _run(call)
     name = call.name("action")
-    latest = await _latest(call, row, _inside_of_loops)
+    latest = await _latest(call, workflow, row, _inside_of_loops)
     return _paged(call, workflow, row, [each for each in _of(latest, workflow, name) if each.record.iteration])
 
 
@@ -114,7 +115,7 @@ async def repetition(call: Call) -> Response:
     """Answer one repetition of an action, or one iteration of a loop."""
     workflow, row = await _run(call)
     place = call.name("repetition")
-    found = _one(await _latest(call, row, lambda each: each == place), workflow, call.name("action"), place)
+    found = _one(await _latest(call, workflow, row, lambda each: each == place), workflow, call.name("action"), place)
     return answer(shapes.action(found, workflow, row, call.links()))
 
 
@@ -193,23 +194,30 @@ async def _run(call: Call) -> tuple[DeployedWorkflow, runs.Run]:
     return replace(workflow, definition=followed.definition, _facts={}), row
 
 
-async def _latest(call: Call, row: runs.Run, wanted: Wanted) -> Latest:
+async def _latest(call: Call, workflow: DeployedWorkflow, row: runs.Run, wanted: Wanted) -> Latest:
     """Answer the latest entries of a run's actions in the wanted repetitions; large contents stay where they are."""
-    return await call.engine.database.read(lambda connection: _by_key(history.read(connection, row.id), wanted))
+    return await call.engine.database.read(
+        lambda connection: _by_key(history.read(connection, row.id), wanted, workflow.definition)
+    )
 
 
-def _by_key(found: Iterable[Entry], wanted: Wanted) -> Latest:
+def _by_key(found: Iterable[Entry], wanted: Wanted, definition: Definition) -> Latest:
     """Answer the latest entry of each action and repetition, in the order in which they were first recorded."""
     latest: dict[tuple[str, str], Entry] = {}
-    ended: set[tuple[str, str]] = set()
+    begun: set[tuple[str, str]] = set()
     for entry in found:
         if wanted(entry.repetition):
             latest[entry.name, entry.repetition] = entry
-        if "iteration" in entry.document:
-            ended.add((entry.name, entry.repetition))
-    counted = Counter((name, repetition.rpartition("-")[0]) for name, repetition in ended)
+        if entry.repetition:
+            begun.add((_loop(entry, definition), entry.repetition))
+    counted = Counter((name, repetition.rpartition("-")[0]) for name, repetition in begun)
     reader = entries.Reader(None, None)
     return {key: Recorded(entry, reader.record(entry), counted[key]) for key, entry in latest.items()}
+
+
+def _loop(entry: Entry, definition: Definition) -> str:
+    """Answer the loop whose iteration an entry tells of, or belongs to."""
+    return entry.name if "iteration" in entry.document else definition.actions[entry.name].loops[-1]
 
 
 def _outside_of_loops(repetition: str) -> bool:

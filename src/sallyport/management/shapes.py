@@ -98,7 +98,7 @@ class Recorded:
 
     entry: Entry
     record: Record
-    #: How many iterations have ended, of a loop.
+    #: How many iterations have begun, of a loop.
     iterations: int
 
 
