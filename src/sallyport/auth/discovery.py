@@ -33,8 +33,7 @@ async def openid_configuration(authority: Authority, request: Request) -> Respon
             400,
         )
     root = f"{address(request)}/{request.path_params['tenant']}"
-    version = "/v2.0" if "/v2.0/" in request.url.path else ""
-    issuer = authority.tokens.issuer_at(address(request)) if version else f"{address(request)}/{authority.tenant_id}/"
+    version = _version(request)
     return JSONResponse(
         {
             "token_endpoint": f"{root}/oauth2{version}/token",
@@ -45,7 +44,7 @@ async def openid_configuration(authority: Authority, request: Request) -> Respon
             "id_token_signing_alg_values_supported": [ALGORITHM],
             "response_types_supported": ["code"],
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
-            "issuer": issuer,
+            "issuer": issuer(authority, request),
             "authorization_endpoint": f"{root}/oauth2{version}/authorize",
             "device_authorization_endpoint": f"{root}/oauth2{version}/devicecode",
             "grant_types_supported": sorted(GRANTS),
@@ -84,6 +83,16 @@ async def instance(request: Request) -> Response:
             "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
         }
     )
+
+
+def issuer(authority: Authority, request: Request) -> str:
+    """Answer who tells users' names at the endpoints of a request's version, as its configuration names him."""
+    here = address(request)
+    return authority.tokens.issuer_at(here) if _version(request) else f"{here}/{authority.tenant_id}/"
+
+
+def _version(request: Request) -> str:
+    return "/v2.0" if "/v2.0/" in request.url.path else ""
 
 
 def address(request: Request) -> str:

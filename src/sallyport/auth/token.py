@@ -19,7 +19,7 @@ from starlette.types import Scope
 from sallyport import errors
 from sallyport.auth import forms, refusals, scopes, user_grants
 from sallyport.auth.authority import Authority
-from sallyport.auth.discovery import address
+from sallyport.auth.discovery import address, issuer
 from sallyport.auth.exchange import Exchange, Granted
 from sallyport.auth.grants import GRANTS
 from sallyport.auth.refusals import Refused
@@ -145,8 +145,7 @@ def _of_user(request: Request, authority: Authority, granted: Granted) -> dict[s
     if granted.refresh_token is not None:
         found["refresh_token"] = granted.refresh_token
     if granted.identity:
-        issuer = authority.tokens.issuer_at(address(request))
-        found["id_token"] = authority.tokens.identity(granted.subject, issuer, granted.nonce)
+        found["id_token"] = authority.tokens.identity(granted.subject, issuer(authority, request), granted.nonce)
     return found
 
 

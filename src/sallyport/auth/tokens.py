@@ -197,7 +197,7 @@ class Tokens:
             "sid": person.family,
             "sub": person.id,
             "tid": self.tenant_id,
-            "ver": "2.0",
+            "ver": "2.0" if issuer.endswith("/v2.0") else "1.0",
             **({"nonce": nonce} if nonce else {}),
         }
         header = {"alg": ALGORITHM, "kid": keyring.kid, "typ": "JWT"}

@@ -24,6 +24,7 @@ from stage import (
     HERE,
     PASSWORD,
     READ,
+    VERIFIER,
     Key,
     Stage,
     claims,
@@ -72,6 +73,21 @@ async def test_a_code_becomes_a_token_in_the_users_name(stage: Stage) -> None:
         assert all("HttpOnly" in each and "SameSite=lax" in each and "Secure" in each for each in cookies)
     activities = [each[0] for each in stage.events()]
     assert {"user.sign_in", "consent.granted", "code.issued", "token.issued"} <= set(activities)
+
+
+@pytest.mark.parametrize(("version", "ver"), [("/v2.0", "2.0"), ("", "1.0")])
+async def test_who_a_user_is_is_told_by_the_issuer_that_the_version_s_configuration_names(
+    stage: Stage, version: str, ver: str
+) -> None:
+    async with stage.browser() as browser:
+        told = (await browser.get(f"/contoso{version}/.well-known/openid-configuration")).json()
+        code = await stage.code(browser)
+        given = {"grant_type": "authorization_code", "client_id": stage.app.client.client_id, "code": code}
+        secret = {"client_secret": stage.app.secret, "redirect_uri": BACK, "code_verifier": VERIFIER}
+        redeemed = (await browser.post(told["token_endpoint"], data={**given, **secret})).json()
+        identity = claims(redeemed["id_token"])
+        assert (identity["iss"], identity["ver"]) == (told["issuer"], ver)
+        assert stage.made.authority.tokens.verify(redeemed["access_token"]).user_id == identity["oid"]
 
 
 async def test_a_second_visit_needs_neither_password_nor_consent(stage: Stage) -> None:
