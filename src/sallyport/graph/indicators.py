@@ -233,7 +233,10 @@ def _update(
     identity = indicator_rules.identity(document)
     taken = indicators.identified(connection, found.app_id, identity)
     if taken is not None and taken.id != found.id:
-        raise errors.Conflict(f"Another indicator has the external id '{document.get('externalId')}' already.")
+        if indicators.get(connection, view, taken.id) is not None:
+            raise errors.Conflict(f"Another indicator has the external id '{document.get('externalId')}' already.")
+        # It has expired, and nobody can see or delete it any more.
+        indicators.delete(connection, taken, at)
     return indicators.update(connection, found, indicators.New(identity, document), at)
 
 

@@ -342,3 +342,14 @@ async def test_several_submissions_of_one_indicator_in_one_request_are_one_indic
     shown = {each["id"]: each["description"] for each in (await surface.client.get(INDICATORS)).json()["value"]}
     assert shown == {first["id"]: "three", other["id"]: "seen"}
     assert sorted(each[2] for each in surface.events()) == ["created", "created", "updated", "updated"]
+
+
+async def test_an_indicator_that_has_expired_keeps_its_external_id_from_nobody(surface: Surface) -> None:
+    expired = await stored(surface, externalId="one", expirationDateTime="2026-11-23T12:00:10Z")
+    other = await stored(surface, externalId="two")
+    await surface.clock.advance(60)
+    changed = await surface.client.patch(f"{INDICATORS}/{other}", json={"externalId": "one"}, headers=PREFER)
+    assert (changed.status_code, changed.json()["externalId"]) == (200, "one")
+    # A submission under it is the one that has it now.
+    assert await stored(surface, externalId="one") == other != expired
+    assert await surface.ids(INDICATORS) == [other]
