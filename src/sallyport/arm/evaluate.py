@@ -6,8 +6,11 @@ touched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sallyport.arm import functions, parser, values
 from sallyport.arm.errors import TemplateError
+from sallyport.arm.functions.registry import Function
 from sallyport.arm.parser import Call, Constant, Member, Node
 from sallyport.arm.scope import Scope
 from sallyport.arm.values import Json, Placeholder
@@ -37,6 +40,7 @@ def _call(node: Call, scope: Scope) -> Json:
             return _if(node, scope)
         function = functions.find(node.name)
         arguments = [evaluate(argument, scope) for argument in node.arguments]
+        scope.report.meter.charge(_work(function, arguments))
         value = function(scope, arguments)
     except TemplateError as error:
         if error.column is None:
@@ -44,6 +48,14 @@ def _call(node: Call, scope: Scope) -> Json:
         raise
     scope.report.meter.charge(len(value) if isinstance(value, (str, list, dict)) else 1)
     return value
+
+
+def _work(function: Function, arguments: Sequence[Json]) -> int:
+    """Answer how much a function has to look at: its answer may be short, and be asked for over and over."""
+    containers = [each for each in arguments if isinstance(each, (list, dict))]
+    if function.looks_deep:
+        return sum(map(values.work, containers))
+    return sum(map(len, containers))
 
 
 def _if(node: Call, scope: Scope) -> Json:

@@ -18,8 +18,11 @@ Json: TypeAlias = "bool | int | float | Decimal | str | list[Json] | dict[str, J
 LONGEST_STRING = 4 * 1024 * 1024
 #: The most members of one array or object.
 MOST_ITEMS = 100_000
-#: The characters and members that evaluating one file may build.
+#: The characters and members that evaluating one file may build and look at.
 MOST_IN_ALL = 32 * 1024 * 1024
+
+#: To look at a member costs as much as to copy so many characters, or more.
+COST_OF_A_MEMBER = 32
 
 
 class Placeholder(str):
@@ -33,7 +36,7 @@ class Placeholder(str):
 
 
 class Meter:
-    """Counts what evaluating one file has built."""
+    """Counts what evaluating one file has built and looked at."""
 
     def __init__(self) -> None:
         self._built = 0
@@ -42,16 +45,21 @@ class Meter:
         """Count characters or members; raises OverBudgetError."""
         self._built += amount
         if self._built > MOST_IN_ALL:
-            raise OverBudgetError("Evaluating the template builds more than 32 MB.")
+            raise OverBudgetError("Evaluating the template builds, or looks at, more than 32 MB.")
 
 
-def weight(value: Json) -> int:
+def work(value: Json) -> int:
+    """Answer what it costs to compare a value or to write it out; raises OverBudgetError."""
+    return weight(value, member=COST_OF_A_MEMBER)
+
+
+def weight(value: Json, member: int = 1) -> int:
     """Answer how many characters and members a value has when it is written out; raises OverBudgetError."""
     total = 0
     waiting = [value]
     while waiting:
         each = waiting.pop()
-        total += 1
+        total += member
         if isinstance(each, str):
             total += len(each)
         elif isinstance(each, list):
@@ -99,6 +107,8 @@ def to_text(value: Json) -> str:
         return value
     if isinstance(value, bool):
         return "True" if value else "False"
+    if isinstance(value, int):
+        return str(value)
     if value is None:
         return ""
     if isinstance(value, (list, dict)):

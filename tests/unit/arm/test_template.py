@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import effort
 from sallyport.arm import declared, template
 from sallyport.arm.environment import Environment
 from sallyport.arm.errors import OverBudgetError, TemplateError
@@ -224,6 +225,28 @@ def test_a_resource_that_exists_already_is_only_referred_to() -> None:
 def test_a_parameter_that_may_be_null_needs_no_value() -> None:
     scope = template.open_template(a_template(parameters={"p": {"type": "string", "nullable": True}}))
     assert (scope.parameter("p"), scope.report.missing) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[contains(variables('numbers'), 'x')]",
+        "[length(intersection(variables('numbers'), variables('numbers')))]",
+        "[equals(variables('deep'), variables('deep'))]",
+        "[length(string(variables('deep')))]",
+    ],
+)
+def test_what_a_template_looks_at_is_bounded_however_short_the_answers_are(expression: str) -> None:
+    variables = {
+        "numbers": "[range(0, 10000)]",
+        "deep": "[createArray(variables('deep1'), variables('deep1'))]",
+        **{f"deep{i}": f"[createArray(variables('deep{i + 1}'), variables('deep{i + 1}'))]" for i in range(1, 12)},
+        "deep12": "x",
+    }
+    document = a_template({"type": "A.B/c", "name": "n", "properties": [expression] * 10_000}, variables=variables)
+    (resource,) = found(document)
+    with effort.at_most(8), pytest.raises(OverBudgetError):
+        resource.value("properties")
 
 
 LEVEL = {"type": "String", "allowedValues": ["low", "high"]}

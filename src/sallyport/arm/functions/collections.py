@@ -33,7 +33,7 @@ def create_object(*pairs: Json) -> dict[str, Json]:
     return dict(zip(values.texts(pairs[::2], "createObject"), pairs[1::2], strict=True))
 
 
-@function("concat")
+@function("concat", looks_deep=True)
 def concat(*parts: Json) -> Json:
     """Join arrays, or write values after one another."""
     if parts and all(isinstance(part, list) for part in parts):
@@ -51,7 +51,7 @@ def concat(*parts: Json) -> Json:
     return "".join(texts)
 
 
-@function("contains")
+@function("contains", looks_deep=True)
 def contains(container: Json, sought: Json) -> bool:
     """Tell whether an array holds a value, a string a text (by case), an object a key (in any case)."""
     if isinstance(container, list):
@@ -89,7 +89,7 @@ def last(value: Json) -> Json:
     return items[-1] if items else None
 
 
-@function("indexOf")
+@function("indexOf", looks_deep=True)
 def index_of(value: Json, sought: Json) -> int:
     """Find the first place, -1 when there is none; text in any case."""
     if isinstance(value, list):
@@ -97,7 +97,7 @@ def index_of(value: Json, sought: Json) -> int:
     return values.text(value, "indexOf").lower().find(values.text(sought, "indexOf").lower())
 
 
-@function("lastIndexOf")
+@function("lastIndexOf", looks_deep=True)
 def last_index_of(value: Json, sought: Json) -> int:
     """Find the last place, -1 when there is none; text in any case."""
     if isinstance(value, list):
@@ -127,7 +127,7 @@ def skip(value: Json, count: Json) -> Json:
     return value[number:] if isinstance(value, str) else values.array(value, "skip")[number:]
 
 
-@function("join")
+@function("join", looks_deep=True)
 def join(items: Json, delimiter: Json) -> str:
     """Write items with a delimiter between them."""
     mark = values.text(delimiter, "join")
@@ -145,7 +145,7 @@ def number_range(start: Json, count: Json) -> list[Json]:
     return list(range(begin, begin + number))
 
 
-@function("union")
+@function("union", looks_deep=True)
 def union(*parts: Json) -> Json:
     """Put arrays together without repetition, or objects, the later over the earlier."""
     if parts and all(isinstance(part, dict) for part in parts):
@@ -177,7 +177,7 @@ def _distinct(items: list[Json]) -> list[Json]:
     return kept
 
 
-@function("intersection")
+@function("intersection", looks_deep=True)
 def intersection(*parts: Json) -> Json:
     """Keep what all arrays or all objects have alike."""
     if parts and all(isinstance(part, dict) for part in parts):

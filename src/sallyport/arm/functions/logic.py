@@ -64,7 +64,7 @@ def coalesce(first: Json, *more: Json) -> Json:
     return next((value for value in (first, *more) if value is not None), None)
 
 
-@function("equals")
+@function("equals", looks_deep=True)
 def equals(left: Json, right: Json) -> bool:
     """Tell whether two values are the same, text by case."""
     return values.equal(left, right)

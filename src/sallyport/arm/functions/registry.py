@@ -27,6 +27,8 @@ class Function:
     fewest: int
     #: None when any number is allowed.
     most: int | None
+    #: Whether it looks at everything that is inside its arguments, and not only at how many members they have.
+    looks_deep: bool = False
 
     def __call__(self, scope: Scope, arguments: Sequence[Json]) -> Json:
         """Answer what the function makes of its arguments; raises TemplateError."""
@@ -41,7 +43,7 @@ class Function:
         return f"{count} argument{'' if count == '1' else 's'}"
 
 
-def function(name: str, *, needs_scope: bool = False) -> Callable[[Body], Function]:
+def function(name: str, *, needs_scope: bool = False, looks_deep: bool = False) -> Callable[[Body], Function]:
     """Describe a Python function as an ARM function; the number of arguments is read from its signature."""
 
     def describe(body: Body) -> Function:
@@ -49,7 +51,7 @@ def function(name: str, *, needs_scope: bool = False) -> Callable[[Body], Functi
         variadic = any(each.kind is each.VAR_POSITIONAL for each in parameters)
         named = [each for each in parameters if each.kind is not each.VAR_POSITIONAL]
         fewest = sum(each.default is each.empty for each in named)
-        return Function(name, body, needs_scope, fewest, None if variadic else len(named))
+        return Function(name, body, needs_scope, fewest, None if variadic else len(named), looks_deep)
 
     return describe
 

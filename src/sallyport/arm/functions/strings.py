@@ -47,7 +47,7 @@ def _decoded(text: Json, name: str) -> str:
         raise TemplateError(f"The argument of '{name}' is not base64 of UTF-8 text.") from None
 
 
-@function("dataUri")
+@function("dataUri", looks_deep=True)
 def data_uri(value: Json) -> str:
     """Write a value as a data URI."""
     return "data:text/plain;charset=utf8;base64," + base64_codec.b64encode(values.to_text(value).encode()).decode()
@@ -62,7 +62,7 @@ def data_uri_to_string(text: Json) -> str:
     return _decoded(body, "dataUriToString") if head.endswith(";base64") else unquote(body)
 
 
-@function("format")
+@function("format", looks_deep=True)
 def format_text(pattern: Json, *arguments: Json) -> str:
     """Fill the `{0}`, `{0,8}` and `{0:D4}` of a pattern."""
     text = values.text(pattern, "format")
@@ -149,7 +149,7 @@ def _members(value: Json) -> list[Json]:
     return value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
 
 
-@function("string")
+@function("string", looks_deep=True)
 def string(value: Json) -> str:
     """Write a value as text; arrays and objects as JSON."""
     return values.to_text(value)
@@ -173,7 +173,7 @@ def trim(text: Json) -> str:
     return values.text(text, "trim").strip()
 
 
-@function("padLeft")
+@function("padLeft", looks_deep=True)
 def pad_left(value: Json, total: Json, padding: Json = " ") -> str:
     """Fill up on the left."""
     width = values.integer(total, "padLeft")
