@@ -18,7 +18,7 @@ from starlette.routing import Route
 from sallyport import principal
 from sallyport.engine.engine import Engine
 from sallyport.engine.workflow import DeployedWorkflow
-from sallyport.errors import BadRequest, NotFound
+from sallyport.errors import BadRequest
 from sallyport.management import errors, shapes
 from sallyport.store import documents, schema
 from sallyport.wdl.findings import Limits
@@ -167,9 +167,3 @@ def _page(call: Call, values: list[Any], top: int, following: str) -> Response:
         query.setdefault("api-version", API_VERSION)
         body["nextLink"] = str(call.request.url.replace(query="").include_query_params(**query))
     return answer(body)
-
-
-class OperationUnknown(NotFound):
-    """Raised when a path below the resources means nothing here."""
-
-    code = "ResourceNotFound"
