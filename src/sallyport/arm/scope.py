@@ -24,6 +24,9 @@ NEUTRAL: Mapping[str, Json] = {
     "secureobject": {},
 }
 
+#: So long a message says enough of the way on which an error was met.
+_LONGEST_TRAIL = 500
+
 
 @dataclass(frozen=True, slots=True)
 class MissingParameter:
@@ -141,7 +144,8 @@ class Scope:
         try:
             self._known[key] = work_out(name)
         except TemplateError as error:
-            error.message = f"In the {kind} '{name}': {error.message}"
+            if len(error.message) < _LONGEST_TRAIL:
+                error.message = f"In the {kind} '{name}': {error.message}"
             error.column = None
             raise
         finally:

@@ -199,10 +199,24 @@ def _is_wanted(raw: Mapping[str, Json], scope: Scope, pointer: str) -> bool:
     if raw.get("existing") is True:
         scope.report.note(f"The resource at {pointer} is one that exists already: the template only refers to it.")
         return False
-    wanted = collected(raw.get("condition", True), scope, f"{pointer}/condition")
-    if wanted is False:
+    wanted = _condition(raw, scope, f"{pointer}/condition")
+    if not wanted:
         scope.report.note(f"The resource at {pointer} is left out, because its condition is false.")
-    return wanted is not False
+    return wanted
+
+
+def _condition(raw: Mapping[str, Json], scope: Scope, pointer: str) -> bool:
+    """Answer what the condition of a resource says; one that says neither true nor false is reported, and keeps it."""
+    known = len(scope.report.problems)
+    found = collected(raw.get("condition", True), scope, pointer)
+    text = str(found).casefold()
+    if isinstance(found, bool) or text in ("true", "false"):
+        return text == "true"
+    if len(scope.report.problems) == known and not isinstance(found, values.Placeholder):
+        kind = values.type_name(found)
+        problem = TemplateError(f"The condition of a resource must be true or false, not {kind}.", pointer=pointer)
+        scope.report.problems.append(problem)
+    return True
 
 
 def _iterations(copy: Json, scope: Scope, pointer: str) -> Iterator[Scope]:

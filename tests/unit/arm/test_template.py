@@ -52,6 +52,36 @@ def test_a_resource_whose_condition_is_false_is_left_out_with_a_note() -> None:
     assert "condition is false" in scope.report.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("condition", "kept", "problems"),
+    [
+        ("[string(false())]", False, []),
+        ("False", False, []),
+        ("true", True, []),
+        ("[reference('other').isWanted]", True, []),
+        ("no", True, ["The condition of a resource must be true or false, not string."]),
+        ("[add(0, 0)]", True, ["The condition of a resource must be true or false, not int."]),
+        ("[nosuch()]", True, ["The template function 'nosuch' is not known."]),
+    ],
+)
+def test_a_condition_is_true_or_false_or_a_problem(condition: Any, kept: bool, problems: list[str]) -> None:
+    scope = template.open_template(a_template({"type": "A.B/c", "name": "n", "condition": condition}))
+    assert len(list(template.resources(scope))) == kept
+    assert [(each.message, each.pointer) for each in scope.report.problems] == [
+        (problem, "/resources/0/condition") for problem in problems
+    ]
+
+
+def test_an_error_at_the_end_of_a_long_way_tells_only_its_last_part() -> None:
+    variables: dict[str, Any] = {f"v{i}": f"[variables('v{i + 1}')]" for i in range(40)}
+    document = a_template({"type": "A.B/c", "name": "n", "properties": "[variables('v0')]"}, variables=variables)
+    (resource,) = found(document)
+    resource.value("properties")
+    (problem,) = resource.scope.report.problems
+    assert problem.message.endswith("In the variable 'v39': The template variable 'v40' is not declared.")
+    assert len(problem.message) < 600
+
+
 def test_a_copy_loop_makes_one_resource_per_iteration() -> None:
     document = a_template(
         {"type": "A.B/c", "name": "[concat('n', copyIndex(1))]", "copy": {"name": "loop", "count": "[add(1, 1)]"}}
