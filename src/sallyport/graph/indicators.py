@@ -65,10 +65,10 @@ async def get(call: Call) -> Response:
 async def create(call: Call) -> Response:
     """Store one indicator; one that the application submitted before is updated under its id."""
     submission = indicator_rules.submitted(await call.json(), strict=call.deps.strict_indicators)
-    at, new_id = call.at(), str(uuid.uuid4())
+    new_id = str(uuid.uuid4())
 
     def store(connection: Connection) -> indicators.Indicator:
-        submitting = Submitting(connection, call, [submission.identity], at)
+        submitting = Submitting(connection, call, [submission.identity], call.at())
         submitting.put(submission, new_id)
         submitting.finish()
         return submitting.stored(submission.identity)
@@ -105,11 +105,10 @@ async def submit(call: Call) -> Response:
         (item, _read(item, strict=call.deps.strict_indicators), str(uuid.uuid4()))
         for item in bulk.items(await call.json())
     ]
-    at = call.at()
 
     def store(connection: Connection) -> list[bulk.Result]:
         identities = {read.identity for _, read, _ in items if isinstance(read, Submission)}
-        submitting = Submitting(connection, call, identities, at)
+        submitting = Submitting(connection, call, identities, call.at())
         results = [
             bulk.attempt(item, functools.partial(_submit_item, submitting, read, new_id))
             for item, read, new_id in items

@@ -53,8 +53,7 @@ async def _upload(call: Call, name: str) -> Response:
     bad = {index for index, _ in wrong}
     good = [stix_storing.brought(each) for index, each in enumerate(given) if index not in bad]
     if good:
-        at = call.at()
-        await call.change(lambda connection: stix_storing.put(connection, call, good, at, source))
+        await call.change(lambda connection: stix_storing.put(connection, call, good, call.at(), source))
         call.deps.recorder.count("indicators_stored_total", "stix", amount=len(good))
         call.deps.indicators_stored()
     if not wrong:

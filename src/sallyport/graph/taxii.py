@@ -105,7 +105,7 @@ async def add(call: Call) -> Response:
     status = taxii_rules.status(status_id, at, given, wrong)
 
     def store(connection: Connection) -> None:
-        stix_storing.put(connection, call, good, at, _SOURCE)
+        stix_storing.put(connection, call, good, call.at(), _SOURCE)
         taxii_statuses.add(connection, call.principal.app_id, status, at)
 
     await call.change(store)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import uuid
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.engine import Connection
 
 from graph_surface import TENANT, Surface, assert_error, indicator, sample
 from sallyport.graph import indicator_storing
@@ -353,3 +356,41 @@ async def test_an_indicator_that_has_expired_keeps_its_external_id_from_nobody(s
     # A submission under it is the one that has it now.
     assert await stored(surface, externalId="one") == other != expired
     assert await surface.ids(INDICATORS) == [other]
+
+
+@pytest.mark.parametrize("way", ["create", "submit", "upload"])
+async def test_an_indicator_was_ingested_when_it_was_stored_however_long_that_took(surface: Surface, way: str) -> None:
+    object_ = {
+        "type": "indicator",
+        "id": f"indicator--{uuid.uuid4()}",
+        "created": "2026-11-01T00:00:00Z",
+        "modified": "2026-11-01T00:00:00Z",
+        "pattern": "[ipv4-addr:value = '203.0.113.7']",
+        "pattern_type": "stix",
+        "valid_from": "2026-11-01T00:00:00Z",
+    }
+    path, body = {
+        "create": (INDICATORS, indicator()),
+        "submit": (SUBMIT, {"value": [indicator()]}),
+        "upload": (
+            "/workspaces/w/threat-intelligence-stix-objects:upload?api-version=2024-02-01-preview",
+            {"sourcesystem": "feed", "stixobjects": [object_]},
+        ),
+    }[way]
+    holding, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Connection) -> None:
+        holding.set()
+        go_on.wait(20)
+
+    held = surface.database.begin_write(hold)
+    await asyncio.to_thread(holding.wait, 20)
+    sending = asyncio.create_task(surface.client.post(path, json=body))
+    while not surface.database.waiting and not sending.done():
+        await asyncio.sleep(0)
+    await surface.clock.advance(60)
+    go_on.set()
+    await held
+    assert (await sending).is_success, (await sending).text
+    since = {"$filter": "ingestedDateTime gt 2026-11-23T12:00:30Z"}
+    assert len(await surface.ids(INDICATORS, params=since)) == 1
