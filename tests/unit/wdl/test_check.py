@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import effort
-from sallyport.actions import json_schema
+from sallyport.actions import ACTIONS, json_schema
 from sallyport.wdl import check, definition, operation_types
-from sallyport.wdl.checks import demands
+from sallyport.wdl.checks import demands, timing
 from sallyport.wdl.findings import Finding, Limits
 from workplace import CASES
 
@@ -169,6 +169,16 @@ def test_the_schema_of_a_trigger_counts_only_where_bodies_are_held_against_it() 
 
 def test_of_a_schema_that_is_wrong_everywhere_only_the_beginning_is_told() -> None:
     assert len(findings(parsing({"properties": {f"p{i}": {"type": "strng"} for i in range(99)}}))) == 10
+
+
+def test_a_time_limit_that_the_engine_does_not_heed_is_a_warning() -> None:
+    unheeding = {name for name, each in ACTIONS.items() if not each.effect} - {"Until"}
+    assert unheeding == timing.UNLIMITED
+    limit = {"limit": {"timeout": "PT1M"}}
+    call = {"type": "Http", "inputs": {"method": "GET", "uri": "https://a.example/"}, **limit}
+    (found,) = findings({"actions": {"s": {"type": "Scope", "actions": {"call": call}, **limit}}})
+    assert (found.severity, found.code, found.pointer) == ("warning", "UnusedLimit", "/actions/s/limit/timeout")
+    assert found.message == "The time limit of 's' is not heeded: the type Scope has none."
 
 
 @pytest.mark.parametrize("limit", LIMITS)

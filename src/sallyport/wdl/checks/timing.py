@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sallyport.wdl import retry
-from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, whole
+from sallyport.wdl.checks.subject import Subject, error, inputs_of, is_dynamic, warning, whole
 from sallyport.wdl.definition import Action, Operation, pointer_to
 from sallyport.wdl.dotnet import date_parse
 from sallyport.wdl.dotnet.errors import DateTextError
@@ -20,6 +20,14 @@ _CALLING = frozenset(
     {
         *("ApiConnection", "ApiConnectionWebhook", "ApiManagement", "Function", "Http", "HttpWebhook"),
         *("OpenApiConnection", "OpenApiConnectionWebhook", "Workflow"),
+    }
+)
+#: What is done at once, or takes as long as what is in it: no limit of its own is heeded.
+UNLIMITED = frozenset(
+    {
+        *("AppendToArrayVariable", "AppendToStringVariable", "Compose", "DecrementVariable", "Expression", "Foreach"),
+        *("If", "IncrementVariable", "InitializeVariable", "Join", "ParseJson", "Query", "Scope", "Select"),
+        *("SetVariable", "Switch", "Table", "Terminate", "Response"),
     }
 )
 _UNITS = ("second", "minute", "hour", "day", "week", "month", "year")
@@ -33,6 +41,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _duration(operation, "limit", "timeout")
         if operation.type == "SlidingWindow":
             yield from _duration(operation, "inputs", "delay")
+    for action in subject.of_type(*UNLIMITED):
+        yield from _unheeded(action)
     for action in subject.of_type("Wait"):
         yield from _wait(action)
 
@@ -72,6 +82,13 @@ def _duration(operation: Operation, *path: str) -> Iterator[Finding]:
     except retry.InvalidRetryPolicy as wrong:
         text = f"{wrong.message.removesuffix('.')} (in '{operation.name}')."
         yield error("InvalidDuration", pointer_to(operation.pointer, *path), text)
+
+
+def _unheeded(action: Action) -> Iterator[Finding]:
+    limit = action.raw.get("limit")
+    if isinstance(limit, dict) and limit.get("timeout"):
+        text = f"The time limit of '{action.name}' is not heeded: the type {action.type} has none."
+        yield warning("UnusedLimit", pointer_to(action.pointer, "limit", "timeout"), text)
 
 
 def _wait(action: Action) -> Iterator[Finding]:
