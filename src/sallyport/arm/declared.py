@@ -80,9 +80,9 @@ def _faults(declaration: Mapping[str, Json], value: Json) -> Iterator[str]:
 
 def _bounds(declaration: Mapping[str, Json], number: float, of: str, verb: str) -> Iterator[str]:
     least, most = declaration.get(f"min{of}"), declaration.get(f"max{of}")
-    if isinstance(least, int) and number < least:
+    if isinstance(least, int) and not isinstance(least, bool) and number < least:
         yield f"{verb} at least {least}"
-    if isinstance(most, int) and number > most:
+    if isinstance(most, int) and not isinstance(most, bool) and number > most:
         yield f"{verb} at most {most}"
 
 

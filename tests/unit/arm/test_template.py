@@ -311,6 +311,7 @@ SECRET = {"type": "secureString", "allowedValues": ["hunter2"]}
         ({"type": "int", "minValue": 1, "maxValue": 9}, {"p": 0}, "must be at least 1."),
         ({"type": "int", "minValue": 1, "maxValue": 9}, {"p": 10}, "must be at most 9."),
         ({"type": "int", "minValue": 1, "maxValue": 9}, {"p": 9}, ""),
+        ({"type": "int", "minValue": "4", "maxValue": True}, {"p": 3}, ""),
         ({"type": "string", "minLength": 3}, {"p": "ab"}, "must have a length of at least 3."),
         ({"type": "securestring", "maxLength": 3}, {"p": "abcd"}, "must have a length of at most 3."),
         ({"type": "array", "maxLength": 1}, {"p": [1, 2]}, "must have a length of at most 1."),
