@@ -12,7 +12,7 @@ import pytest
 
 from connector_outside import GRAPH, Wire, a_call, message_of, outside
 from graph_surface import Surface, alert, indicator
-from sallyport.connectors import Connectors, graph_security
+from sallyport.connectors import Connectors
 from sallyport.connectors.catalog import UnknownOperation
 from sallyport.connectors.graph_security import operations
 from sallyport.http_messages import Headers, InboundResponse
@@ -207,7 +207,3 @@ async def test_a_change_is_really_made(surface: Surface, graph: Connectors) -> N
     await _call(graph, "patch", "/beta/security/alerts/a-1", body)
     changed = orjson.loads((await _call(graph, "get", "/v1.0/security/alerts/a-1")).body)
     assert (changed["status"], changed["comments"]) == ("resolved", ["seen"])
-
-
-def test_the_package_offers_its_call_alone() -> None:
-    assert graph_security.__all__ == ["call"]
