@@ -7,7 +7,8 @@ other writer waits, is hardly more than SQL. What is kept is text: a thousand do
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sallyport.odata import instants
@@ -21,9 +22,7 @@ Document = dict[str, Any]
 #: What a row holds of an alert beside its number and version, in the order of `Arrival.row`.
 COLUMNS = (*SOURCE.names, *V2_DERIVED.names, "document", "v2_document")
 _INCIDENT = COLUMNS.index("incident_id")
-_CREATED, _MODIFIED = COLUMNS.index("created_at"), COLUMNS.index("modified_at")
-#: The columns that hold when an alert was read, where nobody gave another time, by the property that tells whether.
-_READ_AT = {"lastModifiedDateTime": _MODIFIED, "createdDateTime": _CREATED}
+_CREATED, _EVENT, _MODIFIED = (COLUMNS.index(name) for name in ("created_at", "event_at", "modified_at"))
 
 
 @dataclass(slots=True)
@@ -79,11 +78,25 @@ def dated(arrival: Arrival, at: str) -> Arrival:
 
     It was read before others were stored: whoever polls by these times has seen those, and would never see this one.
     """
-    column = next((each for name, each in _READ_AT.items() if name in arrival.completed), None)
-    read_at = None if column is None else arrival.row[column]
-    if read_at is None or read_at == at:
+    # In a hurry: every other writer waits.
+    if "lastModifiedDateTime" in arrival.completed:
+        read_at = arrival.row[_MODIFIED]
+    elif "createdDateTime" in arrival.completed:
+        read_at = arrival.row[_CREATED]
+    else:
         return arrival
-    # Nothing else in the texts is that moment, to the microsecond, under such a name.
-    before, after = (f'DateTime":"{instants.wire(each)}"' for each in (read_at, at))
-    *columns, document, shape = (at if each == read_at else each for each in arrival.row)
-    return replace(arrival, row=(*columns, document.replace(before, after), shape.replace(before, after)))
+    if read_at == at:
+        return arrival
+    row = list(arrival.row)
+    for column in (_CREATED, _EVENT, _MODIFIED):
+        if row[column] == read_at:
+            row[column] = at
+    before, after = _written(read_at), _written(at)
+    row[-2], row[-1] = row[-2].replace(before, after), row[-1].replace(before, after)
+    return Arrival(arrival.id, tuple(row), arrival.keys, arrival.completed)
+
+
+@lru_cache(maxsize=64)
+def _written(at: str) -> str:
+    """Answer how a moment stands in a document: nothing else in it is that, to the microsecond, under such a name."""
+    return f'DateTime":"{instants.wire(at)}"'
