@@ -13,7 +13,7 @@ from html import escape
 from sallyport.connectors import html_text
 
 #: What an author formats a text with.
-_FORMATS = re.compile(r"<(/?)(a|b|br|em|i|li|ol|p|strong|u|ul)((?:[\s/][^<>]*)?)>", re.IGNORECASE)
+_FORMATS = re.compile(r"<(/?)(a|b|br|em|i|li|ol|p|strong|u|ul)((?:[\s/][^<>]*)?)>", re.ASCII | re.IGNORECASE)
 #: With one of these an author says himself where lines end.
 _BREAKS = frozenset({"br", "li", "p"})
 #: More formatting inside of formatting means nothing any more.

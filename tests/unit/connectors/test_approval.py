@@ -243,6 +243,9 @@ async def test_a_text_stays_one_whatever_an_alert_that_it_quotes_holds() -> None
 async def test_a_text_may_be_formatted_a_little_and_a_body_that_is_html_stays_as_it_is() -> None:
     _, post = await _ask({**MESSAGE, "Body": "Alert <b onclick=x>one &lt;2&gt;<br />\nand</i> <I>two</b> more<ul>"})
     assert "Alert <b>one &lt;2&gt;<br>\nand <i>two</i></b> more<ul></ul></div>" in _html(post)
+    # Letters that are others' capitals in some alphabet make no element.
+    _, post = await _ask({**MESSAGE, "Body": "Alert <\u0130>one</\u0130> <\u017ftrong>two"})
+    assert "Alert &lt;\u0130&gt;one&lt;/\u0130&gt; &lt;\u017ftrong&gt;two</div>" in _html(post)
     body = '<p style="color: red">Alert <a href="https://soc.contoso.com/1">one</a></p>'
     _, post = await _ask({**MESSAGE, "Body": body})
     assert body in _html(post)
