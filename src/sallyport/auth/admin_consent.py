@@ -122,11 +122,12 @@ class AdminConsent:
 def _wanted(application: Application, asked: Asked) -> tuple[list[str] | None, list[str]]:
     """Answer the application and delegated permissions that are asked for.
 
-    Those that `scope` names, which are delegated ones, and None for the others; without names all of the registration.
+    Those that `scope` names, which are delegated ones, and None for the others; all of the registration for `/.default`
+    and where nothing is said.
     """
-    named = list(scopes.requested(asked.get("scope", "")))
-    if named:
-        return None, named
+    said = asked.get("scope", "").split()
+    if said and not any(scopes.is_everything(part) for part in said):
+        return None, list(scopes.requested(asked["scope"]))
     return list(application.client.permissions), list(application.sign_ins.scopes)
 
 

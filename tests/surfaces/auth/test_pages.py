@@ -418,6 +418,20 @@ async def test_a_consent_to_named_scopes_grants_the_application_nothing_of_its_o
         assert noted.detail == {"permissions": "", "scopes": "SecurityEvents.Read.All"}
 
 
+async def test_a_consent_to_sign_ins_alone_grants_nothing_more(stage: Stage) -> None:
+    app = stage.register("Feeder", scopes=("ThreatIndicators.ReadWrite.OwnedBy",))
+    client_id = app.client.client_id
+    stage.made.db.write_now(partial(consents.remove, client_id=client_id))
+    async with stage.browser() as browser:
+        page = await browser.get(consent_url("/v2.0", client_id=client_id, scope="openid profile User.Read"))
+        page = await sign_in(browser, page, "root@contoso.com")
+        assert "ThreatIndicators.ReadWrite.OwnedBy" not in page.text
+        assert fields(await decide(browser, page, "accept"))["admin_consent"] == "True"
+    granted = stage.granted(app)
+    assert granted is not None
+    assert (granted.roles, granted.scopes) == ((), ())
+
+
 async def _own_token(stage: Stage, app: Registered) -> str:
     async with stage.browser() as browser:
         form = {"client_id": app.client.client_id, "client_secret": app.secret, "grant_type": "client_credentials"}
