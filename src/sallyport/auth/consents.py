@@ -47,7 +47,8 @@ def add(
 
     https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
     """
-    # As it stands now: somebody else may have granted or taken back something meanwhile.
+    # As it stands now: somebody else, in another process too, may have granted or taken back something meanwhile.
+    schema.ordered(connection, stored.KIND)
     before = stored.get(connection, client_id) or Consent(client_id, (), (), now, "")
     together = tuple(dict.fromkeys((*before.scopes, *scopes)))
     consent = Consent(before.client_id, before.roles if roles is None else tuple(roles), together, now, actor)
@@ -57,6 +58,7 @@ def add(
 
 def revoke(connection: Connection, clock: Clock, client_id: str, actor: str = "local") -> Consent:
     """Take back all that was granted, and end the tokens that hold it; raises `NothingGranted`."""
+    schema.ordered(connection, stored.KIND)
     consent = stored.get(connection, client_id)
     if consent is None:
         raise NothingGranted(client_id)

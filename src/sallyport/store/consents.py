@@ -12,6 +12,9 @@ from sqlalchemy.engine import Connection
 
 from sallyport.store import schema, upsert
 
+#: What whoever reads a consent to change it has asked `schema.ordered` for.
+KIND = "consent"
+
 consents = sa.Table(
     "consents",
     schema.metadata,

@@ -37,7 +37,7 @@ Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 #: Sequences that one transaction may draw from in any order, because what different callers write is gathered into one:
 #: they share a lock, so that no two transactions wait for each other. Most of them end at the outbox anyway.
-_RESOURCES = frozenset({"alert", "incident", "lanes", "leases", "match", "outbox", "stix", "tiIndicator"})
+_RESOURCES = frozenset({"alert", "consent", "incident", "lanes", "leases", "match", "outbox", "stix", "tiIndicator"})
 
 
 def instant(moment: datetime) -> str:

@@ -14,9 +14,12 @@ from sqlalchemy.engine import Connection
 
 import databases
 from graph_surface import Surface, alert
+from sallyport.auth import consents
+from sallyport.clock import ManualClock
 from sallyport.store import (
     alerts,
     arrivals,
+    clients,
     incidents,
     indicators,
     matches,
@@ -122,6 +125,36 @@ async def test_on_postgresql_no_change_of_an_alert_is_lost_to_another_process(ur
         store.close()
     assert {each.status_code for each in answered} == {204}
     assert len(history) == 20
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("first", "left"), [("grant", {"old", "one", "two"}), ("revoke", {"two"})])
+def test_on_postgresql_no_consent_is_lost_to_another_process(url: str, first: str, left: set[str]) -> None:
+    stores, clock = [Database(url), Database(url)], ManualClock()
+    client = clients.Client("app", "t", "App", (), AT)
+    stores[0].write_now(lambda connection: clients.insert(connection, client))
+
+    def grant(connection: Connection, scope: str) -> None:
+        consents.add(connection, "app", None, (scope,), AT, "ada")
+
+    stores[0].write_now(partial(grant, scope="old"))
+    other = threading.Thread(target=stores[1].write_now, args=(partial(grant, scope="two"),))
+
+    def decided(connection: Connection) -> None:
+        if first == "grant":
+            grant(connection, "one")
+        else:
+            consents.revoke(connection, clock, "app")
+        other.start()
+        while other.is_alive() and not stores[0].read_now(_waits):
+            pass
+
+    stores[0].write_now(decided)
+    other.join()
+    (granted,) = stores[0].read_now(consents.shown)
+    for each in stores:
+        each.close()
+    assert set(granted.scopes) == left
 
 
 @pytest.mark.postgresql
