@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.engine import Connection
 
 from sallyport.clock import Alarm, Clock
 from sallyport.odata import instants
 from sallyport.rounds import Rounds
-from sallyport.store import indicators, searches, taxii_statuses
+from sallyport.store import alerts, indicators, schema, searches, taxii_statuses
 from sallyport.store.database import Database
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -73,8 +74,14 @@ class IndicatorSearch:
         portion = await self._database.read(lambda connection: searches.look(connection, at))
         if not portion.steps:
             return False
-        # What time it is when the hits are stored, not when they were found: alerts have changed then.
-        await self._database.write(lambda connection: searches.settle(connection, portion, self._at(), since))
+
+        def settle(connection: Connection) -> None:
+            # What time it is when the hits are stored, not when they were found, nor before the wait for other
+            # processes: alerts have changed then.
+            schema.ordered(connection, alerts.KIND)
+            searches.settle(connection, portion, self._at(), since)
+
+        await self._database.write(settle)
         return True
 
     def _at(self) -> str:

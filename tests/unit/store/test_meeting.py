@@ -16,6 +16,7 @@ import databases
 from graph_surface import Surface, alert
 from sallyport.auth import consents
 from sallyport.clock import ManualClock
+from sallyport.graph.indicator_search import IndicatorSearch
 from sallyport.store import (
     alerts,
     arrivals,
@@ -125,6 +126,36 @@ async def test_on_postgresql_no_change_of_an_alert_is_lost_to_another_process(ur
         store.close()
     assert {each.status_code for each in answered} == {204}
     assert len(history) == 20
+
+
+@pytest.mark.postgresql
+async def test_on_postgresql_a_hit_changes_an_alert_when_it_is_stored_however_long_others_wrote(url: str) -> None:
+    store, other = Database(url), Database(url)
+    surface = Surface(store)
+    await surface.ingest([alert("a", networkConnections=[{"destinationDomain": "evil1.example"}])])
+    store.write_now(partial(_indicator, number=1))
+    go_on, held = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        schema.ordered(connection, alerts.KIND)
+        held.set()
+        go_on.wait(20)
+
+    holding = threading.Thread(target=other.write_now, args=(hold,))
+    holding.start()
+    held.wait(20)
+    searching = asyncio.create_task(IndicatorSearch(store, surface.clock, 30, 30).search())
+    while not searching.done() and not await store.read(_waits):
+        pass
+    await surface.clock.advance(60)
+    go_on.set()
+    await searching
+    holding.join()
+    shown = (await surface.client.get("/v1.0/security/alerts/a")).json()
+    for each in (store, other):
+        each.close()
+    assert [hit["id"] for hit in shown["matchedIndicators"]] == ["i1"]
+    assert shown["lastModifiedDateTime"] == shown["matchedIndicators"][0]["matchedDateTime"] == "2026-11-23T12:01:00Z"
 
 
 @pytest.mark.postgresql
