@@ -83,8 +83,8 @@ async def create(call: Call) -> Response:
 async def update(call: Call) -> Response:
     """Change what may be changed; answer nothing, or the indicator when the client prefers that."""
     change = indicator_rules.changes(await call.json())
-    at, view, match = call.at(), _owned(call), call.request.headers.get("if-match")
-    stored = await call.change(lambda connection: _update(connection, view, call.names["id"], change, at, match))
+    match = call.request.headers.get("if-match")
+    stored = await call.change(lambda connection: _update(connection, call, call.names["id"], change, match))
     call.deps.indicators_stored()
     if prefer.REPRESENTATION not in call.preferences:
         return empty({"etag": tag(stored)})
@@ -128,11 +128,10 @@ async def submit(call: Call) -> Response:
 async def update_many(call: Call) -> Response:
     """Change up to 100 indicators, each on its own."""
     items = bulk.items(await call.json())
-    at, view = call.at(), _owned(call)
 
     def update_item(connection: Connection, item: Any) -> dict[str, Any]:
         change = indicator_rules.changes(item)
-        return _typed(_update(connection, view, bulk.id_of(item), change, at))
+        return _typed(_update(connection, call, bulk.id_of(item), change))
 
     results = await call.change(
         lambda connection: [bulk.attempt(item, lambda one: update_item(connection, one)) for item in items]
@@ -219,13 +218,9 @@ def _submit_item(
 
 
 def _update(
-    connection: Connection,
-    view: indicators.View,
-    indicator_id: str,
-    change: Mapping[str, Any],
-    at: str,
-    match: str | None = None,
+    connection: Connection, call: Call, indicator_id: str, change: Mapping[str, Any], match: str | None = None
 ) -> indicators.Indicator:
+    at, view = call.at(), _owned(call)
     found = existing(connection, view, indicator_id)
     preconditions.demand(match, tag(found))
     document = indicator_rules.changed(found.document, change)
