@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+#: A name, in which dots may stand, and any letter and sign beyond ASCII.
+_NAME = r"[^\s!-@\[-^`{-~][^\s!-,/:-@\[-^`{-~]*"
 #: One mark of an XPath, and the blanks before it.
 TOKEN = re.compile(
-    r"\s*(?P<mark>\"[^\"]*\"|'[^']*'|//|\.\.|[\w.-]+\s*::|[\w-]+|.)",
+    rf"\s*(?P<mark>\"[^\"]*\"|'[^']*'|//|\.\.|[\w.-]+\s*::|{_NAME}|[\w-]+|.)",
     re.DOTALL,
 )
 #: Axes that visit many nodes from each; those of the second kind stay on the way up or down.

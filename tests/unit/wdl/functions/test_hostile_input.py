@@ -174,6 +174,7 @@ def test_the_cost_of_a_path_counts_where_nodes_may_meet(path: str, merges: int) 
         ("//a[./b/@id = c/@id and d <= e]", (("b", "c"), ("d", "e")), 0),
         ("//a[or = and]", (("or", "and"),), 0),
         ("//a[text() = x:b]", (("*", "b"),), 0),
+        ("//a[b.c = x:d.div and e·f<g.and]", (("b.c", "d.div"), ("e·f", "g.and")), 0),
         ("//a = //b", (), 1),
         ("not(//a>=//b)", (), 1),
         ("(//a) = (//b)", (), 1),
