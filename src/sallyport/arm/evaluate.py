@@ -52,10 +52,10 @@ def _call(node: Call, scope: Scope) -> Json:
 
 def _work(function: Function, arguments: Sequence[Json]) -> int:
     """Answer how much a function has to look at: its answer may be short, and be asked for over and over."""
-    containers = [each for each in arguments if isinstance(each, (list, dict))]
+    measured = [each for each in arguments if isinstance(each, (str, list, dict))]
     if function.looks_deep:
-        return sum(map(values.work, containers))
-    return sum(map(len, containers))
+        return sum(len(each) if isinstance(each, str) else values.work(each) for each in measured)
+    return sum(map(len, measured))
 
 
 def _if(node: Call, scope: Scope) -> Json:
@@ -73,7 +73,7 @@ def _member(node: Member, scope: Scope) -> Json:
     if isinstance(target, Placeholder):
         return target.member(str(key))
     if isinstance(target, dict) and isinstance(key, str):
-        return _property(target, key, node)
+        return _property(target, key, node, scope)
     if isinstance(target, (list, str)) and isinstance(key, int):
         if 0 <= key < len(target):
             return target[key]
@@ -86,13 +86,10 @@ def _member(node: Member, scope: Scope) -> Json:
     raise TemplateError(f"A value cannot be taken from {kinds}.", column=node.column)
 
 
-def _property(target: dict[str, Json], key: str, node: Member) -> Json:
-    if key in target:
-        return target[key]
-    folded = key.casefold()
-    for name, value in target.items():
-        if name.casefold() == folded:
-            return value
+def _property(target: dict[str, Json], key: str, node: Member, scope: Scope) -> Json:
+    name = scope.spelled(target, key)
+    if name is not None:
+        return target[name]
     if node.safe:
         return None
     raise TemplateError(f"The object has no property '{key}'.", column=node.column)

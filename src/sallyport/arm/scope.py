@@ -54,13 +54,16 @@ class Report:
     notes: list[str] = field(default_factory=list)
     problems: list[TemplateError] = field(default_factory=list)
     missing: list[MissingParameter] = field(default_factory=list)
-    unresolved: list[Unresolved] = field(default_factory=list)
+    #: In the order in which they were met, each once.
+    unresolved: dict[Unresolved, None] = field(default_factory=dict)
     meter: Meter = field(default_factory=Meter)
     new_guids: int = 0
+    _noted: set[str] = field(default_factory=set)
 
     def note(self, text: str) -> None:
         """Add a note, once."""
-        if text not in self.notes:
+        if text not in self._noted:
+            self._noted.add(text)
             self.notes.append(text)
 
 
@@ -91,7 +94,7 @@ class Scope:
 
     def parameter(self, name: str) -> Json:
         """Answer the value of a template parameter."""
-        spelled = _spelled(declarations(self.template, "parameters"), name)
+        spelled = self.spelled(declarations(self.template, "parameters"), name)
         if spelled is None:
             raise TemplateError(f"The template parameter '{name}' is not declared.")
         return self._once("parameter", spelled, self._parameter)
@@ -99,10 +102,18 @@ class Scope:
     def variable(self, name: str) -> Json:
         """Answer the value of a template variable."""
         variables = declarations(self.template, "variables")
-        spelled = _spelled(variables, name)
-        if spelled is None and _variable_copy(variables, name) is None:
+        spelled = self.spelled(variables, name)
+        if spelled is None and self._variable_copy(variables, name) is None:
             raise TemplateError(f"The template variable '{name}' is not declared.")
         return self._once("variable", spelled or name, self._variable)
+
+    def spelled(self, members: Mapping[str, Json], name: str) -> str | None:
+        """Answer how members write a name that may come in any letter case; None when they do not have it."""
+        if name in members:
+            return name
+        self.report.meter.charge(len(members))
+        folded = name.casefold()
+        return next((key for key in members if key.casefold() == folded), None)
 
     def copy_index(self, loop: str | None) -> int:
         """Answer the number of the current iteration of a copy loop, the innermost when none is named."""
@@ -169,30 +180,24 @@ class Scope:
 
     def _variable(self, name: str) -> Json:
         variables = declarations(self.template, "variables")
-        copy = _variable_copy(variables, name)
+        copy = self._variable_copy(variables, name)
         if copy is None:
             return self.evaluate(variables[name], self)
         expanded = self.evaluate({"copy": [copy]}, self)
         return next(iter(expanded.values())) if isinstance(expanded, dict) else None
 
-
-def _variable_copy(variables: Mapping[str, Json], name: str) -> Json:
-    """Answer the copy loop that makes a variable, None when it is not made by one."""
-    copies = variables.get("copy")
-    for copy in copies if isinstance(copies, list) else ():
-        if isinstance(copy, dict) and str(copy.get("name", "")).casefold() == name.casefold():
-            return copy
-    return None
+    def _variable_copy(self, variables: Mapping[str, Json], name: str) -> Json:
+        """Answer the copy loop that makes a variable, None when it is not made by one."""
+        stated = variables.get("copy")
+        copies = stated if isinstance(stated, list) else []
+        self.report.meter.charge(len(copies))
+        for copy in copies:
+            if isinstance(copy, dict) and str(copy.get("name", "")).casefold() == name.casefold():
+                return copy
+        return None
 
 
 def declarations(template: Mapping[str, Json], section: str) -> Mapping[str, Json]:
     """Answer the parameters or variables of a template, nothing when it has none."""
     found = template.get(section)
     return found if isinstance(found, dict) else {}
-
-
-def _spelled(members: Mapping[str, Json], name: str) -> str | None:
-    if name in members:
-        return name
-    folded = name.casefold()
-    return next((key for key in members if key.casefold() == folded), None)

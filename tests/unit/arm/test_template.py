@@ -264,6 +264,10 @@ def test_a_parameter_that_may_be_null_needs_no_value() -> None:
         "[length(intersection(variables('numbers'), variables('numbers')))]",
         "[equals(variables('deep'), variables('deep'))]",
         "[length(string(variables('deep')))]",
+        "[contains(variables('long').text, 'y')]",
+        "[variables('names').all.v9999]",
+        "[parameters('v9999')]",
+        "[variables('copied')]",
     ],
 )
 def test_what_a_template_looks_at_is_bounded_however_short_the_answers_are(expression: str) -> None:
@@ -272,11 +276,26 @@ def test_what_a_template_looks_at_is_bounded_however_short_the_answers_are(expre
         "deep": "[createArray(variables('deep1'), variables('deep1'))]",
         **{f"deep{i}": f"[createArray(variables('deep{i + 1}'), variables('deep{i + 1}'))]" for i in range(1, 12)},
         "deep12": "x",
+        "long": {"text": "[padLeft('', 1000000, 'x')]"},
+        "names": {"all": {f"V{i}": i for i in range(10_000)}},
+        "copy": [*[{"name": "other"}] * 10_000, {"name": "copied", "count": 1, "input": 1}],
     }
-    document = a_template({"type": "A.B/c", "name": "n", "properties": [expression] * 10_000}, variables=variables)
-    (resource,) = found(document)
+    parameters = {f"V{i}": {"type": "int", "defaultValue": 1} for i in range(10_000)}
+    raw = {"type": "A.B/c", "name": "n", "properties": [expression] * 10_000}
+    (resource,) = found(a_template(raw, variables=variables, parameters=parameters))
     with effort.at_most(8), pytest.raises(OverBudgetError):
         resource.value("properties")
+
+
+def test_a_template_that_has_much_to_say_is_read_in_time_that_grows_with_it_alone() -> None:
+    parameters = {f"p{i}": {"type": "string"} for i in range(20_000)}
+    targets = [f"[reference('{i}', '2020-01-01').a]" for i in range(20_000)]
+    document = a_template({"type": "A.B/c", "name": "n", "properties": targets}, parameters=parameters)
+    with effort.at_most(8):
+        (resource,) = found(document)
+        resource.value("properties")
+    report = resource.scope.report
+    assert (len(report.notes), len(report.unresolved)) == (40_000, 20_000)
 
 
 LEVEL = {"type": "String", "allowedValues": ["low", "high"]}

@@ -206,7 +206,7 @@ def _unresolved(scope: Scope, name: str, target: str) -> Placeholder:
     placeholder = Placeholder(f"https://{PLACEHOLDER_HOST}/{name}/{target.lstrip('/')}")
     unresolved = Unresolved(name, target, str(placeholder))
     if unresolved not in scope.report.unresolved:
-        scope.report.unresolved.append(unresolved)
+        scope.report.unresolved[unresolved] = None
         scope.report.note(f"{name}() of '{target}' needs the running target; a placeholder stands for it.")
     return placeholder
 
