@@ -86,9 +86,11 @@ class Basic:
             return None
         stored, application = await self._read(client_id)
         if application is None or not application.client.enabled or stored != known:
-            del self._known[digest]
+            # Another request of the same client may have done so meanwhile.
+            self._known.pop(digest, None)
             return None
-        self._known.move_to_end(digest)
+        if digest in self._known:
+            self._known.move_to_end(digest)
         return application
 
     async def _proved(self, digest: bytes, client_id: str, secret: str, address: str) -> Application:

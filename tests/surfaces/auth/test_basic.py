@@ -126,6 +126,17 @@ async def test_a_secret_that_is_taken_away_while_it_is_checked_lets_nobody_in_ag
     assert (await feeder.get(of(made))).status_code == 401
 
 
+async def test_a_client_that_asks_twice_at_once_is_answered_twice_after_its_secrets_have_changed(
+    house: Installation, feeder: Feeder
+) -> None:
+    made = house.register(READ)
+    assert (await feeder.get(of(made))).status_code == 200
+    client_id, term = made.client.client_id, credentials.Term("second")
+    house.db.write_now(lambda connection: credentials.add_secret(connection, house.clock, client_id, term))
+    answers = await asyncio.gather(*(feeder.get(of(made)) for _ in range(4)))
+    assert [each.status_code for each in answers] == [200] * 4
+
+
 async def test_a_wrong_secret_is_written_down_and_after_ten_one_waits(house: Installation, feeder: Feeder) -> None:
     made = house.register(READ)
     for _ in range(10):
