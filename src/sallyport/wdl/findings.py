@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from sallyport.wdl.values import Json
 
+#: The index of an item has fewer digits; a pointer may have more than Python reads as a number.
+_DIGITS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -39,7 +42,7 @@ def existing(pointer: str, document: Mapping[str, Json]) -> str:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and key in value:
             value = value[key]
-        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+        elif isinstance(value, list) and key.isdecimal() and len(key) < _DIGITS and int(key) < len(value):
             value = value[int(key)]
         else:
             break

@@ -128,6 +128,12 @@ def parsing(schema: Any) -> dict[str, Any]:
         ({"patternProperties": {"(": {}}}, {"a": 1}, "/patternProperties/(", "'(' is not a regular expression."),
         ({"additionalProperties": 1}, {"a": 1}, "/additionalProperties", "a schema is an object or a boolean."),
         ({"not": {"$ref": "#/definitions/a"}}, 1, "/not/$ref", "'#/definitions/a' leads nowhere."),
+        (
+            {"allOf": [{"$ref": f"#/allOf/{'9' * 5_000}"}]},
+            1,
+            "/allOf/0/$ref",
+            f"'#/allOf/{'9' * 192}' leads nowhere.",
+        ),
     ],
 )
 def test_a_schema_that_no_content_can_be_held_against_is_a_warning(
@@ -165,6 +171,12 @@ def test_the_schema_of_a_trigger_counts_only_where_bodies_are_held_against_it() 
     assert findings({"triggers": {"t": trigger}}) == []
     (found,) = findings({"triggers": {"t": {**trigger, "operationOptions": "EnableSchemaValidation"}}})
     assert (found.severity, found.pointer) == ("warning", "/triggers/t/inputs/schema/type")
+
+
+def test_regular_expressions_without_end_hold_up_nobody_who_has_a_definition_checked() -> None:
+    many = {f"{i}{'(a|b)*' * 1_000}": {} for i in range(200)}
+    with effort.at_most(2):
+        assert findings(parsing({"patternProperties": many, "pattern": "("})) == []
 
 
 def test_of_a_schema_that_is_wrong_everywhere_only_the_beginning_is_told() -> None:

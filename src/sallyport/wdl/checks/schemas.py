@@ -20,6 +20,8 @@ from sallyport.wdl.values import Json, is_number
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null", "any")
 #: As many faults of one schema as are told.
 _MOST = 10
+#: So many characters of regular expressions are compiled for one definition, which takes a tenth of a second.
+_MOST_OF_PATTERNS = 10_000
 #: Keywords that hold one schema, a list of them, or an object of them.
 _ONE = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then")
 _LISTED = ("allOf", "anyOf", "oneOf")
@@ -28,20 +30,21 @@ _NAMED = ("definitions", "patternProperties", "properties")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Answer what is wrong with schemas."""
+    patterns = _Patterns()
     for action in subject.of_type("ParseJson"):
-        yield from _schema_of(action)
+        yield from _schema_of(action, patterns)
     for trigger in subject.definition.triggers.values():
         if "enableschemavalidation" in trigger.operation_options:
-            yield from _schema_of(trigger)
+            yield from _schema_of(trigger, patterns)
 
 
-def _schema_of(operation: Operation) -> Iterator[Finding]:
+def _schema_of(operation: Operation, patterns: _Patterns) -> Iterator[Finding]:
     inputs = operation.raw.get("inputs")
     schema = inputs.get("schema") if isinstance(inputs, dict) else None
     if schema is None:
         return
     place = pointer_to(operation.pointer, "inputs", "schema")
-    for pointer, fault in itertools.islice(_Reading(schema).schema(schema, ""), _MOST):
+    for pointer, fault in itertools.islice(_Reading(schema, patterns).schema(schema, ""), _MOST):
         yield warning("InvalidSchema", place + pointer, f"The schema of '{operation.name}' is not valid: {fault}")
 
 
@@ -61,13 +64,6 @@ def _is_limit(value: Json) -> bool:
     return is_number(value) or isinstance(value, bool)
 
 
-def _is_pattern(value: Json) -> bool:
-    try:
-        return isinstance(value, str) and regex.compile(value) is not None
-    except (regex.error, RecursionError, OverflowError, MemoryError):
-        return False
-
-
 def _are_names(value: Json) -> bool:
     return isinstance(value, bool) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
@@ -82,17 +78,34 @@ _VALUES: Mapping[str, tuple[Callable[[Json], bool], str]] = {
     "maximum": _NUMBER,
     "minimum": _NUMBER,
     "multipleOf": (_is_positive, "a number greater than 0"),
-    "pattern": (_is_pattern, "a regular expression"),
     "required": (_are_names, "an array of the names of properties"),
     **dict.fromkeys(("maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"), _COUNT),
 }
 
 
+class _Patterns:
+    """Judges regular expressions, while there is time: who has a definition checked holds up everybody else."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_OF_PATTERNS
+
+    def may_hold(self, value: Json) -> bool:
+        """Answer whether a value is a regular expression, or one that is left for the run to judge."""
+        if not isinstance(value, str):
+            return False
+        self._left -= len(value)
+        try:
+            return self._left < 0 or regex.compile(value) is not None
+        except (regex.error, RecursionError, OverflowError, MemoryError):
+            return False
+
+
 class _Reading:
     """One pass over a schema."""
 
-    def __init__(self, root: Json) -> None:
+    def __init__(self, root: Json, patterns: _Patterns) -> None:
         self._root = root
+        self._patterns = patterns
 
     def schema(self, schema: Json, pointer: str) -> Iterator[tuple[str, str]]:
         """Answer where a schema, or one in it, is none, and why."""
@@ -116,6 +129,9 @@ class _Reading:
                 yield pointer, f"'{name}' is {wanted}."
         elif name == "type":
             yield from _types(value, pointer)
+        elif name == "pattern":
+            if not self._patterns.may_hold(value):
+                yield pointer, "'pattern' is a regular expression."
         elif name in _LISTED or (name == "items" and isinstance(value, list)):
             for index, each in enumerate(value if isinstance(value, list) else ()):
                 yield from self.schema(each, pointer_to(pointer, index))
@@ -131,7 +147,7 @@ class _Reading:
             yield pointer, f"'{name}' is an object of schemas."
             return
         for key, each in value.items():
-            if name == "patternProperties" and not _is_pattern(key):
+            if name == "patternProperties" and not self._patterns.may_hold(key):
                 yield pointer_to(pointer, key), f"'{key[:80]}' is not a regular expression."
             yield from self.schema(each, pointer_to(pointer, key))
 
