@@ -174,7 +174,7 @@ def test_the_schema_of_a_trigger_counts_only_where_bodies_are_held_against_it() 
 
 
 def test_regular_expressions_without_end_hold_up_nobody_who_has_a_definition_checked() -> None:
-    many = {f"{i}{'(a|b)*' * 1_000}": {} for i in range(200)}
+    many: dict[str, Any] = {f"{i}{'(a|b)*' * 1_000}": {} for i in range(200)}
     with effort.at_most(2):
         assert findings(parsing({"patternProperties": many, "pattern": "("})) == []
 
