@@ -126,6 +126,17 @@ async def test_who_confirms_twice_is_told_both_times_that_the_answer_was_recorde
         assert "Already answered" in (await browser.post(links["Reject"])).text
 
 
+async def test_who_confirms_twice_is_blamed_on_nobody_else_by_a_process_that_did_not_hear_the_first(
+    browser: httpx.AsyncClient, egress: Egress, mailbox: Mailbox, clock: ManualClock, tmp_path: Path
+) -> None:
+    links = await _links(mailbox, clock, tmp_path)
+    assert "recorded" in (await browser.post(links["Approve"])).text
+    other = Starlette(routes=approvals.routes(egress, sign, clock))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url=PUBLIC) as elsewhere:
+        again = await elsewhere.post(links["Approve"])
+    assert (again.status_code, "by yourself or by somebody else" in again.text) == (409, True)
+
+
 async def test_a_choice_that_was_not_taken_is_handed_on_again(
     mailbox: Mailbox, clock: ManualClock, tmp_path: Path
 ) -> None:

@@ -45,9 +45,11 @@ def accepted(choice: Choice) -> str:
 
 def answered_before(choice: Choice) -> str:
     """Answer the page that says that an answer was given already."""
+    # What this link said before, another process may have heard, or this one before it was started anew.
     return _page(
         "Already answered",
-        f"<p>{escape(choice.subject)}</p>\n<p>An answer was given already; this one changes nothing.</p>",
+        f"<p>{escape(choice.subject)}</p>\n"
+        "<p>An answer was given already, by yourself or by somebody else; this one changes nothing.</p>",
     )
 
 
