@@ -50,7 +50,7 @@ def read(content: bytes) -> PublicKey:
             starts_at = schema.instant(certificate.not_valid_before_utc)
             return PublicKey(_thumbprint(whole), _pem(certificate.public_key()), expires_at, starts_at)
         pem = _pem(serialization.load_pem_public_key(content))
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise KeyUnusable("The file is neither a certificate nor a public key in PEM.") from None
     return PublicKey(_thumbprint(base64.b64decode("".join(pem.splitlines()[1:-1]))), pem)
 

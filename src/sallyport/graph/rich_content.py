@@ -66,7 +66,7 @@ def _public_key(certificate: str) -> tuple[RSAPublicKey, str]:
         else:
             found = x509.load_der_x509_certificate(base64.b64decode("".join(certificate.split()), validate=True))
         key = found.public_key()
-    except (ValueError, UnsupportedAlgorithm, binascii.Error) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, binascii.Error) as error:
         raise InvalidRequest("encryptionCertificate must be an X.509 certificate in base64.") from error
     if not isinstance(key, RSAPublicKey) or not _SMALLEST_BITS <= key.key_size <= _LARGEST_BITS:
         raise InvalidRequest(f"encryptionCertificate must hold an RSA key of {_SMALLEST_BITS} to {_LARGEST_BITS} bits.")

@@ -722,6 +722,8 @@ async def test_a_key_that_cannot_be_used_is_refused_before_anything_is_to_be_sen
     for unusable in (
         with_another(certificate, modulus, b"\x80" + bytes(255)),
         with_another(certificate, bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d01017f")),
+        # A version of certificates that there is not.
+        with_another(certificate, bytes.fromhex("a003020102"), bytes.fromhex("a003020107")),
     ):
         asked = {**named, "encryptionCertificate": unusable, "encryptionCertificateId": "1"}
         assert_error(await told.surface.client.post("/v1.0/subscriptions", json=asked), 400, "InvalidRequest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -138,8 +139,17 @@ def test_neither_permission_nor_scope_is_wrong_use(house: Installation) -> None:
 
 def test_only_a_public_rsa_key_is_taken(house: Installation) -> None:
     curve = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(PEM, PUBLIC)
-    own = private_pem(rsa.generate_private_key(65537, 2048))
-    for content, told in ((curve, "RSA key"), (own, "private key"), (b"hello", "neither a certificate")):
+    key = rsa.generate_private_key(65537, 2048)
+    whole = x509.load_pem_x509_certificate(certificate(key)).public_bytes(serialization.Encoding.DER)
+    # A version of certificates that there is not.
+    eighth = whole.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"))
+    strange = ssl.DER_cert_to_PEM_cert(eighth).encode()
+    for content, told in (
+        (curve, "RSA key"),
+        (private_pem(key), "private key"),
+        (b"hello", "neither a certificate"),
+        (strange, "neither a certificate"),
+    ):
         file = house.folder / "key.pem"
         file.write_bytes(content)
         done = run(house, "add", "Wrong", "--permission", "Sallyport.Ingest", "--certificate", str(file))
