@@ -25,6 +25,8 @@ from sallyport.wdl.values import Json
 _METHODS: Mapping[str, str] = {"apiconnection": "GET", "apiconnectionwebhook": "POST"}
 #: What an expression writes into one segment; a quoted text in it may hold a brace.
 _ENCODED = re.compile(r"@\{\s*(?:encodeUriComponent|uriComponent)\s*\((?:[^}']|'[^']*')*\}", re.IGNORECASE)
+#: Nobody writes a longer path; to look for expressions in one takes time that grows with its square.
+_LONGEST = 4_000
 #: What stands for that in a path.
 _ANY = "\0"
 #: The Graph's connector knows every path in both.
@@ -76,6 +78,8 @@ def _call(pointer: str, name: str, inputs: dict[str, Json], usual: str) -> Itera
     host, path, method = inputs.get("host"), inputs.get("path"), inputs.get("method") or usual
     keys = binding.named(host) if isinstance(host, dict) else []
     if len(keys) != 1 or not isinstance(path, str) or not isinstance(method, str) or "@" in method:
+        return
+    if len(path) > _LONGEST:
         return
     bare = _ENCODED.sub(_ANY, path).partition("?")[0]
     if bare and "@" not in bare and "://" not in bare:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import effort
 from sallyport.cli import main
 from sallyport.cli.validate import validate
 from workplace import SHARED, needs_shared
@@ -246,6 +247,12 @@ def test_a_call_that_no_operation_answers_is_a_warning_that_names_the_nearest(
     warning = ("warning", "OperationNotFound", "/definition/actions/call/inputs/path")
     assert found == ([warning] if nearest else [])
     assert all(f"The nearest is {nearest}" in each.message for each in report.findings)
+
+
+def test_a_path_that_is_full_of_beginnings_of_expressions_is_not_read_over_and_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "w.json", calling("/x/" + "@@{uriComponent(" * 6_000))
+    with effort.at_most(3):
+        assert validate(Path(path), {}).findings == ()
 
 
 def test_a_call_of_an_added_connector_is_held_against_its_document(
