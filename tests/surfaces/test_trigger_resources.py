@@ -34,6 +34,13 @@ async def saved(play: Playhouse, name: str, triggers: dict[str, Any], **definiti
     assert response.status_code == 200, response.text
 
 
+async def nothing_in_chunks() -> AsyncIterator[bytes]:
+    """Answer a body of which nobody knows beforehand that it is empty, as proxies pass one on."""
+    none: tuple[bytes, ...] = ()
+    for chunk in none:
+        yield chunk
+
+
 # --- what is started again -------------------------------------------------------------------------------------------
 
 
@@ -177,8 +184,9 @@ async def test_a_trigger_without_a_schema_takes_anything(play: Playhouse) -> Non
 async def test_a_change_without_a_body_changes_nothing(play: Playhouse) -> None:
     await saved(play, "asked", {"manual": REQUEST})
     before = await play.get(f"{WORKFLOWS}/asked")
-    changed = await play.client.patch(f"{WORKFLOWS}/asked")
-    assert (changed.status_code, changed.json()) == (200, before)
+    for nothing in (b"", nothing_in_chunks()):
+        changed = await play.client.patch(f"{WORKFLOWS}/asked", content=nothing)
+        assert (changed.status_code, changed.json()) == (200, before)
     assert (await play.client.patch(f"{WORKFLOWS}/nothing")).status_code == 404
 
 
@@ -205,7 +213,7 @@ async def test_who_renews_the_key_that_nobody_uses_takes_no_address_away(play: P
     refused = await play.client.post(renewal, json={"keyType": "Secondary"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
     assert (await play.client.post(address, json={})).status_code == 202
-    for given in ({"keyType": "Primary"}, None):
+    for given in (b'{"keyType": "Primary"}', b"", nothing_in_chunks()):
         address = (await play.post(f"{WORKFLOWS}/asked/listCallbackUrl")).json()["value"]
-        await play.post(renewal, given)
+        assert (await play.client.post(renewal, content=given)).status_code == 200
         assert (await play.client.post(address, json={})).status_code == 401

@@ -67,7 +67,7 @@ async def save(call: Call) -> Response:
 async def change(call: Call) -> Response:
     """Change a workflow's tags or state and keep the rest."""
     # Microsoft's SDK sends no body at all, which changes nothing.
-    body = await _definition(call) if _has_body(call) else {}
+    body = await _given(call)
     if not isinstance(body, dict):
         raise resource.InvalidWorkflow("The body of a workflow must be an object.")
     changed = body.get("properties") or {}
@@ -117,7 +117,7 @@ async def validate(call: Call) -> Response:
 async def regenerate_access_key(call: Call) -> Response:
     """Give a workflow another key, which revokes its callback addresses; `keyType` may say Primary."""
     workflow = await call.workflow()
-    body = await bodies.read_json(call.request) if _has_body(call) else {}
+    body = await _given(call)
     kind = body.get("keyType") if isinstance(body, dict) else None
     if isinstance(kind, str) and kind.casefold() == "secondary":
         raise OneKeyOnly(workflow.name)
@@ -169,9 +169,10 @@ def _version(found: DeployedWorkflow, call: Call) -> dict[str, Any]:
     return {**shapes.workflow(found, call.origin()), **named}
 
 
-def _has_body(call: Call) -> bool:
-    headers = call.request.headers
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+async def _given(call: Call) -> Any:
+    """Answer the body of a call that need not have one, without which it is an empty object."""
+    raw = await bodies.read_bytes(call.request, min(call.deps.body_limit_bytes, _DEFINITION_BYTES))
+    return bodies.parse(raw, _DEFINITION_DEPTH, exact=True) if raw else {}
 
 
 async def _definition(call: Call) -> Any:
