@@ -190,19 +190,31 @@ async def test_a_change_without_a_body_changes_nothing(play: Playhouse) -> None:
     assert (await play.client.patch(f"{WORKFLOWS}/nothing")).status_code == 404
 
 
-@pytest.mark.parametrize("allowed", [[{"addressRange": "10.0.0.0/8"}], []])
-async def test_nobody_is_led_to_believe_that_callers_are_kept_out_by_their_address(
-    play: Playhouse, tmp_path: Path, allowed: list[Any]
+@pytest.mark.parametrize(
+    "control",
+    [
+        {"allowedCallerIpAddresses": [{"addressRange": "10.0.0.0/8"}]},
+        {"allowedCallerIpAddresses": []},
+        {"sasAuthenticationPolicy": {"state": "disabled"}, "openAuthenticationPolicies": {"policies": {}}},
+    ],
+)
+async def test_nobody_is_led_to_believe_that_callers_with_a_signed_address_are_kept_out(
+    play: Playhouse, tmp_path: Path, control: dict[str, Any]
 ) -> None:
-    control = {"triggers": {"allowedCallerIpAddresses": allowed}}
-    properties = {"definition": {"triggers": {"manual": REQUEST}, "actions": ACTIONS}, "accessControl": control}
+    properties = {
+        "definition": {"triggers": {"manual": REQUEST}, "actions": ACTIONS},
+        "accessControl": {"triggers": control},
+    }
     refused = await play.client.put(f"{WORKFLOWS}/kept", json={"properties": properties})
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidTemplate")
-    assert refused.json()["error"]["message"].startswith("The 'accessControl' of triggers lets only certain addresses")
+    assert refused.json()["error"]["message"].startswith("The 'accessControl' of triggers lets only certain callers in")
     (tmp_path / "kept.json").write_text(json.dumps({"name": "kept", "properties": properties}))
     (deployed,) = await play.deploy(tmp_path / "kept.json")
     assert any("accessControl" in note for note in deployed.notes)
-    opened = {**properties, "accessControl": {"triggers": {}, "actions": None}}
+    opened = {
+        **properties,
+        "accessControl": {"triggers": {"sasAuthenticationPolicy": {"state": "Enabled"}}, "actions": None},
+    }
     assert (await play.client.put(f"{WORKFLOWS}/kept", json={"properties": opened})).status_code == 200
 
 

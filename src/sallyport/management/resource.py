@@ -3,8 +3,8 @@
 The rule: what `sallyport validate` calls an error is refused here, each with its place; a warning keeps nothing back. A
 client that saves what it was shown was not shown secrets, and takes none away.
 
-Deviation: a save whose `accessControl` lets only certain addresses in is refused, and `sallyport deploy` notes that it
-is not heeded; limit callers in front of the server.
+Deviation: a save whose `accessControl` lets only certain callers in, by their address or without a signed one, is
+refused, and `sallyport deploy` notes that it is not heeded; limit callers in front of the server.
 """
 
 from __future__ import annotations
@@ -58,12 +58,13 @@ class InvalidName(BadRequest):
 
 
 class AccessNotControlled(InvalidWorkflow):
-    """Raised when a save asks to let only certain addresses in, which would not be done."""
+    """Raised when a save asks to let only certain callers in, which would not be done."""
 
     def __init__(self, parts: Sequence[str]) -> None:
         super().__init__(
-            f"The 'accessControl' of {', '.join(parts)} lets only certain addresses in, which this server does not "
-            "heed: limit callers in front of it, and save the workflow without 'allowedCallerIpAddresses'."
+            f"The 'accessControl' of {', '.join(parts)} lets only certain callers in, which this server does not "
+            "heed: limit them in front of it, and save the workflow without 'allowedCallerIpAddresses' and "
+            "'sasAuthenticationPolicy'."
         )
         self.parts = parts
 

@@ -11,12 +11,14 @@ from sallyport.wdl.values import Json
 
 
 def restricted(properties: Mapping[str, Json]) -> list[str]:
-    """Answer which parts of a workflow, such as `triggers`, only callers at certain addresses may reach."""
+    """Answer which parts of a workflow, such as `triggers`, not everybody with a signed address may reach."""
     stated = properties.get("accessControl")
     parts = stated.items() if isinstance(stated, dict) else ()
+    return [name for name, each in parts if isinstance(each, dict) and _is_restricted(each)]
+
+
+def _is_restricted(part: Mapping[str, Json]) -> bool:
+    signed = part.get("sasAuthenticationPolicy")
+    state = signed.get("state") if isinstance(signed, dict) else None
     # An empty list lets fewer in than none: other workflows alone.
-    return [name for name, each in parts if isinstance(each, dict) and isinstance(_addresses(each), list)]
-
-
-def _addresses(part: Mapping[str, Json]) -> Json:
-    return part.get("allowedCallerIpAddresses")
+    return isinstance(part.get("allowedCallerIpAddresses"), list) or str(state).casefold() == "disabled"

@@ -72,7 +72,7 @@ def _not_heeded(properties: Mapping[str, Json]) -> list[str]:
     if not parts:
         return []
     return [
-        f"The 'accessControl' of {', '.join(parts)} lets only certain addresses in, which is not heeded: whoever has "
+        f"The 'accessControl' of {', '.join(parts)} lets only certain callers in, which is not heeded: whoever has "
         "a signed address may call it from anywhere."
     ]
 

@@ -121,7 +121,7 @@ def test_who_is_to_be_kept_out_by_address_is_told_not_to_be() -> None:
         )
     )
     (note,) = first.notes
-    assert note.startswith("The 'accessControl' of triggers lets only certain addresses in, which is not heeded")
+    assert note.startswith("The 'accessControl' of triggers lets only certain callers in, which is not heeded")
     assert second.notes == []
 
 
