@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import click
@@ -22,6 +22,9 @@ from sallyport.cli.sources import Given, Source, Unusable
 from sallyport.clock import SystemClock
 from sallyport.errors import SallyportError
 from sallyport.wdl.workflow import Workflow
+
+if TYPE_CHECKING:
+    from sallyport.connectors.catalog import Connector
 
 _TRIGGER = re.compile(r"/workflows/(?P<workflow>[^/]+)/triggers/(?P<trigger>[^/]+)$", re.IGNORECASE)
 
@@ -131,8 +134,10 @@ def check(found: Sequence[Source], said: Given) -> None:
 def deploy(server: Remote, found: Sequence[Source], said: Given) -> Iterator[Deployed]:
     """Store the workflows of files, one after another, and give each as it is stored.
 
-    Raises Unusable before anything is stored when a value is missing, Refused when the server refuses one.
+    Raises Unusable before anything is stored when a value is missing, InvalidSetting and InvalidConnector when the
+    connectors of this installation cannot be read, Refused when the server refuses one.
     """
+    known = apis.described()
     planned = [(source, source.workflows(said, _environment(server))) for source in found]
     for source, workflows in planned:
         _check(source, workflows)
@@ -141,10 +146,10 @@ def deploy(server: Remote, found: Sequence[Source], said: Given) -> Iterator[Dep
     _demand_names(planned)
     for source, workflows in planned:
         for index, workflow in enumerate(workflows):
-            yield _store(server, source, _resolved(server, source, workflow, index, said), said)
+            yield _store(server, source, _resolved(server, source, workflow, index, said), said, known)
 
 
-def _store(server: Remote, source: Source, workflow: Workflow, said: Given) -> Deployed:
+def _store(server: Remote, source: Source, workflow: Workflow, said: Given, known: Mapping[str, Connector]) -> Deployed:
     body = binding.resource(workflow, source, said)
     try:
         saved = server.put_workflow(said.name or workflow.name, body)
@@ -155,7 +160,7 @@ def _store(server: Remote, source: Source, workflow: Workflow, said: Given) -> D
     notes = [
         *workflow.notes,
         *binding.strangers(bound, apis.known()).values(),
-        *(text for _, text in operations.unknown(workflow.document, bound, apis.described())),
+        *(text for _, text in operations.unknown(workflow.document, bound, known)),
         *(f"The value of '{each}' is not known; a placeholder stands for it." for each in left),
     ]
     return Deployed(saved, _callback_urls(server, saved), tuple(dict.fromkeys(notes)))

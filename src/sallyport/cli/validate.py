@@ -57,6 +57,10 @@ class Report:
 def command(paths: Sequence[Path], *, as_json: bool, parameter_file: Path | None) -> None:
     """Check workflow definitions, ARM templates and Standard workflows, in files or whole folders."""
     parameters = _parameters(parameter_file)
+    try:
+        apis.known()
+    except SallyportError as error:
+        raise click.ClickException(error.message) from error
     console = Console(highlight=False, soft_wrap=True)
     failed = checked = 0
     for report in _reports(paths, parameters):

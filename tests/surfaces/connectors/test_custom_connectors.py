@@ -90,6 +90,17 @@ def test_a_connector_that_was_added_is_no_stranger(
     assert (after.ok, after.findings) == (True, ())
 
 
+async def test_nothing_is_deployed_where_the_folder_of_connectors_is_not_there(
+    tmp_path: Path, playbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with playhouse.opened(tmp_path, Outside()) as play:
+        monkeypatch.setenv("SALLYPORT_CUSTOM_CONNECTORS", str(tmp_path / "nowhere"))
+        with pytest.raises(InvalidConnector):
+            await play.deploy(playbook)
+        path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Logic/workflows"
+        assert (await play.get(path))["value"] == []
+
+
 def test_a_server_does_not_start_with_a_connector_that_cannot_be_used(tmp_path: Path, connectors: Path) -> None:
     (connectors / "tickets" / "swagger.json").unlink()
     chosen = settings.load({}, given={"data": tmp_path / "data", "custom_connectors": connectors})

@@ -272,6 +272,15 @@ def test_a_call_of_an_added_connector_is_held_against_its_document(
         assert [each.code for each in report.findings] == codes
 
 
+def test_a_folder_of_connectors_that_is_not_there_is_said_plainly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALLYPORT_CUSTOM_CONNECTORS", str(tmp_path / "nowhere"))
+    result = run(written(tmp_path / "w.json", SOUND))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: The connector cannot be used: ")
+
+
 def test_an_expression_that_is_wrong_is_drawn_with_a_caret(tmp_path: Path) -> None:
     broken = {**SOUND, "actions": {"a": {"type": "Compose", "inputs": "@concat('a', toUper('b'))"}}}
     lines = run(written(tmp_path / "w.json", broken)).stdout.splitlines()
