@@ -229,23 +229,18 @@ def _shown(run: runs.Run, records: list[Record]) -> Any:
     return json.loads(json.dumps([run.status, run.code, run.outputs, actions]).replace(name, "NAME"))
 
 
-@pytest.mark.timeout(120 + 30 * KILLS)
-@pytest.mark.soak
-@pytest.mark.slow
-def test_a_server_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
-    _kill_again_and_again(tmp_path, sqlite_url(tmp_path / "data" / "sallyport.db"))
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The server's database; in PostgreSQL what a killed process asked for may still be done while the next begins."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "data" / "sallyport.db")
+    return databases.created(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.mark.timeout(120 + 30 * KILLS)
 @pytest.mark.soak
 @pytest.mark.slow
-@pytest.mark.postgresql
-def test_nor_does_it_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
-    """What the killed process had asked of the database may still be done while the next one begins."""
-    _kill_again_and_again(tmp_path, databases.created(postgresql_url))
-
-
-def _kill_again_and_again(tmp_path: Path, url: str) -> None:
+def test_a_server_that_is_killed_again_and_again_loses_nothing(url: str, tmp_path: Path) -> None:
     sys.stdout.write(f"SALLYPORT_SOAK_SEED={SEED} SALLYPORT_SOAK_KILLS={KILLS}\n")
     data, effects = tmp_path / "data", tmp_path / "effects"
     with _sink(effects) as port:
@@ -265,6 +260,7 @@ def _kill_again_and_again(tmp_path: Path, url: str) -> None:
             _drain(url, clients)
         finally:
             victim.stop()
+    assert len(kills) == KILLS
     _check(url, clients.acknowledged, undisturbed, _effects(effects), kills)
 
 

@@ -77,9 +77,9 @@ def _calls(around: Mapping[str, Json], pointer: str) -> Iterator[Call]:
 def _call(pointer: str, name: str, inputs: dict[str, Json], usual: str) -> Iterator[Call]:
     host, path, method = inputs.get("host"), inputs.get("path"), inputs.get("method") or usual
     keys = binding.named(host) if isinstance(host, dict) else []
-    if len(keys) != 1 or not isinstance(path, str) or not isinstance(method, str) or "@" in method:
+    if len(keys) != 1 or not isinstance(path, str) or not isinstance(method, str):
         return
-    if len(path) > _LONGEST:
+    if "@" in method or len(path) > _LONGEST:
         return
     bare = _ENCODED.sub(_ANY, path).partition("?")[0]
     if bare and "@" not in bare and "://" not in bare:
