@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from sallyport.wdl import multipart, values
+from sallyport.wdl import json_text, multipart, values
 from sallyport.wdl.errors import BudgetExceeded
 
 JSON_TYPE = "application/json"
@@ -95,7 +94,10 @@ def read_json(content: bytes | str, *, line_breaks: bool = False) -> Any:
     if _LONG_DIGITS in data.translate(_AS_ZERO):
         try:
             value = json.loads(
-                data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite, strict=not line_breaks
+                data.decode("utf-8"),
+                parse_constant=json_text.refuse,
+                parse_float=json_text.finite,
+                strict=not line_breaks,
             )
         except RecursionError:
             raise ValueError("The JSON is nested too deep.") from None
@@ -117,7 +119,7 @@ def _loaded(data: bytes, line_breaks: bool) -> Any:
         if not line_breaks:
             raise
         try:
-            return json.loads(data.decode("utf-8"), parse_constant=_refuse, strict=False)
+            return json.loads(data.decode("utf-8"), parse_constant=json_text.refuse, strict=False)
         except (RecursionError, ValueError):
             # The first reader says better what is wrong, and where.
             raise strict from None
@@ -146,17 +148,6 @@ def _part(content_type: str, content: bytes) -> Any:
 
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().casefold()
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"The number {digits[:40]} is too large.")
-    return number
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"'{constant}' is not JSON.")
 
 
 def _fields(content: bytes) -> list[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sallyport.wdl.errors import BudgetExceeded
 
@@ -63,6 +63,19 @@ def kept(value: Json, depth: int = 0) -> Json:
     if depth < JSON_DEPTH and isinstance(value, dict):
         return {name: kept(each, depth + 1) for name, each in value.items()}
     return value
+
+
+def finite(digits: str) -> float:
+    """Read a number of a JSON text; raises ValueError when no double holds it."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
+
+
+def refuse(constant: str) -> NoReturn:
+    """Raise ValueError for what Python reads in a JSON text although it is none, such as NaN."""
+    raise ValueError(f"{constant} is no JSON")
 
 
 def quote(text: str) -> str:

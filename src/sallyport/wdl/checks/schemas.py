@@ -48,10 +48,6 @@ def _schema_of(operation: Operation, patterns: _Patterns) -> Iterator[Finding]:
         yield warning("InvalidSchema", place + pointer, f"The schema of '{operation.name}' is not valid: {fault}")
 
 
-def _is_number(value: Json) -> bool:
-    return is_number(value)
-
-
 def _is_positive(value: Json) -> bool:
     return is_number(value) and value > 0
 
@@ -69,7 +65,7 @@ def _are_names(value: Json) -> bool:
 
 
 _COUNT = (_is_count, "a whole number of 0 or more")
-_NUMBER = (_is_number, "a number")
+_NUMBER = (is_number, "a number")
 #: What the other keywords hold.
 _VALUES: Mapping[str, tuple[Callable[[Json], bool], str]] = {
     "enum": (lambda value: isinstance(value, list), "an array"),

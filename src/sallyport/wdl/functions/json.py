@@ -6,9 +6,8 @@ Objects are copied, never changed; property names that differ only in case name 
 from __future__ import annotations
 
 import json
-import math
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from sallyport.wdl import errors, json_text, values
 from sallyport.wdl.functions import arguments, xml
@@ -50,8 +49,8 @@ def parse(text: str, scope: Scope) -> Json:
             text,
             object_pairs_hook=_object,
             strict=False,
-            parse_constant=_refuse,
-            parse_float=_finite if _MAY_BE_HUGE.search(text) else None,
+            parse_constant=json_text.refuse,
+            parse_float=json_text.finite if _MAY_BE_HUGE.search(text) else None,
         )
     except RecursionError:
         raise errors.BudgetExceeded("The JSON text is nested too deep.") from None
@@ -146,14 +145,3 @@ def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno}, position {error.colno}"
     return "a number has too many digits" if "digits" in str(error) else str(error)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"the number {digits[:40]} is too large")
-    return number
