@@ -241,18 +241,18 @@ async def test_a_subscriber_is_told_of_every_change_that_the_sdk_makes(
     vendor = SecurityVendorInformation(provider="ASC", vendor="Microsoft")
 
     def told(times: int) -> list[dict[str, Any]]:
-        own = [each for each in receiver.notifications if each["subscriptionId"] == made.id]
-        return own if len(own) >= times else []
+        # The same one may arrive twice, under its id.
+        own = {each["id"]: each for each in receiver.notifications if each["subscriptionId"] == made.id}
+        return list(own.values()) if len(own) >= times else []
 
     for times, change in enumerate((Alert(assigned_to="told@contoso.com"), Alert(comments=["again"])), start=1):
         change.vendor_information = vendor
         await graph.security.alerts.by_alert_id("sdk-07").patch(change)
         notified = await asyncio.to_thread(processes.until, partial(told, times), "a notification")
-        assert [each["resourceData"]["id"] for each in notified] == ["sdk-07"] * times
+        assert [each["resourceData"]["id"] for each in notified] == ["sdk-07"] * times, notified
     assert {(each["clientState"], each["changeType"], each["resource"]) for each in notified} == {
         ("told", "updated", "security/alerts/sdk-07")
     }
-    assert len({each["id"] for each in notified}) == 2
     await graph.subscriptions.by_subscription_id(made.id).delete()
 
 
